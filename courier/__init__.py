@@ -1,0 +1,1 @@
+"""Configure the project: settings, addresses, servers and logs."""

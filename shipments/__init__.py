@@ -1,0 +1,1 @@
+"""Keep parcels and the rules about them; know nothing of telephones."""

@@ -1,0 +1,1 @@
+"""Reach the two vendors over the network."""

@@ -1,0 +1,1 @@
+"""Stand in for both vendors, so that the whole product runs with neither."""

@@ -1,0 +1,1 @@
+"""Say what crosses a wire, as pure values and functions."""
