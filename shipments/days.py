@@ -1,0 +1,201 @@
+"""Read days and parts of a day as callers say them, in English, Swahili and French."""
+
+import re
+from datetime import date, time, timedelta
+
+from shipments.errors import NoSuchDayError, UnclearDayError
+from shipments.text import DIGITS, plain, words
+
+_WEEKDAYS: dict[str, int] = {
+    word: weekday
+    for weekday, names in enumerate(
+        (
+            "monday mon jumatatu lundi",
+            "tuesday tue tues jumanne mardi",
+            "wednesday wed jumatano mercredi",
+            "thursday thu thur thurs alhamisi jeudi",
+            "friday fri ijumaa vendredi",
+            "saturday sat jumamosi samedi",
+            "sunday sun jumapili dimanche",
+        )
+    )
+    for word in words(names)
+}
+_MONTHS: dict[str, int] = {
+    word: month
+    for month, names in enumerate(
+        (
+            "january jan januari janvier",
+            "february feb februari fevrier",
+            "march mar machi mars",
+            "april apr aprili avril",
+            "may mei mai",
+            "june jun juni juin",
+            "july jul julai juillet",
+            "august aug agosti aout",
+            "september sep sept septemba septembre",
+            "october oct oktoba octobre",
+            "november nov novemba novembre",
+            "december dec desemba decembre",
+        ),
+        start=1,
+    )
+    for word in words(names)
+}
+_ORDINALS: dict[str, int] = {
+    word: day
+    for day, word in enumerate(
+        words(
+            "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+            "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+        ),
+        start=1,
+    )
+} | {"thirtieth": 30}
+_TOMORROW = r"tomorrow|kesho|demain"
+_TWO_DAYS_ON = r"day\s+after\s+tomorrow|kesho\s*kutwa|keshokutwa|apres[\s-]*demain|overmorrow"
+_NEXT_WEEK = r"next\s+week|week\s+after|wiki\s+ijayo|semaine\s+prochaine"
+
+
+def read_day(said: str, today: date) -> date:
+    """Return the day that a caller names, seen from `today` where the parcel goes.
+
+    A weekday is its next occurrence after today, a date without a year the next one of that name.
+
+    Raises:
+        NoSuchDayError: it is a date that no calendar has.
+        UnclearDayError: no day can be made out.
+    """
+    text = plain(said)
+    if match := re.search(r"\b(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)", text):
+        return _date(int(match[1]), int(match[2]), int(match[3]))
+    if match := re.search(r"\b(\d{1,2})[/.](\d{1,2})[/.](\d{4})\b", text):
+        return _date(int(match[3]), int(match[2]), int(match[1]))
+    if (day_of_month := _day_and_month(text)) is not None:
+        return _coming(*day_of_month, today)
+    if re.search(_TWO_DAYS_ON, text):
+        return today + timedelta(days=2)
+    if re.search(rf"\b(?:{_TOMORROW})\b", text):
+        return today + timedelta(days=1)
+    if re.search(r"\b(today|tonight|leo|aujourd'?hui)\b", text):
+        return today
+    if match := re.search(r"\b(?:in|after|baada ya siku|dans|siku)\s+(\w+)\b(?:\s+(?:days?|jours?))?", text):
+        count = DIGITS.get(match[1], match[1])
+        if count.isdecimal() and len(count) <= 2:
+            return today + timedelta(days=int(count))
+    for word in re.findall(r"[a-z]+", text):
+        if word in _WEEKDAYS:
+            return _next_weekday(_WEEKDAYS[word], today, skip_week=bool(re.search(_NEXT_WEEK, text)))
+    if re.search(_NEXT_WEEK, text):
+        return today + timedelta(days=7 - today.weekday())
+    if match := re.search(
+        r"\b(?:the|on|le|tarehe)\s+(\w+?)(?:st|nd|rd|th)?\b|\b(\d{1,2})(?:st|nd|rd|th)\b", text
+    ):
+        number = match[1] or match[2]
+        if (day := _ordinal(number)) is not None:
+            return _coming(day, None, today)
+    raise UnclearDayError()
+
+
+def _day_and_month(text: str) -> tuple[int, int] | None:
+    """Return the day and month of "27 November", "November the 27th", "27/11", or None."""
+    words = re.findall(r"[a-z]+|\d+", re.sub(r"(?<=\d)(?:st|nd|rd|th|er)\b", "", text))
+    for place, word in enumerate(words):
+        if word not in _MONTHS or (word in ("may", "mar") and len(words) == 1):
+            continue
+        near = [w for w in words[max(0, place - 2) : place][::-1] + words[place + 1 : place + 3] if w != "of"]
+        for other in near:
+            if (day := _ordinal(other)) is not None:
+                return day, _MONTHS[word]
+    if match := re.search(r"\b(\d{1,2})/(\d{1,2})\b", text):
+        return int(match[1]), int(match[2])
+    return None
+
+
+def _ordinal(word: str) -> int | None:
+    if word.isdecimal() and len(word) <= 2:
+        return int(word)
+    return _ORDINALS.get(word)
+
+
+def _coming(day: int, month: int | None, today: date) -> date:
+    """Return the next date of that day of the month; 29 February waits for its leap year no longer than one."""
+    if month is not None:
+        this_year = _date_or_none(today.year, month, day)
+        if this_year is not None and this_year >= today:
+            return this_year
+        if (next_year := _date_or_none(today.year + 1, month, day)) is not None:
+            return next_year
+        raise NoSuchDayError()
+    for ahead in range(3):
+        year, past = divmod(today.month - 1 + ahead, 12)
+        found = _date_or_none(today.year + year, past + 1, day)
+        if found is not None and found >= today:
+            return found
+    raise NoSuchDayError()
+
+
+def _next_weekday(weekday: int, today: date, *, skip_week: bool) -> date:
+    if skip_week:
+        return today + timedelta(days=7 - today.weekday() + weekday)
+    return today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
+
+
+def _date_or_none(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+def _date(year: int, month: int, day: int) -> date:
+    found = _date_or_none(year, month, day)
+    if found is None:
+        raise NoSuchDayError()
+    return found
+
+
+_PARTS: tuple[tuple[str, time, time], ...] = (
+    (r"late morning", time(10), time(12)),
+    (r"\bmorning|asubuhi|matin|before (?:noon|lunch)", time(0), time(12)),
+    (r"afternoon|after lunch|mchana|alasiri|apres[\s-]*midi", time(12), time(17)),
+    (r"evening|jioni|\bsoir|after work|night|usiku", time(16), time(23, 59)),
+)
+_HOUR = r"(\d{1,2})(?:[:.h](\d{2}))?\s*(am|pm|noon|a\.m\.?|p\.m\.?)?"
+
+
+def read_window(said: str) -> tuple[time, time] | None:
+    """Return the part of a day that a caller names, from and to, or None when any will do.
+
+    "2 pm to 5 pm", "14:00-17:00", "after lunch", "asubuhi". What cannot be made out is taken as any:
+    the slot is read back before anything changes.
+    """
+    text = re.sub(r"\b12 noon\b|\bnoon\b|\bmidday\b", "12 pm", plain(said))
+    if match := re.search(rf"{_HOUR}\s*(?:-|–|to|till|until|and|hadi|a)\s*{_HOUR}", text):
+        start = _clock(match[1], match[2], match[3] or "")
+        end = _clock(match[4], match[5], match[6] or "")
+        if start is not None and end is not None:
+            if not match[3] and match[6] and start.hour < 12 <= end.hour and start.hour + 12 < end.hour:
+                start = start.replace(hour=start.hour + 12)  # "2 to 5 pm"
+            if start < end:
+                return start, end
+    for pattern, start, end in _PARTS:
+        if re.search(pattern, text):
+            return start, end
+    if match := re.search(rf"(?:at|after|from|kuanzia|vers|a)\s+{_HOUR}", text):
+        start_at = _clock(match[1], match[2], match[3] or "")
+        if start_at is not None:
+            return start_at, time(23, 59)
+    return None
+
+
+def _clock(hour: str, minute: str | None, half: str) -> time | None:
+    number = int(hour)
+    if half.startswith("p") and number < 12:
+        number += 12
+    if half.startswith("a") and number == 12:
+        number = 0
+    try:
+        return time(number, int(minute or 0))
+    except ValueError:
+        return None

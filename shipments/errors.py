@@ -1,0 +1,218 @@
+"""Refusals of the parcel rules. `str()` of each may be said aloud as it stands.
+
+ShipmentError
+├── ParcelUnknownError        not a parcel that this number may ask about, whether it exists or not
+├── WhichParcelError          several parcels could be meant
+├── IllegalMoveError          a status does not follow from the one that the parcel has
+├── ChangeRefusedError        this parcel may not be changed
+│   ├── DeliveredError
+│   ├── ClosedError
+│   ├── ShipperForbidsError
+│   ├── AttemptsUsedError
+│   └── AlreadyWaitingError
+├── DayRefusedError           that day or window cannot be had
+│   ├── UnclearDayError
+│   ├── NoSuchDayError
+│   ├── TooSoonError
+│   ├── TooFarError
+│   ├── NoSlotError
+│   ├── SlotFullError
+│   └── SameSlotError
+└── ProposalError             what was read back can no longer be confirmed
+    ├── NoProposalError
+    ├── ProposalExpiredError
+    └── ParcelChangedError
+"""
+
+from typing import ClassVar
+
+
+class ShipmentError(Exception):
+    """A refusal worded for the person who hears it.
+
+    `code` names it for records, `retryable` says whether the same wish may succeed when asked anew,
+    `offers` are the things that are possible instead, each sayable.
+    """
+
+    code: ClassVar[str] = "refused"
+    retryable: ClassVar[bool] = False
+    sentence: ClassVar[str] = "I am sorry, I cannot do that."
+
+    def __init__(self, sentence: str = "", *, offers: tuple[str, ...] = ()) -> None:
+        self.offers = offers
+        words = sentence or self.sentence
+        if offers:
+            words = f"{words} I can offer {_listed(offers)}."
+        super().__init__(words)
+
+
+def _listed(offers: tuple[str, ...]) -> str:
+    *first, last = offers
+    return f"{'; '.join(first)}; or {last}" if first else last
+
+
+class ParcelUnknownError(ShipmentError):
+    """The same words for an id that does not exist and for one that is somebody else's."""
+
+    code = "parcel_unknown"
+    sentence = (
+        "I can only help with that for a parcel that is booked to the number you are calling from. "
+        "Please check the tracking number, or I can have a colleague call you back."
+    )
+
+
+class WhichParcelError(ShipmentError):
+    """Several parcels could be meant."""
+
+    code = "which_parcel"
+    sentence = "There is more than one parcel for your number. Which tracking number do you mean?"
+
+
+class IllegalMoveError(ShipmentError):
+    """A status that does not follow from the one that the parcel has."""
+
+    code = "illegal_move"
+    sentence = "That parcel cannot be given this status now."
+
+
+class ChangeRefusedError(ShipmentError):
+    """This parcel may not be changed."""
+
+    code = "change_refused"
+
+
+class DeliveredError(ChangeRefusedError):
+    """It has arrived: what is left is a dispute."""
+
+    code = "delivered"
+    sentence = (
+        "Our records say that this parcel has been delivered, so it cannot be moved. "
+        "If you did not get it, I can have a colleague look into it."
+    )
+
+
+class ClosedError(ChangeRefusedError):
+    """It is no longer on its way to the recipient."""
+
+    code = "closed"
+    sentence = (
+        "This parcel is no longer on its way to you, so I cannot move it. "
+        "I can have a colleague call you back about it."
+    )
+
+
+class ShipperForbidsError(ChangeRefusedError):
+    """The shipper does not allow changes."""
+
+    code = "shipper_forbids"
+    sentence = (
+        "The sender does not allow changes to this parcel. "
+        "It stays as planned; the sender can ask us to change it."
+    )
+
+
+class AttemptsUsedError(ChangeRefusedError):
+    """The courier has tried as often as it tries."""
+
+    code = "attempts_used"
+    sentence = (
+        "We have tried to deliver this parcel as often as we can, so I cannot book another day. "
+        "A colleague can call you back to arrange a pickup."
+    )
+
+
+class AlreadyWaitingError(ChangeRefusedError):
+    """A dispatcher is to decide on an earlier wish first."""
+
+    code = "already_waiting"
+    sentence = (
+        "A change to this parcel is already with our dispatcher. "
+        "You will be told as soon as it is decided; until then I cannot ask for another."
+    )
+
+
+class DayRefusedError(ShipmentError):
+    """That day or window cannot be had."""
+
+    code = "day_refused"
+    retryable = True
+
+
+class UnclearDayError(DayRefusedError):
+    """No day can be made out of what was said."""
+
+    code = "unclear_day"
+    sentence = "I did not catch the day. Please tell me a weekday or a date."
+
+
+class NoSuchDayError(DayRefusedError):
+    """No calendar has that date."""
+
+    code = "no_such_day"
+    sentence = "There is no such date. Please tell me another day."
+
+
+class TooSoonError(DayRefusedError):
+    """The day has passed, or is too near to plan for."""
+
+    code = "too_soon"
+    sentence = "That is too soon for us to plan for."
+
+
+class TooFarError(DayRefusedError):
+    """The day is further off than a parcel is kept."""
+
+    code = "too_far"
+    sentence = "We can only keep a parcel for seven days."
+
+
+class NoSlotError(DayRefusedError):
+    """Nothing is driven there then."""
+
+    code = "no_slot"
+    sentence = "We have no delivery to your area then."
+
+
+class SlotFullError(DayRefusedError):
+    """Somebody else took the last place."""
+
+    code = "slot_full"
+    sentence = "That time has just been filled."
+
+
+class SameSlotError(DayRefusedError):
+    """The parcel is booked for that very time."""
+
+    code = "same_slot"
+    sentence = "Your parcel is already booked for that time."
+
+
+class ProposalError(ShipmentError):
+    """What was read back can no longer be confirmed."""
+
+    code = "proposal"
+    retryable = True
+
+
+class NoProposalError(ProposalError):
+    """Nothing was read back in this call under that reference."""
+
+    code = "no_proposal"
+    sentence = "I have nothing to confirm. Please tell me the day again."
+
+
+class ProposalExpiredError(ProposalError):
+    """It was read back too long ago."""
+
+    code = "proposal_expired"
+    sentence = "That took a little too long, so nothing was changed. Please tell me the day again."
+
+
+class ParcelChangedError(ProposalError):
+    """The parcel was changed since it was read back."""
+
+    code = "parcel_changed"
+    sentence = (
+        "The parcel has just been changed by someone else, so I have not moved it. "
+        "Please let me check it again for you."
+    )

@@ -1,0 +1,315 @@
+"""Hold parcels, what happened to them, and what customers asked to have changed."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Case, F, IntegerField, Q, Value, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Replace, Upper
+
+from shipments.spelling import readings
+from shipments.statuses import OVER, ChangeKind, ChangeState, Reason, Source, Status
+
+RECENT = 3
+"""How many parcels of one number a call is ever told of: a number shared by forty is not a list to read."""
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def local_zone() -> str:
+    """Return the zone of a parcel whose depot gives none."""
+    return str(settings.TIME_ZONE)
+
+
+def change_ref() -> str:
+    """Make a reference for a change: eight random letters and digits that cannot be misread."""
+    return "".join(secrets.choice(CROCKFORD) for _ in range(8))
+
+
+def _without(field: str, separators: str) -> Combinable:
+    expression: Combinable = F(field)
+    for separator in separators:
+        expression = Replace(expression, Value(separator), Value(""))
+    return expression
+
+
+class Depot(models.Model):
+    """A place where parcels wait; its slots say when they can leave it."""
+
+    name = models.CharField(max_length=80, unique=True)
+    city = models.CharField(max_length=80)
+    country = models.CharField(max_length=2, help_text="ISO 3166-1, two letters")
+    time_zone = models.CharField(max_length=64, default=local_zone)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DeliverySlot(models.Model):
+    """A window on a day in which a depot can deliver so many parcels; times are in the depot's zone."""
+
+    depot = models.ForeignKey(Depot, on_delete=models.CASCADE, related_name="slots")
+    date = models.DateField()
+    window_start = models.TimeField()
+    window_end = models.TimeField()
+    capacity = models.PositiveIntegerField()
+    booked = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ("date", "window_start")
+        constraints = (
+            models.UniqueConstraint(fields=["depot", "date", "window_start"], name="one_slot_a_window"),
+            models.CheckConstraint(condition=Q(booked__lte=F("capacity")), name="slot_not_overbooked"),
+            models.CheckConstraint(
+                condition=Q(window_end__gt=F("window_start")), name="slot_ends_after_it_starts"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.depot} {self.date} {self.window_start:%H:%M}–{self.window_end:%H:%M}"
+
+    @property
+    def starts_at(self) -> datetime:
+        """When the window opens, aware, in the depot's zone."""
+        return datetime.combine(self.date, self.window_start, ZoneInfo(self.depot.time_zone))
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the window closes, aware, in the depot's zone."""
+        return datetime.combine(self.date, self.window_end, ZoneInfo(self.depot.time_zone))
+
+
+class Driver(models.Model):
+    """Someone who brings parcels to doors."""
+
+    name = models.CharField(max_length=120)
+    phone = models.CharField(max_length=16, blank=True, db_index=True, help_text="E.164")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Address(models.Model):
+    """Where a parcel goes: landmark and directions are fields, since many streets have no name."""
+
+    recipient_name = models.CharField(max_length=120)
+    phone = models.CharField(max_length=16, blank=True, help_text="E.164")
+    line1 = models.CharField(max_length=200, blank=True)
+    line2 = models.CharField(max_length=200, blank=True)
+    building = models.CharField(max_length=120, blank=True)
+    neighbourhood = models.CharField(max_length=120, blank=True)
+    district = models.CharField(max_length=120, blank=True)
+    city = models.CharField(max_length=80)
+    country = models.CharField(max_length=2, help_text="ISO 3166-1, two letters")
+    landmark = models.CharField(max_length=200, blank=True)
+    directions = models.TextField(max_length=1000, blank=True)
+    plus_code = models.CharField(max_length=20, blank=True)
+    latitude = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
+    longitude = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
+    verified_at = models.DateTimeField(null=True, blank=True)
+    verified_by = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        verbose_name_plural = "addresses"
+
+    def __str__(self) -> str:
+        return ", ".join(
+            part for part in (self.building or self.line1, self.neighbourhood, self.city) if part
+        )
+
+    @property
+    def area(self) -> str:
+        """The part of an address that may be said to whoever holds the number of record."""
+        return self.neighbourhood or self.district or self.city
+
+
+class ShipmentQuerySet(models.QuerySet["Shipment"]):
+    """Look parcels up as the line needs them."""
+
+    def for_number(self, number: str) -> "ShipmentQuerySet":
+        """Return the parcels whose number of record is `number` (E.164); none for a withheld one."""
+        return self.filter(phone=number) if number else self.none()
+
+    def live(self) -> "ShipmentQuerySet":
+        """Return the parcels that somebody is still waiting for."""
+        return self.exclude(status__in=OVER)
+
+    def recent_for(self, number: str) -> "ShipmentQuerySet":
+        """Return at most three parcels of a number: the live ones first, the newest of each first."""
+        over = Case(When(status__in=OVER, then=Value(1)), default=Value(0), output_field=IntegerField())
+        found = self.for_number(number).select_related("address", "depot")
+        return found.order_by(over, "-created_at", "-pk")[:RECENT]
+
+    def by_said_id(self, said: str) -> "ShipmentQuerySet":
+        """Return the parcels whose tracking id reads exactly as `said`, spelled, glued or spaced."""
+        return self.filter(tracking_key__in=readings(said)).select_related("address", "depot")
+
+
+class Shipment(models.Model):
+    """A parcel on its way; `version` grows with every change, so that a stale one is refused."""
+
+    tracking_id = models.CharField(max_length=32, unique=True)
+    tracking_key = models.GeneratedField(
+        # What is left of an id when it is said aloud. Computed by the database, so that no way of
+        # writing a row can forget it.
+        expression=Upper(_without("tracking_id", "- /._#")),
+        output_field=models.CharField(max_length=32),
+        db_persist=True,
+    )
+    shipper = models.CharField(max_length=120, blank=True)
+    recipient_name = models.CharField(max_length=120)
+    phone = models.CharField(max_length=16, help_text="the recipient's number of record, E.164")
+    status = models.CharField(max_length=24, choices=Status.choices, default=Status.PENDING)
+    substatus = models.CharField(max_length=32, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    depot = models.ForeignKey(Depot, null=True, blank=True, on_delete=models.SET_NULL)
+    address = models.ForeignKey(Address, on_delete=models.PROTECT, related_name="shipments")
+    driver = models.ForeignKey(Driver, null=True, blank=True, on_delete=models.SET_NULL)
+    slot = models.ForeignKey(
+        DeliverySlot,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        help_text="the slot this parcel holds a place in; given back when it moves to another",
+    )
+    time_zone = models.CharField(max_length=64, default=local_zone, help_text="the recipient's")
+    promised_start = models.DateTimeField(null=True, blank=True)
+    promised_end = models.DateTimeField(null=True, blank=True)
+    eta_at = models.DateTimeField(null=True, blank=True)
+    eta_computed_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    cod_minor = models.PositiveBigIntegerField(default=0, help_text="cash on delivery, in minor units")
+    cod_currency = models.CharField(max_length=3, blank=True, help_text="ISO 4217")
+    changes_allowed = models.BooleanField(default=True, help_text="no: the shipper forbids changes")
+    is_demo = models.BooleanField(default=False, help_text="never dialled over a real line")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ShipmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        indexes = (
+            models.Index(fields=["phone", "-created_at"], name="shipment_by_phone"),
+            models.Index(fields=["tracking_key"], name="shipment_by_key"),
+            models.Index(fields=["status"], name="shipment_by_status"),
+        )
+
+    def __str__(self) -> str:
+        return self.tracking_id
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which this parcel's times are spoken and compared."""
+        return ZoneInfo(self.time_zone)
+
+
+class TrackingEventQuerySet(models.QuerySet["TrackingEvent"]):
+    """Read the history; refuse to rewrite it."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        """Refuse: what happened is not rewritten."""
+        raise TypeError("tracking events are append-only")
+
+    def delete(self) -> NoReturn:
+        """Refuse: what happened is not taken back, except together with its parcel."""
+        raise TypeError("tracking events are append-only")
+
+
+class TrackingEvent(models.Model):
+    """One thing that happened to a parcel; written once, never changed."""
+
+    shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="events")
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(auto_now_add=True)
+    status = models.CharField(max_length=24, choices=Status.choices)
+    substatus = models.CharField(max_length=32, blank=True)
+    reason = models.CharField(max_length=40, choices=Reason.choices, blank=True)
+    description = models.CharField(max_length=300, blank=True)
+    location = models.CharField(max_length=120, blank=True)
+    latitude = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
+    longitude = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
+    source = models.CharField(max_length=16, choices=Source.choices)
+    actor = models.CharField(max_length=120, blank=True)
+    call_public_id = models.CharField(max_length=16, blank=True, db_index=True)
+    idempotency_key = models.CharField(max_length=128, unique=True)
+
+    objects = TrackingEventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("occurred_at", "pk")
+        indexes = (models.Index(fields=["shipment", "occurred_at"], name="event_by_shipment"),)
+
+    def __str__(self) -> str:
+        return f"{self.get_status_display()} · {self.description}" if self.description else self.status
+
+    def save(
+        self,
+        *,
+        force_insert: bool | tuple[models.base.ModelBase, ...] = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        """Write the event for the first time; refuse any other."""
+        if not self._state.adding or force_update or update_fields:
+            raise TypeError("tracking events are append-only")
+        super().save(force_insert=True, using=using)
+
+    def delete(self, using: str | None = None, keep_parents: bool = False) -> NoReturn:
+        """Refuse: what happened is not taken back, except together with its parcel."""
+        raise TypeError("tracking events are append-only")
+
+
+class DeliveryChangeQuerySet(models.QuerySet["DeliveryChange"]):
+    """Look changes up as their pages need them."""
+
+    def waiting(self) -> "DeliveryChangeQuerySet":
+        """Return the changes that a dispatcher has to decide on, the oldest first."""
+        return self.filter(state=ChangeState.NEEDS_APPROVAL).order_by("created_at", "pk")
+
+
+class DeliveryChange(models.Model):
+    """Something a customer asked for, from the proposal read back to him to what became of it."""
+
+    ref = models.CharField(max_length=16, unique=True, default=change_ref)
+    shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="changes")
+    kind = models.CharField(max_length=24, choices=ChangeKind.choices)
+    state = models.CharField(max_length=24, choices=ChangeState.choices, default=ChangeState.PROPOSED)
+    slot = models.ForeignKey(DeliverySlot, null=True, blank=True, on_delete=models.PROTECT)
+    requested_start = models.DateTimeField(null=True, blank=True)
+    requested_end = models.DateTimeField(null=True, blank=True)
+    requested_address = models.JSONField(default=dict, blank=True)
+    previous = models.JSONField(default=dict, blank=True, help_text="what the change replaces")
+    rule_results = models.JSONField(default=dict, blank=True)
+    verification_level = models.CharField(max_length=8, blank=True)
+    call_public_id = models.CharField(max_length=16, blank=True, db_index=True)
+    requested_by = models.CharField(max_length=120, blank=True)
+    decided_by = models.CharField(max_length=120, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    idempotency_key = models.CharField(max_length=128, unique=True)
+    shipment_version = models.PositiveIntegerField()
+    read_back = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    objects = DeliveryChangeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        indexes = (models.Index(fields=["state", "created_at"], name="change_by_state"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["shipment"],
+                condition=Q(state=ChangeState.NEEDS_APPROVAL),
+                name="one_change_waiting_a_shipment",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} · {self.get_state_display()}"

@@ -1,0 +1,181 @@
+"""Read tracking ids as callers say them: spelled, grouped, glued or half heard."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice, product
+
+from shipments.text import DIGITS, plain, words
+
+_READINGS_LIMIT = 16
+
+_TEENS: dict[str, str] = dict(
+    zip(
+        words("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"),
+        map(str, range(10, 20)),
+        strict=True,
+    )
+)
+_TENS: dict[str, str] = dict(
+    zip(words("twenty thirty forty fifty sixty seventy eighty ninety"), "23456789", strict=True)
+)
+_SPELLING: dict[str, str] = {
+    word: word[0].upper()
+    for word in words(
+        "alpha alfa bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike "
+        "november oscar papa quebec romeo sierra tango uniform victor whiskey whisky xray yankee zulu"
+    )
+}
+_LETTER_NAMES: dict[str, str] = {
+    "ay": "A",
+    "bee": "B",
+    "cee": "C",
+    "dee": "D",
+    "eff": "F",
+    "ef": "F",
+    "gee": "G",
+    "aitch": "H",
+    "haitch": "H",
+    "jay": "J",
+    "kay": "K",
+    "el": "L",
+    "ell": "L",
+    "em": "M",
+    "en": "N",
+    "pee": "P",
+    "cue": "Q",
+    "queue": "Q",
+    "ar": "R",
+    "ess": "S",
+    "tee": "T",
+    "vee": "V",
+    "ex": "X",
+    "wye": "Y",
+    "zed": "Z",
+    "zee": "Z",
+}
+_EITHER: dict[str, tuple[str, ...]] = {
+    # Words that are heard for a digit or a letter but may be just words, the likelier first.
+    "o": ("0", "O"),
+    "oh": ("0", "O"),
+    "i": ("I", "1"),
+    "a": ("A", ""),
+    "eye": ("I",),
+    "to": ("2", ""),
+    "too": ("2",),
+    "tu": ("2",),
+    "for": ("4", ""),
+    "fore": ("4",),
+    "ate": ("8",),
+    "won": ("1",),
+    "see": ("C", ""),
+    "sea": ("C",),
+    "are": ("R", ""),
+    "tea": ("T",),
+    "you": ("U", ""),
+    "why": ("Y",),
+    "be": ("B", ""),
+    "us": ("US", ""),
+    "is": ("", "IS"),
+    "it": ("", "IT"),
+    "my": ("", "MY"),
+    "no": ("", "NO"),
+    "me": ("", "ME"),
+    "we": ("", "WE"),
+    "at": ("", "AT"),
+    "id": ("", "ID"),
+    "in": ("", "IN"),
+    "of": ("",),
+}
+_FILLER = frozenset(
+    words(
+        "the its it's that that's number tracking track parcel package shipment code order reference ref dash "
+        "hyphen minus slash dot point space underscore please uh um er and hello hi ends ending with starts "
+        "namba nambari ya ni mzigo kifurushi wangu yangu tafadhali na le la est mon numero colis suivi tiret "
+        "s'il vous plait capital letter digit"
+    )
+)
+_AS_IN = re.compile(
+    # "D as in delta", "D for dog", "D like Dar", "D kama Dodoma", "D comme Daniel"
+    r"\b([a-z])\W+(?:as\W+in|for|like|kama|comme)\W+([a-z])[a-z]+\b",
+    re.IGNORECASE,
+)
+_GROUPS = ("BCDEGPTVZ3", "MN", "A8HJK", "FSX", "I1LY", "O0", "QU", "59")
+"""Characters that a telephone makes alike."""
+
+
+def readings(said: str) -> tuple[str, ...]:
+    """Return what a spoken tracking id may be in capitals and digits, the likeliest first.
+
+    "K M four two seven nine", "km-4279" and "K as in kilo, M like Mombasa, 42 79" all read KM4279.
+    """
+    text = plain(said)
+    literal = re.sub(r"[^A-Z0-9]", "", text.upper())
+    text = _AS_IN.sub(lambda m: f" {m[1]} " if m[1] == m[2] else m[0], text)
+    options = list(_options(re.findall(r"[a-z0-9']+", text)))
+    found = dict.fromkeys("".join(choice) for choice in islice(product(*options), _READINGS_LIMIT))
+    spelled = [reading for reading in found if 0 < len(reading) <= 32]
+    if 0 < len(literal) <= 32:
+        spelled.append(literal)
+    return tuple(dict.fromkeys(spelled))
+
+
+def _options(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield, word by word, what each may stand for."""
+    repeat = 1
+    tens = ""
+    for place, word in enumerate(words):
+        following = words[place + 1] if place + 1 < len(words) else ""
+        if word in ("double", "triple") and following not in ("u", "you"):
+            repeat = 2 if word == "double" else 3
+            continue
+        if word == "double":
+            yield ("W",)
+            repeat = 0  # the "u" that follows belongs to it
+            continue
+        if repeat == 0:
+            repeat = 1
+            continue
+        digit = DIGITS.get(word, "")
+        if tens:
+            yield (tens + digit,) if digit not in ("", "0") else (tens + "0",)
+            tens = ""
+            if digit not in ("", "0"):
+                continue
+        if word in _TENS:
+            tens = _TENS[word]
+            continue
+        yield tuple(option * repeat for option in _meanings(word))
+        repeat = 1
+    if tens:
+        yield (tens + "0",)
+
+
+def _meanings(word: str) -> tuple[str, ...]:
+    if word in _EITHER:
+        return _EITHER[word]
+    for table in (DIGITS, _TEENS, _SPELLING, _LETTER_NAMES):
+        if word in table:
+            return (table[word],)
+    if word in _FILLER:
+        return ("",)
+    bare = word.replace("'", "").upper()
+    if bare.isalpha() and len(bare) > 3:
+        return (bare, "")
+    return (bare,)
+
+
+def resembles(said: str, key: str) -> bool:
+    """Tell whether a spoken id may well be `key`: its last characters, or alike over a telephone.
+
+    For choosing among the few parcels that a caller is known to expect, never for finding others.
+    """
+    for reading in readings(said):
+        if len(reading) >= 3 and key.endswith(reading):
+            return True
+        if len(reading) == len(key) >= 4 and all(map(_alike, reading, key)):
+            return True
+    return False
+
+
+def _alike(one: str, other: str) -> bool:
+    return one == other or any(one in group and other in group for group in _GROUPS)
