@@ -1,0 +1,37 @@
+"""Name what may go wrong in a call, by whose side it is on."""
+
+
+class VoiceError(Exception):
+    """Everything that this app raises on purpose."""
+
+
+class LocalError(VoiceError):
+    """Our own side: a setting, a missing package, a full disk."""
+
+
+class RemoteError(VoiceError):
+    """The other side of a wire: the voice model or the telephone platform."""
+
+
+class RemoteProtocolError(RemoteError):
+    """The other side sent what its protocol does not allow."""
+
+
+class ModelRefused(RemoteError):  # noqa: N818 - the field's word for it
+    """The model will never take this key, model name or setup: trying again is useless."""
+
+
+class ModelBusy(RemoteError):  # noqa: N818 - the field's word for it
+    """The model has no room for us now: quota, rate or capacity."""
+
+
+class ModelLost(RemoteError):  # noqa: N818 - the field's word for it
+    """The connection to the model broke or could not be made; another may do."""
+
+
+class CarrierError(RemoteError):
+    """The telephone platform refused a request or could not be reached."""
+
+
+class ToolError(VoiceError):
+    """A tool could not do its work; its text may be said aloud."""
