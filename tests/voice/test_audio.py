@@ -1,0 +1,274 @@
+"""What happens to a call's audio on its way."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voice.audio import FRAME_MS, InputClock, Pacer, RateWatch, Resampler
+
+FRAME = bytes(range(1, 65)) * 20  # 40 ms at 16 kHz, no sample zero
+QUIET = bytes(1_280)
+
+
+def tone(hz: float, seconds: float, rate_hz: int, level: float = 0.5) -> bytes:
+    """Return a sine."""
+    at = np.arange(round(seconds * rate_hz)) / rate_hz
+    return (np.sin(2 * np.pi * hz * at) * level * 32_767).round().astype("<i2").tobytes()
+
+
+def resampled(pcm: bytes, cuts: list[int] | None = None, from_hz: int = 24_000) -> np.ndarray:
+    """Return 16 kHz samples, the input taken in pieces of `cuts` bytes."""
+    resampler, out, rest = Resampler(from_hz, 16_000), [], pcm
+    for cut in cuts or []:
+        out.append(resampler.push(rest[:cut]))
+        rest = rest[cut:]
+    out += [resampler.push(rest), resampler.flush()]
+    return np.frombuffer(b"".join(out), "<i2").astype(float)
+
+
+def residue_db(samples: np.ndarray, hz: float) -> tuple[float, float]:
+    """Return the level of a tone in `samples`, and of all that is not that tone, in dB of full scale."""
+    steady = samples[400:-400]
+    at = np.arange(len(steady)) / 16_000
+    basis = np.stack([np.sin(2 * np.pi * hz * at), np.cos(2 * np.pi * hz * at)], 1)
+    fit, *_ = np.linalg.lstsq(basis, steady, rcond=None)
+    rest = steady - basis @ fit
+    return 20 * np.log10(np.hypot(*fit) / 32_767), 20 * np.log10(np.sqrt(np.mean(rest**2)) * 2**0.5 / 32_767)
+
+
+@pytest.mark.parametrize("hz", [300, 1_000, 3_400, 6_000, 7_000])
+def test_t2_speech_keeps_80_db_of_signal_to_noise(hz):
+    level, rest = residue_db(resampled(tone(hz, 1, 24_000)), hz)
+
+    assert level == pytest.approx(20 * np.log10(0.5), abs=0.1 if hz <= 6_000 else 3)
+    assert level - rest >= 80
+
+
+@pytest.mark.parametrize("hz", [8_050, 8_300, 9_000, 10_000, 11_500])
+def test_what_is_above_the_new_band_is_80_db_down(hz):
+    heard = resampled(tone(hz, 1, 24_000))[400:-400]
+
+    level = 20 * np.log10(np.sqrt(np.mean(heard**2) + 1e-9) * 2**0.5 / 32_767 / 0.5)
+    assert level <= -80
+
+
+def test_the_resampler_delays_by_less_than_5_ms():
+    click = np.zeros(24_000, "<i2")
+    click[12_000] = 20_000
+
+    heard = resampled(click.tobytes())
+
+    assert 0 <= (np.argmax(np.abs(heard)) / 16_000 - 0.5) * 1000 <= 5
+
+
+@given(st.lists(st.integers(0, 5_000), max_size=12))
+def test_speech_sounds_the_same_however_it_is_cut(cuts):
+    pcm = tone(440, 0.5, 24_000)
+
+    assert np.max(np.abs(resampled(pcm, cuts) - resampled(pcm))) <= 1
+
+
+def test_t3_a_sample_cut_in_two_is_put_together():
+    pcm = tone(440, 0.2, 24_000)
+
+    assert np.max(np.abs(resampled(pcm, [1, 3, 5, 1001]) - resampled(pcm))) <= 1
+
+
+def test_no_speech_is_lost_at_the_end():
+    assert len(resampled(tone(440, 1, 24_000))) == pytest.approx(16_000, abs=40)
+
+
+@pytest.mark.parametrize("from_hz", [8_000, 32_000, 48_000])
+def test_other_rates_come_out_at_their_own_pitch(from_hz):
+    level, rest = residue_db(resampled(tone(1_000, 1, from_hz), from_hz=from_hz), 1_000)
+
+    assert level - rest >= 70
+
+
+def paced(pacer: Pacer, until_s: float, step_s: float = 0.005) -> list[tuple[float, bytes]]:
+    """Return what goes out, with its times."""
+    out = []
+    for step in range(round(until_s / step_s)):
+        now_s = step * step_s
+        while frame := pacer.pop(now_s):
+            out.append((now_s, frame))
+    return out
+
+
+def a_pacer(**kwargs) -> Pacer:
+    """Return a pacer as calls have it."""
+    return Pacer(16_000, 0.2, **({"limit_s": 60, "tail_ms": 160} | kwargs))
+
+
+def test_frames_go_out_with_a_lead_of_200_ms_and_then_in_real_time():
+    pacer = a_pacer()
+    pacer.put(FRAME * 25)
+
+    out = paced(pacer, 2)
+
+    assert len(out) == 25
+    for number, (at_s, _) in enumerate(out):
+        assert at_s == pytest.approx(max(0, number * 0.04 - 0.2), abs=0.011)
+
+
+def test_a_late_tick_is_made_up_for():
+    pacer = a_pacer()
+    pacer.put(FRAME * 50)
+    paced(pacer, 0.3)
+
+    late = [pacer.pop(0.43), pacer.pop(0.43), pacer.pop(0.43), pacer.pop(0.43)]
+
+    assert [bool(frame) for frame in late] == [True, True, True, False]
+
+
+def test_an_utterance_ends_with_160_ms_of_silence_in_whole_frames():
+    pacer = a_pacer()
+    pacer.put(FRAME + b"\x01\x00" * 5)
+    pacer.end_utterance()
+
+    heard = b"".join(frame for _, frame in paced(pacer, 1))
+
+    assert heard.startswith(FRAME + b"\x01\x00" * 5)
+    assert len(heard) % len(FRAME) == 0
+    assert len(heard) - len(FRAME) - 10 >= 160 * 32
+
+
+def test_a_full_queue_leaves_out_the_newest_whole_frames_and_counts_them():
+    pacer = a_pacer(limit_s=0.4)
+    pacer.put(FRAME * 8)
+    pacer.put(b"\x05\x00" * 640 * 5)
+
+    out = b"".join(frame for _, frame in paced(pacer, 2))
+
+    assert out == FRAME * 8 + b"\x05\x00" * 640 * 2
+    assert pacer.counters()["speech_dropped_ms"] == 3 * FRAME_MS
+
+
+def test_a_cleared_pacer_gives_out_nothing_and_knows_what_was_not_heard():
+    pacer = a_pacer()
+    pacer.put(FRAME * 100)
+    paced(pacer, 1.0)
+
+    pacer.clear(1.0)
+
+    assert pacer.wait_s(1.0) is None
+    assert pacer.played_s(1.0) == pytest.approx(1.0, abs=0.01)
+    assert pacer.counters()["speech_cut_ms"] == pytest.approx(200, abs=45)
+
+
+def test_after_a_pause_the_lead_is_given_anew():
+    pacer = a_pacer()
+    pacer.put(FRAME * 5)
+    paced(pacer, 1.0)
+    pacer.put(FRAME * 10)
+
+    at_once = [pacer.pop(5.0) for _ in range(10)]
+
+    assert sum(map(bool, at_once)) == 6
+
+
+def popped(clock: InputClock, now_s: float) -> list[bytes]:
+    """Return all frames that are due."""
+    return list(iter(lambda: clock.pop(now_s), b""))
+
+
+def test_a_callers_frame_is_passed_on_at_once():
+    clock = InputClock(limit_s=5)
+    out = []
+    for step in range(50):
+        clock.push(FRAME, step * 0.04)
+        out.append(popped(clock, step * 0.04))
+
+    assert out == [[FRAME]] * 50
+
+
+def test_t8_what_was_kept_goes_out_no_faster_than_twice_real_time_and_nothing_is_lost():
+    clock = InputClock(limit_s=5)
+    for step in range(50):
+        clock.push(FRAME, step * 0.04)
+
+    sent = [(at, frame) for at in np.arange(2.0, 4.0, 0.02) for frame in popped(clock, float(at))]
+
+    assert b"".join(frame for _, frame in sent if frame != QUIET) == FRAME * 50
+    in_half_a_second = sum(at < 2.5 for at, _ in sent)
+    assert in_half_a_second * 0.04 <= 1.0 + 0.13
+
+
+def test_above_the_limit_the_oldest_is_dropped_and_counted():
+    clock = InputClock(limit_s=0.2)
+    for number in range(10):
+        clock.push(bytes([number, 1]) * 640, 0.0)
+
+    kept = [frame for at in np.arange(0, 0.2, 0.02) for frame in popped(clock, float(at))]
+
+    assert [frame[0] for frame in kept] == [5, 6, 7, 8, 9]
+    assert clock.counters()["caller_dropped_ms"] == 200
+
+
+def test_t9_a_silent_carrier_becomes_silence_in_real_time():
+    clock = InputClock(limit_s=5)
+    clock.push(FRAME, 0.0)
+    popped(clock, 0.0)
+
+    sent = [frame for at in np.arange(0, 2, 0.02) for frame in popped(clock, float(at))]
+
+    assert set(sent) == {QUIET}
+    assert 43 <= len(sent) <= 47
+
+
+def test_half_a_sample_is_not_shifted_by_silence():
+    clock = InputClock(limit_s=5)
+    clock.pop(0.0)
+    clock.push(b"\x01\x02\x03", 0.0)
+
+    first = popped(clock, 0.25)[0]
+    clock.push(b"\x04" + FRAME, 0.3)
+    (second,) = popped(clock, 0.3)
+
+    assert first == b"\x01\x02" + bytes(1_278)
+    assert second == (b"\x03\x04" + FRAME)[:1_280]
+
+
+@given(st.lists(st.tuples(st.binary(max_size=3_000), st.floats(0, 0.3)), max_size=40))
+def test_the_callers_samples_arrive_whole_in_order_and_once(pieces):
+    clock, now_s, sent, said = InputClock(limit_s=60), 0.0, [], b""
+    clock.pop(0.0)
+    for drawn, gap_s in pieces:
+        piece = bytes(byte | 1 for byte in drawn)
+        now_s += gap_s
+        said += piece
+        clock.push(piece, now_s)
+        sent += popped(clock, now_s)
+    for _ in range(1_000):
+        now_s += 0.04
+        sent += popped(clock, now_s)
+
+    assert b"".join(sent).replace(b"\x00", b"") == said[: len(said) & ~1]
+
+
+def watched(bytes_per_s: float, frame_s: float = 0.02, burst: int = 0) -> str | None:
+    """Return what the watch says about a telephone that sends so much."""
+    watch = RateWatch()
+    found = watch.add(burst, 0.0) if burst else None
+    for step in range(int(2 / frame_s)):
+        found = found or watch.add(round(bytes_per_s * frame_s), step * frame_s + 0.001)
+    return found
+
+
+@pytest.mark.parametrize("frame_s", [0.02, 0.04, 0.1])
+@pytest.mark.parametrize("burst", [0, 320_000])
+@pytest.mark.parametrize(
+    ("bytes_per_s", "found"),
+    [(32_000, None), (16_000, "8 kHz mono"), (64_000, "stereo, or 32 kHz"), (48_000, "24 kHz mono")],
+)
+def test_t1_a_wrong_rate_is_told_in_the_first_second(bytes_per_s, found, burst, frame_s):
+    assert watched(bytes_per_s, frame_s, burst) == found
+
+
+def test_a_telephone_that_falls_silent_has_no_wrong_rate():
+    watch = RateWatch()
+
+    said = [watch.add(640, at) for at in [0.0, 0.02, 0.04, 0.5, 0.52, 1.2]]
+
+    assert said == [None] * 6

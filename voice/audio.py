@@ -1,0 +1,279 @@
+"""Shape a call's audio: resample, pace, keep a steady clock; pure, with the time as an argument.
+
+All audio is 16-bit little-endian mono PCM. Times are seconds of one monotonic clock.
+"""
+
+from functools import lru_cache
+from math import gcd
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+TELEPHONE_HZ = 16_000
+MODEL_IN_HZ = 16_000
+MODEL_OUT_HZ = 24_000
+FRAME_MS = 40
+"""What goes out at a time, both ways: half the CPU of 20 ms towards the model (bridge-cost.md)."""
+
+_BYTES_PER_S = TELEPHONE_HZ * 2
+_FRAME_BYTES = _BYTES_PER_S * FRAME_MS // 1000
+_FRAME_S = FRAME_MS / 1000
+
+_TAPS = 96
+_CUTOFF = 0.91  # of the lower band edge: the stop band begins where the new band ends
+_KAISER_BETA = 8.0
+_BLOCK_S = 0.32  # longer input is taken in blocks: a row a period in memory, and the loop stays responsive
+
+
+@lru_cache
+def _filter(from_hz: int, to_hz: int) -> NDArray[np.float32]:
+    """Return the matrix that turns the inputs around a period into that period's outputs; shared by calls.
+
+    A windowed sinc of 96 taps a phase: from 24 to 16 kHz over 80 dB of signal to noise and of alias
+    rejection, level to 6.5 kHz, at 2 ms of delay. All phases of a period are one matrix product.
+    """
+    ups, downs = _ratio(from_hz, to_hz)
+    points = np.arange(_TAPS * ups) - (_TAPS * ups - 1) / 2
+    cutoff = _CUTOFF * min(from_hz, to_hz) / (from_hz * ups)
+    prototype = np.sinc(cutoff * points) * np.kaiser(len(points), _KAISER_BETA)
+    matrix = np.zeros((_TAPS + (ups - 1) * downs // ups, ups), np.float32)
+    for output in range(ups):
+        phase = prototype[output * downs % ups :: ups]
+        first = output * downs // ups
+        matrix[first : first + _TAPS, output] = (phase / phase.sum())[::-1]
+    return matrix
+
+
+def _ratio(from_hz: int, to_hz: int) -> tuple[int, int]:
+    common = gcd(from_hz, to_hz)
+    return to_hz // common, from_hz // common
+
+
+class Resampler:
+    """Changes the rate of one stream of speech, however it is cut into pieces.
+
+    Less than one period of samples (0.125 ms from 24 to 16 kHz) and half a sample are carried over.
+    """
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        self.from_hz = from_hz
+        self._ups, self._downs = _ratio(from_hz, to_hz)
+        self._matrix = _filter(from_hz, to_hz)
+        self._block_bytes = round(from_hz * _BLOCK_S) * 2
+        self._kept = np.zeros(_TAPS - 1, np.float32)
+        self._odd = b""
+
+    def push(self, pcm: bytes) -> bytes:
+        """Return what `pcm` comes to at the other rate, delayed by half the filter."""
+        if self._odd:
+            pcm = self._odd + pcm
+        whole = len(pcm) & ~1
+        self._odd = pcm[whole:]
+        if whole <= self._block_bytes:
+            return self._resample(pcm[:whole])
+        starts = range(0, whole, self._block_bytes)
+        return b"".join(
+            self._resample(pcm[start : min(start + self._block_bytes, whole)]) for start in starts
+        )
+
+    def flush(self) -> bytes:
+        """Return the rest, up to the last sample that came in, and start anew."""
+        rest = self.push(bytes(_TAPS // 2 * 2 + self._downs * 2))
+        self._kept = np.zeros(_TAPS - 1, np.float32)
+        self._odd = b""
+        return rest
+
+    def _resample(self, pcm: bytes) -> bytes:
+        samples = np.concatenate((self._kept, np.frombuffer(pcm, "<i2").astype(np.float32)))
+        periods = max(0, (len(samples) - len(self._matrix)) // self._downs + 1)
+        if periods == 0:
+            self._kept = samples
+            return b""
+        windows = sliding_window_view(samples, len(self._matrix))[:: self._downs][:periods]
+        made = np.rint(windows @ self._matrix)
+        self._kept = samples[periods * self._downs :]
+        speech: bytes = np.clip(made, -32_768, 32_767).astype("<i2").tobytes()
+        return speech
+
+
+class Pacer:
+    """Speech on its way to the telephone: given out a frame at a time, never more than a lead ahead.
+
+    It counts on a nominal grid: a late tick is followed by an early one, not by a gap.
+    """
+
+    def __init__(self, rate_hz: int, lead_s: float, *, limit_s: float, tail_ms: int) -> None:
+        self._per_s = rate_hz * 2
+        self._frame_bytes = self._per_s * FRAME_MS // 1000
+        self._lead_s = lead_s
+        self._limit_bytes = int(limit_s * self._per_s)
+        self._tail = bytes(tail_ms * self._per_s // 1000)
+        self._queue = bytearray()
+        self._heard_at_s = 0.0  # when all that was given out will have been heard
+        self._sent_bytes = 0
+        self._cut_bytes = 0  # sent, but cleared at the telephone before it was heard
+        self._full_bytes = 0  # never sent: there was no room
+
+    def put(self, pcm: bytes) -> None:
+        """Queue speech; what does not fit is left out in whole frames, the newest, and counted."""
+        room = self._limit_bytes - len(self._queue)
+        if len(pcm) > room:
+            kept = max(0, room) // self._frame_bytes * self._frame_bytes
+            self._full_bytes += len(pcm) - kept
+            pcm = pcm[:kept]
+        self._queue += pcm
+
+    def end_utterance(self) -> None:
+        """Put silence behind what is queued, to whole frames: a carrier holds back what is short of one."""
+        self._queue += self._tail
+        self._queue += bytes(-len(self._queue) % self._frame_bytes)
+
+    def wait_s(self, now_s: float) -> float | None:
+        """Return how long until a frame may go out; None while there is none."""
+        if len(self._queue) < self._frame_bytes:
+            return None
+        return max(0.0, self._heard_at_s - self._lead_s - now_s)
+
+    def pop(self, now_s: float) -> bytes:
+        """Return the next frame when it is due, else nothing."""
+        if self.wait_s(now_s) != 0:
+            return b""
+        frame = bytes(self._queue[: self._frame_bytes])
+        del self._queue[: self._frame_bytes]
+        self._sent_bytes += len(frame)
+        self._heard_at_s = max(self._heard_at_s, now_s) + len(frame) / self._per_s
+        return frame
+
+    def clear(self, now_s: float) -> None:
+        """Drop what is queued, and count as unheard what the telephone drops with it."""
+        self._queue.clear()
+        unheard_s = max(0.0, self._heard_at_s - now_s)
+        self._cut_bytes += int(unheard_s * self._per_s)
+        self._heard_at_s = min(self._heard_at_s, now_s)
+
+    def played_s(self, now_s: float) -> float:
+        """Return how much of what was given out has been heard by now."""
+        ahead_s = max(0.0, self._heard_at_s - now_s)
+        return (self._sent_bytes - self._cut_bytes) / self._per_s - ahead_s
+
+    def counters(self) -> dict[str, int]:
+        """Return what came of all that was queued, in milliseconds."""
+        return {
+            "speech_sent_ms": self._sent_bytes * 1000 // self._per_s,
+            "speech_cut_ms": self._cut_bytes * 1000 // self._per_s,
+            "speech_dropped_ms": self._full_bytes * 1000 // self._per_s,
+        }
+
+
+class InputClock:
+    """The caller's audio on its way to the model: without gaps, without bursts.
+
+    The model waits for ever when its input stops, and loses count when a backlog comes at once
+    (gemini-live.md §6.2). So a silent carrier is replaced by silence, and what was kept while nobody
+    listened goes out at twice real time.
+    """
+
+    _GRACE_S = 0.2
+    _BURST_S = 0.12
+    _CATCH_UP = 2.0
+
+    def __init__(self, *, limit_s: float) -> None:
+        self._limit_bytes = int(limit_s * _BYTES_PER_S) & ~1
+        self._queue = bytearray()
+        self._sent_at_s: float | None = None
+        self._budget_s = self._BURST_S
+        self._budget_at_s = 0.0
+        self._dropped_bytes = 0
+        self._silence_bytes = 0
+
+    def push(self, pcm: bytes, now_s: float) -> None:
+        """Keep what the caller said; above the limit the oldest goes, in whole samples, and is counted."""
+        self._queue += pcm
+        over = len(self._queue) - self._limit_bytes
+        if over > 0:
+            over += over & 1
+            del self._queue[:over]
+            self._dropped_bytes += over
+
+    def pop(self, now_s: float) -> bytes:
+        """Return the next frame for the model when one is due, else nothing."""
+        if self._sent_at_s is None:
+            self._sent_at_s = self._budget_at_s = now_s
+        if len(self._queue) >= _FRAME_BYTES:
+            if not self._may_send(now_s):
+                return b""
+            frame = bytes(self._queue[:_FRAME_BYTES])
+            del self._queue[:_FRAME_BYTES]
+            self._sent_at_s = now_s
+            return frame
+        if now_s - self._sent_at_s < self._GRACE_S:
+            return b""
+        self._sent_at_s += _FRAME_S
+        return self._silence()
+
+    def wait_s(self, now_s: float) -> float:
+        """Return how long until `pop` has to be tried again when nothing more arrives."""
+        if self._sent_at_s is None or len(self._queue) >= _FRAME_BYTES:
+            return _FRAME_S / self._CATCH_UP
+        return max(0.0, self._sent_at_s + self._GRACE_S - now_s)
+
+    def counters(self) -> dict[str, int]:
+        """Return what was lost and what was made up, in milliseconds."""
+        return {
+            "caller_dropped_ms": self._dropped_bytes * 1000 // _BYTES_PER_S,
+            "caller_silence_ms": self._silence_bytes * 1000 // _BYTES_PER_S,
+        }
+
+    def _may_send(self, now_s: float) -> bool:
+        earned_s = (now_s - self._budget_at_s) * self._CATCH_UP
+        self._budget_s = min(self._BURST_S, self._budget_s + earned_s)
+        self._budget_at_s = now_s
+        if self._budget_s < _FRAME_S:
+            return False
+        self._budget_s -= _FRAME_S
+        return True
+
+    def _silence(self) -> bytes:
+        # Half a sample stays behind: whole ones after it would be read shifted by a byte.
+        whole = len(self._queue) & ~1
+        frame = bytes(self._queue[:whole]) + bytes(_FRAME_BYTES - whole)
+        del self._queue[:whole]
+        self._silence_bytes += _FRAME_BYTES - whole
+        return frame
+
+
+class RateWatch:
+    """Tells in the first second whether a telephone sends what was agreed: 16 kHz, one channel.
+
+    Bytes are all there is to go by, and they come in bursts and with gaps: four of five steps of 200 ms
+    must agree on one wrong rate. Stereo at 8 kHz cannot be told from mono at 16.
+    """
+
+    _STEP_S = 0.2
+    _STEPS = 5
+    _AGREE = 4
+    _WRONG = ((0.5, "8 kHz mono"), (1.5, "24 kHz mono"), (2.0, "stereo, or 32 kHz"), (3.0, "48 kHz mono"))
+
+    def __init__(self) -> None:
+        self._began_s: float | None = None
+        self._step_bytes = [0] * self._STEPS
+        self._over = False
+
+    def add(self, nbytes: int, now_s: float) -> str | None:
+        """Count a frame; return once what the audio is instead, when it is not what was agreed."""
+        if self._over:
+            return None
+        if self._began_s is None:
+            self._began_s = now_s
+        step = int((now_s - self._began_s) / self._STEP_S)
+        if step < self._STEPS:
+            self._step_bytes[step] += nbytes
+            return None
+        self._over = True
+        expected = _BYTES_PER_S * self._STEP_S
+        for times, found in self._WRONG:
+            agreeing = sum(abs(got / expected / times - 1) <= 0.21 for got in self._step_bytes)
+            if agreeing >= self._AGREE:
+                return found
+        return None
