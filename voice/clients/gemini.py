@@ -1,0 +1,148 @@
+"""Reach the voice model: one WebSocket a conversation, its errors translated once (gemini-live.md §1, §7)."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from ssl import SSLContext
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from voice.errors import ModelBusy, ModelLost, ModelRefused, RemoteError
+
+MESSAGE_BYTES = 16 * 1024 * 1024
+_CONGESTED_BYTES = 16_384  # 0.4 s of a caller's audio as it goes out
+_CLOSE_S = 1.0
+
+CLOSES: tuple[tuple[int, str, type[RemoteError]], ...] = (
+    (1011, "exceeded your current quota", ModelBusy),
+    (1011, "RESOURCE_EXHAUSTED", ModelBusy),
+    (1011, "", ModelLost),
+    (1008, "The operation was aborted.", ModelLost),
+    (1008, "", ModelRefused),
+    (1007, "", ModelRefused),
+    (1009, "", ModelRefused),
+)
+"""Close codes with a piece of their reason, and what each means: the first row that fits counts."""
+
+_STATUSES: dict[int, type[RemoteError]] = {
+    400: ModelRefused,
+    401: ModelRefused,
+    403: ModelRefused,
+    404: ModelRefused,
+    429: ModelBusy,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the model is; the key goes into a header, never into an address that a log may hold."""
+
+    url: str
+    key: str = field(repr=False)
+    open_s: float = 5.0
+    ssl: SSLContext | None = None
+
+
+def live_url(base: str, version: str) -> str:
+    """Return the address to dial: `base` whole when it has a path, else with the model's own path."""
+    if urlsplit(base).path.strip("/"):
+        return base
+    service = f"google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent"
+    return f"{base.rstrip('/')}/ws/{service}"
+
+
+def closed(code: int, reason: str) -> RemoteError:
+    """Return the error that a close means, with the code and the reason in its text."""
+    text = f"{code} {reason}".strip()
+    for known, piece, error in CLOSES:
+        if code == known and piece in reason:
+            return error(text)
+    return ModelLost(text)
+
+
+class Connection:
+    """A connection to the model."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._transport = socket.transport
+
+    @property
+    def congested(self) -> bool:
+        """Tell whether a frame sent now would have to wait."""
+        return self._transport.get_write_buffer_size() > _CONGESTED_BYTES
+
+    async def send(self, frame: str | bytes) -> None:
+        """Send one JSON object as a text frame, which is what the model reads.
+
+        Raises:
+            RemoteError: the connection is gone.
+        """
+        try:
+            await self._socket.send(frame, text=True)
+        except ConnectionClosed as error:
+            raise _translated(error) from error
+
+    async def __aiter__(self) -> AsyncIterator[str | bytes]:
+        """Yield the frames that arrive.
+
+        Raises:
+            RemoteError: the connection is gone; the model never ends one of its own accord.
+        """
+        try:
+            while True:
+                yield await self._socket.recv()
+        except ConnectionClosed as error:
+            raise _translated(error) from error
+
+    async def close(self) -> None:
+        """Close the connection, waiting no longer than a second for the other side."""
+        await self._socket.close()
+
+
+async def dial(endpoint: Endpoint) -> Connection:
+    """Open a connection; nothing has been said on it.
+
+    Raises:
+        ModelRefused: the key, the model or the address is wrong.
+        ModelBusy: there is no room for us.
+        ModelLost: it cannot be reached.
+    """
+    try:
+        socket = await connect(
+            endpoint.url,
+            additional_headers={"x-goog-api-key": endpoint.key} if endpoint.key else {},
+            user_agent_header="courier-voice",
+            compression=None,  # base64 of speech does not shrink enough to pay for the CPU
+            open_timeout=endpoint.open_s,
+            close_timeout=_CLOSE_S,
+            max_size=MESSAGE_BYTES,
+            proxy=None if _is_loopback(endpoint.url) else True,
+            ssl=endpoint.ssl,
+        )
+    except InvalidStatus as error:
+        status = error.response.status_code
+        raise _STATUSES.get(status, ModelLost)(f"refused with HTTP {status}") from error
+    except InvalidURI as error:
+        raise ModelRefused("its address is not one of a WebSocket") from error
+    except (OSError, InvalidHandshake, EOFError) as error:
+        raise ModelLost(f"not reached: {type(error).__name__}") from error
+    return Connection(socket)
+
+
+def _translated(error: ConnectionClosed) -> RemoteError:
+    if error.rcvd is not None:
+        return closed(error.rcvd.code, error.rcvd.reason)
+    if error.sent is not None:  # our own close: a frame too large, or pings that nobody answered
+        return ModelLost(f"closed by us: {error.sent.code} {error.sent.reason}")
+    return ModelLost("1006")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
