@@ -1,0 +1,1 @@
+"""Measure speed and capacity, by hand and by `make bench`; nothing here is a test."""
