@@ -13,6 +13,9 @@ from voice.wire import gemini
 from voice.wire.models import capabilities
 
 KEYS = [
+    *("serverContent", "modelTurn", "parts", "inlineData", "toolCall", "functionCalls", "id", "ids"),
+    *("goAway", "timeLeft", "usageMetadata", "toolCallCancellation", "interrupted", "voiceActivity", "type"),
+]
     "serverContent",
     "modelTurn",
     "parts",
