@@ -16,22 +16,6 @@ KEYS = [
     *("serverContent", "modelTurn", "parts", "inlineData", "toolCall", "functionCalls", "id", "ids"),
     *("goAway", "timeLeft", "usageMetadata", "toolCallCancellation", "interrupted", "voiceActivity", "type"),
 ]
-    "serverContent",
-    "modelTurn",
-    "parts",
-    "inlineData",
-    "toolCall",
-    "functionCalls",
-    "id",
-    "ids",
-    "goAway",
-    "timeLeft",
-    "usageMetadata",
-    "toolCallCancellation",
-    "interrupted",
-    "voiceActivity",
-    "type",
-]
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
