@@ -19,6 +19,7 @@ FRAME_MS = 40
 _BYTES_PER_S = TELEPHONE_HZ * 2
 _FRAME_BYTES = _BYTES_PER_S * FRAME_MS // 1000
 _FRAME_S = FRAME_MS / 1000
+_CLEARED_S = 0.04
 
 _TAPS = 96
 _CUTOFF = 0.91  # of the lower band edge: the stop band begins where the new band ends
@@ -111,6 +112,7 @@ class Pacer:
         self._tail = bytes(tail_ms * self._per_s // 1000)
         self._queue = bytearray()
         self._heard_at_s = 0.0  # when all that was given out will have been heard
+        self._not_before_s = 0.0
         self._sent_bytes = 0
         self._cut_bytes = 0  # sent, but cleared at the telephone before it was heard
         self._full_bytes = 0  # never sent: there was no room
@@ -133,7 +135,7 @@ class Pacer:
         """Return how long until a frame may go out; None while there is none."""
         if len(self._queue) < self._frame_bytes:
             return None
-        return max(0.0, self._heard_at_s - self._lead_s - now_s)
+        return max(0.0, self._heard_at_s - self._lead_s - now_s, self._not_before_s - now_s)
 
     def pop(self, now_s: float) -> bytes:
         """Return the next frame when it is due, else nothing."""
@@ -146,11 +148,15 @@ class Pacer:
         return frame
 
     def clear(self, now_s: float) -> None:
-        """Drop what is queued, and count as unheard what the telephone drops with it."""
+        """Drop what is queued, and count as unheard what the telephone drops with it.
+
+        The telephone obeys at its next tick, so what comes behind waits two of them, not to be dropped too.
+        """
         self._queue.clear()
         unheard_s = max(0.0, self._heard_at_s - now_s)
         self._cut_bytes += int(unheard_s * self._per_s)
         self._heard_at_s = min(self._heard_at_s, now_s)
+        self._not_before_s = now_s + _CLEARED_S
 
     def played_s(self, now_s: float) -> float:
         """Return how much of what was given out has been heard by now."""

@@ -157,6 +157,16 @@ def test_a_cleared_pacer_gives_out_nothing_and_knows_what_was_not_heard():
     assert pacer.counters()["speech_cut_ms"] == pytest.approx(200, abs=45)
 
 
+def test_what_follows_a_clear_waits_until_the_telephone_obeyed_it():
+    pacer = a_pacer()
+    pacer.clear(1.0)
+    pacer.put(FRAME * 2)
+
+    assert pacer.wait_s(1.0) == pytest.approx(0.04)
+    assert pacer.pop(1.0) == b""
+    assert pacer.pop(1.05) == FRAME
+
+
 def test_after_a_pause_the_lead_is_given_anew():
     pacer = a_pacer()
     pacer.put(FRAME * 5)
