@@ -160,6 +160,8 @@ STREAM_NAME = env.str("STREAM_NAME", default="courier-agent")
 STREAM_HEADER_METADATA = env.str("STREAM_HEADER_METADATA", default="")
 STREAM_TOKEN_S = env.int("STREAM_TOKEN_S", default=60)
 STREAM_ACCEPT_S = env.float("STREAM_ACCEPT_S", default=3.0)
+WEBHOOK_WAIT_S = env.float("WEBHOOK_WAIT_S", default=1.5)
+READY_WAIT_S = env.float("READY_WAIT_S", default=1.0)
 
 # The voice model
 
