@@ -52,8 +52,11 @@ _ORDINALS: dict[str, int] = {
         start=1,
     )
 } | {"thirtieth": 30}
-_TOMORROW = r"tomorrow|kesho|demain"
-_TWO_DAYS_ON = r"day\s+after\s+tomorrow|kesho\s*kutwa|keshokutwa|apres[\s-]*demain|overmorrow"
+_FROM_TODAY = (
+    (r"day\s+after\s+tomorrow|kesho\s*kutwa|apres[\s-]*demain", 2),
+    (r"\b(?:tomorrow|kesho|demain)\b", 1),
+    (r"\b(?:today|tonight|leo|aujourd'?hui)\b", 0),
+)
 _NEXT_WEEK = r"next\s+week|week\s+after|wiki\s+ijayo|semaine\s+prochaine"
 
 
@@ -67,34 +70,63 @@ def read_day(said: str, today: date) -> date:
         UnclearDayError: no day can be made out.
     """
     text = plain(said)
+    for reader in (_full_date, _date_in_year, _from_today, _in_days, _weekday, _day_of_month):
+        if (found := reader(text, today)) is not None:
+            return found
+    raise UnclearDayError
+
+
+def _full_date(text: str, today: date) -> date | None:
+    """Read "2026-11-27" (whatever time follows) and "27/11/2026"."""
     if match := re.search(r"\b(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)", text):
         return _date(int(match[1]), int(match[2]), int(match[3]))
     if match := re.search(r"\b(\d{1,2})[/.](\d{1,2})[/.](\d{4})\b", text):
         return _date(int(match[3]), int(match[2]), int(match[1]))
-    if (day_of_month := _day_and_month(text)) is not None:
-        return _coming(*day_of_month, today)
-    if re.search(_TWO_DAYS_ON, text):
-        return today + timedelta(days=2)
-    if re.search(rf"\b(?:{_TOMORROW})\b", text):
-        return today + timedelta(days=1)
-    if re.search(r"\b(today|tonight|leo|aujourd'?hui)\b", text):
-        return today
-    if match := re.search(r"\b(?:in|after|baada ya siku|dans|siku)\s+(\w+)\b(?:\s+(?:days?|jours?))?", text):
-        count = DIGITS.get(match[1], match[1])
-        if count.isdecimal() and len(count) <= 2:
-            return today + timedelta(days=int(count))
+    return None
+
+
+def _date_in_year(text: str, today: date) -> date | None:
+    """Read "27 November", "November the 27th", "27/11"."""
+    found = _day_and_month(text)
+    return _coming(*found, today) if found else None
+
+
+def _from_today(text: str, today: date) -> date | None:
+    """Read "today", "kesho", "apres-demain"."""
+    for pattern, days in _FROM_TODAY:
+        if re.search(pattern, text):
+            return today + timedelta(days=days)
+    return None
+
+
+def _in_days(text: str, today: date) -> date | None:
+    """Read "in three days", "siku mbili", "dans 2 jours"."""
+    match = re.search(r"\b(?:in|after|dans)\s+(\w+)\s+(?:days?|jours?)\b|\bsiku\s+(\w+)", text)
+    if not match:
+        return None
+    said = match[1] or match[2]
+    count = DIGITS.get(said, said)
+    return today + timedelta(days=int(count)) if count.isdecimal() and len(count) <= 2 else None
+
+
+def _weekday(text: str, today: date) -> date | None:
+    """Read "Friday", "Ijumaa", "Friday next week", "next week"."""
+    monday = today - timedelta(days=today.weekday())
+    skip_week = re.search(_NEXT_WEEK, text)
     for word in re.findall(r"[a-z]+", text):
-        if word in _WEEKDAYS:
-            return _next_weekday(_WEEKDAYS[word], today, skip_week=bool(re.search(_NEXT_WEEK, text)))
-    if re.search(_NEXT_WEEK, text):
-        return today + timedelta(days=7 - today.weekday())
-    if match := re.search(
-        r"\b(?:the|on|le|tarehe)\s+(\w+?)(?:st|nd|rd|th)?\b|\b(\d{1,2})(?:st|nd|rd|th)\b", text
-    ):
-        number = match[1] or match[2]
-        if (day := _ordinal(number)) is not None:
-            return _coming(day, None, today)
-    raise UnclearDayError()
+        if (weekday := _WEEKDAYS.get(word)) is not None:
+            if skip_week:
+                return monday + timedelta(days=7 + weekday)
+            return today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
+    return monday + timedelta(days=7) if skip_week else None
+
+
+def _day_of_month(text: str, today: date) -> date | None:
+    """Read "the 27th", "tarehe 27", "le 27"."""
+    match = re.search(r"\b(?:the|on|le|tarehe)\s+(\d{1,2}|[a-z]+)(?:st|nd|rd|th)?\b", text)
+    match = match or re.search(r"\b(\d{1,2})(?:st|nd|rd|th)\b", text)
+    day = _ordinal(match[1]) if match else None
+    return None if day is None else _coming(day, None, today)
 
 
 def _day_and_month(text: str) -> tuple[int, int] | None:
@@ -119,26 +151,20 @@ def _ordinal(word: str) -> int | None:
 
 
 def _coming(day: int, month: int | None, today: date) -> date:
-    """Return the next date of that day of the month; 29 February waits for its leap year no longer than one."""
+    """Return the next date of that name, within a year or so."""
     if month is not None:
         this_year = _date_or_none(today.year, month, day)
         if this_year is not None and this_year >= today:
             return this_year
         if (next_year := _date_or_none(today.year + 1, month, day)) is not None:
             return next_year
-        raise NoSuchDayError()
+        raise NoSuchDayError
     for ahead in range(3):
         year, past = divmod(today.month - 1 + ahead, 12)
         found = _date_or_none(today.year + year, past + 1, day)
         if found is not None and found >= today:
             return found
-    raise NoSuchDayError()
-
-
-def _next_weekday(weekday: int, today: date, *, skip_week: bool) -> date:
-    if skip_week:
-        return today + timedelta(days=7 - today.weekday() + weekday)
-    return today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
+    raise NoSuchDayError
 
 
 def _date_or_none(year: int, month: int, day: int) -> date | None:
@@ -151,7 +177,7 @@ def _date_or_none(year: int, month: int, day: int) -> date | None:
 def _date(year: int, month: int, day: int) -> date:
     found = _date_or_none(year, month, day)
     if found is None:
-        raise NoSuchDayError()
+        raise NoSuchDayError
     return found
 
 

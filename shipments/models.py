@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, F, IntegerField, Q, Value, When
+from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Subquery, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Replace, Upper
 
@@ -142,12 +142,25 @@ class ShipmentQuerySet(models.QuerySet["Shipment"]):
     def recent_for(self, number: str) -> "ShipmentQuerySet":
         """Return at most three parcels of a number: the live ones first, the newest of each first."""
         over = Case(When(status__in=OVER, then=Value(1)), default=Value(0), output_field=IntegerField())
-        found = self.for_number(number).select_related("address", "depot")
-        return found.order_by(over, "-created_at", "-pk")[:RECENT]
+        return self.for_number(number).for_telling().order_by(over, "-created_at", "-pk")[:RECENT]
 
     def by_said_id(self, said: str) -> "ShipmentQuerySet":
         """Return the parcels whose tracking id reads exactly as `said`, spelled, glued or spaced."""
-        return self.filter(tracking_key__in=readings(said)).select_related("address", "depot")
+        return self.filter(tracking_key__in=readings(said))
+
+    def for_telling(self) -> "ShipmentQuerySet":
+        """Add to each parcel all that a caller may be told, so that telling costs no further query.
+
+        `news_at` is when the courier last said anything of it: a call is no news of where it is.
+        """
+        news = TrackingEvent.objects.filter(shipment=OuterRef("pk")).exclude(source=Source.VOICE_AGENT)
+        waiting = DeliveryChange.objects.filter(shipment=OuterRef("pk"), state=ChangeState.NEEDS_APPROVAL)
+        # A dict, since the stubs take keywords for new fields and these two are declared below.
+        told: dict[str, Combinable] = {
+            "news_at": Subquery(news.order_by("-occurred_at").values("occurred_at")[:1]),
+            "change_waiting": Exists(waiting),
+        }
+        return self.select_related("address", "depot", "slot__depot").annotate(**told)
 
 
 class Shipment(models.Model):
@@ -189,6 +202,10 @@ class Shipment(models.Model):
     is_demo = models.BooleanField(default=False, help_text="never dialled over a real line")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    news_at: datetime | None
+    change_waiting: bool
+    """Both only on rows that came through `for_telling`."""
 
     objects = ShipmentQuerySet.as_manager()
 

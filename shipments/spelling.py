@@ -88,10 +88,10 @@ _EITHER: dict[str, tuple[str, ...]] = {
 }
 _FILLER = frozenset(
     words(
-        "the its it's that that's number tracking track parcel package shipment code order reference ref dash "
-        "hyphen minus slash dot point space underscore please uh um er and hello hi ends ending with starts "
-        "namba nambari ya ni mzigo kifurushi wangu yangu tafadhali na le la est mon numero colis suivi tiret "
-        "s'il vous plait capital letter digit"
+        "the its it's that that's number tracking track parcel package shipment code order reference ref "
+        "dash hyphen minus slash dot point space underscore please uh um er and hello hi ends ending "
+        "with starts namba nambari ya ni mzigo kifurushi wangu yangu tafadhali na "
+        "le la est mon numero colis suivi tiret s'il vous plait capital letter digit"
     )
 )
 _AS_IN = re.compile(
@@ -164,17 +164,18 @@ def _meanings(word: str) -> tuple[str, ...]:
     return (bare,)
 
 
-def resembles(said: str, key: str) -> bool:
-    """Tell whether a spoken id may well be `key`: its last characters, or alike over a telephone.
+def ends_as(said: str, key: str) -> bool:
+    """Tell whether what was said is the end of `key`, three characters or more.
 
-    For choosing among the few parcels that a caller is known to expect, never for finding others.
+    For choosing among the few parcels that a caller is known to expect, never for finding others; so is
+    `sounds_like`.
     """
-    for reading in readings(said):
-        if len(reading) >= 3 and key.endswith(reading):
-            return True
-        if len(reading) == len(key) >= 4 and all(map(_alike, reading, key)):
-            return True
-    return False
+    return any(len(reading) >= 3 and key.endswith(reading) for reading in readings(said))
+
+
+def sounds_like(said: str, key: str) -> bool:
+    """Tell whether what was said may be `key` to an ear on a telephone: A for 8, M for N, B for D."""
+    return any(len(reading) == len(key) >= 4 and all(map(_alike, reading, key)) for reading in readings(said))
 
 
 def _alike(one: str, other: str) -> bool:

@@ -1,0 +1,1 @@
+"""Hold what the command line can do with parcels."""

@@ -2,8 +2,9 @@
 
 import django.db.models.deletion
 import django.db.models.functions.text
-import shipments.models
 from django.db import migrations, models
+
+import shipments.models
 
 
 class Migration(migrations.Migration):
