@@ -8,14 +8,15 @@ import numpy as np
 
 from voice.sandbox.pbx import TICK_BYTES, TICK_MS
 
-_AUDIBLE = 160.0  # root mean square of 16-bit samples: under -46 dB of full scale nobody hears it
+AUDIBLE = 160.0
+"""Root mean square of 16-bit samples: under -46 dB of full scale nobody hears it."""
 _BREATH_MS = 300  # shorter gaps are within a sentence
 
 
 def is_audible(pcm: bytes) -> bool:
     """Tell speech from silence in some milliseconds of 16-bit PCM."""
     samples = np.frombuffer(pcm, "<i2").astype(np.float32)
-    return bool(samples.size) and float(np.sqrt(np.mean(samples * samples))) > _AUDIBLE
+    return bool(samples.size) and float(np.sqrt(np.mean(samples * samples))) > AUDIBLE
 
 
 @dataclass(frozen=True, slots=True)

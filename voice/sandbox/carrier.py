@@ -110,7 +110,7 @@ class _Call:
     ended_by: str = ""
     xml: str = ""
     spoken: list[str] = field(default_factory=list)
-    media: Media = field(default_factory=Media)
+    media: Media = field(default_factory=lambda: Media(0.0))
     hooks: list[Hook] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     hang_up: asyncio.Event = field(default_factory=asyncio.Event)

@@ -14,6 +14,7 @@ from websockets.typing import Origin, Subprotocol
 
 from voice.sandbox.caller import Caller, Moment
 from voice.sandbox.pbx import TICK_BYTES, TICK_S, Fork, PlayOut
+from voice.sandbox.recording import Passage
 
 SUBPROTOCOL = Subprotocol("audio.drachtio.org")
 _CONNECT_S = 10.0
@@ -66,13 +67,17 @@ class Close:
 
 @dataclass(slots=True)
 class Media:
-    """What one stream has carried; PCM of both sides at 16 kHz, from the answer on, equally long."""
+    """What one stream has carried; PCM of both sides at 16 kHz, from the answer on, equally long.
 
+    The answer was at `began_s` of the loop's clock, on which `sent` is too: the caller's audio as it left.
+    """
+
+    began_s: float
     said: bytearray = field(default_factory=bytearray)
     heard: bytearray = field(default_factory=bytearray)
     arrivals: list[Arrival] = field(default_factory=list)
     closes: list[Close] = field(default_factory=list)
-    sent_frames: int = 0
+    sent: list[Passage] = field(default_factory=list)
     lost_bytes: int = 0
     killed_bytes: int = 0
     ended_by: str = ""
@@ -86,7 +91,9 @@ class Stream:
     """One audio fork, from its handshake to its end; `carry` does all of it."""
 
     def __init__(self, verb: Mapping[str, str], ids: Mapping[str, str], caller: Caller, leg: Leg) -> None:
-        self.media = Media()
+        self._now = asyncio.get_running_loop().time
+        self._began_s = self._now()
+        self.media = Media(self._began_s)
         self.hang_up = asyncio.Event()  # set it, and the carrier ends the call
         self.started = asyncio.Event()
         self._verb = verb
@@ -97,8 +104,6 @@ class Stream:
         self._fork = Fork(channel_hz=leg.channel_hz)
         self._wake = asyncio.Event()
         self._texts: list[str] = []
-        self._now = asyncio.get_running_loop().time
-        self._began_s = self._now()
         self._play_out = PlayOut(self._began_s, channel_hz=leg.channel_hz)
         self._gone_s: float | None = None
         self._cut = False  # by us, without a close frame
@@ -189,17 +194,19 @@ class Stream:
             self.media.closes.append(Close(code, reason, at_s - self._began_s, far))
 
     async def _write(self, socket: ClientConnection) -> None:
+        total_bytes = 0
         try:
             if self._leg.metadata is not Metadata.LATE:
                 await self._write_texts(socket)
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                if self.media.sent_frames > 50 or self._leg.metadata is not Metadata.LATE:
+                if len(self.media.sent) > 50 or self._leg.metadata is not Metadata.LATE:
                     await self._write_texts(socket)
                 while frame := self._frame():
+                    total_bytes += len(frame)
+                    self.media.sent.append(Passage(self._now(), total_bytes))
                     await socket.send(frame)
-                    self.media.sent_frames += 1
         except ConnectionClosed:
             return  # noticed where we read
 
