@@ -213,7 +213,7 @@ class InputClock:
             del self._queue[:_FRAME_BYTES]
             self._sent_at_s = now_s
             return frame
-        if now_s - self._sent_at_s < self._GRACE_S:
+        if self._sent_at_s + self._GRACE_S > now_s:
             return b""
         self._sent_at_s += _FRAME_S
         return self._silence()

@@ -252,7 +252,7 @@ class Session:
             due.append(self._setup_by_s)
         return min(due)
 
-    def handle(self, event: Event, now_s: float) -> list[Command]:
+    def handle(self, event: Event, now_s: float) -> list[Command]:  # noqa: C901 - a case an event, no more
         """Take one event and return what to do, in order."""
         if self.state is State.ENDED:
             return self._after_the_end(event)
@@ -306,7 +306,7 @@ class Session:
             duration_s=self._ended_s - self._began_s,
         )
 
-    def _hear_model(self, event: gemini.Event, now_s: float) -> list[Command]:
+    def _hear_model(self, event: gemini.Event, now_s: float) -> list[Command]:  # noqa: C901 - the same
         match event:
             case gemini.SetupComplete():
                 return self._begin_talking(now_s)

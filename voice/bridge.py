@@ -1,0 +1,386 @@
+"""Carry a call: read both sockets, pace what is spoken, run the tools; decide nothing.
+
+    telephone ─► hear() ─► InputClock ─► model          (in the telephone's own task)
+    telephone ◄─ _speak ◄─ Pacer ◄─ Resampler ◄─ _listen ◄─ model
+
+Every decision is the session's: an event goes in, its commands are carried out in order. All tasks of a
+call live in one TaskGroup; the first to end it ends them all. Nothing here touches the database.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from voice import session as call
+from voice.audio import TELEPHONE_HZ, InputClock, Pacer, RateWatch, Resampler
+from voice.errors import RemoteError, RemoteProtocolError
+from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
+from voice.wire import gemini, sautikit
+
+logger = logging.getLogger(__name__)
+
+
+class Telephone(Protocol):
+    """The telephone's socket, as the bridge needs it."""
+
+    def heard(self) -> AsyncIterator[str | bytes]:
+        """Yield what the telephone sends until its socket closes."""
+
+    async def play(self, pcm: bytes) -> None:
+        """Send 16-bit mono PCM at 16 kHz."""
+
+    async def write(self, text: str) -> None:
+        """Send a text frame."""
+
+    async def close(self, code: int) -> None:
+        """Close the socket."""
+
+
+class Model(Protocol):
+    """A connection to the model, as the bridge needs it."""
+
+    @property
+    def congested(self) -> bool:
+        """Tell whether a frame sent now would have to wait."""
+
+    async def send(self, frame: str | bytes) -> None:
+        """Send one frame."""
+
+    def __aiter__(self) -> AsyncIterator[str | bytes]:
+        """Yield the frames that arrive; raise a RemoteError when the connection is lost."""
+
+    async def close(self) -> None:
+        """Close the connection."""
+
+
+class Journal(Protocol):
+    """Where a call's records go; never awaited by a frame."""
+
+    def add(self, record: TurnRecord | ToolRecord | UsageSeen) -> None:
+        """Keep a record."""
+
+    async def run(self) -> None:
+        """Write what is kept, until cancelled."""
+
+    async def finish(self, ending: Ending) -> None:
+        """Write the rest and the call's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a tool came to; `state` is ok, refused or failed."""
+
+    result: Mapping[str, object]
+    state: str
+    business_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a call reaches the world through."""
+
+    telephone: Telephone
+    dial: Callable[[], Awaitable[Model]]
+    run_tool: Callable[[gemini.ToolCall], Awaitable[Outcome]]
+    hang_up: Callable[[], Awaitable[None]]
+    journal: Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How audio is carried; seconds and milliseconds."""
+
+    lead_s: float = 0.2
+    tail_ms: int = 160
+    queue_s: float = 60
+    uplink_s: float = 5
+    tool_s: float = 5
+    hang_up_s: float = 3
+    texts_per_s: int = 10
+    bytes_per_s: int = 48_000
+    burst_bytes: int = 320_000
+
+
+OUT_OF_REACH: Mapping[str, object] = {
+    "status": "error",
+    "retryable": True,
+    "message": "I cannot reach our system just now. Someone can call you back.",
+    "data": {},
+}
+"""The answer of a tool that could not do its work in time."""
+
+
+class CallOver(Exception):  # noqa: N818 - not an error: the one way in which a call's tasks end together
+    """The session ended the call."""
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """Lets through so much a second, with a burst."""
+
+    rate: float
+    burst: float
+    level: float = field(init=False)
+    at_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.level = self.burst
+
+    def take(self, amount: float, now_s: float) -> bool:
+        self.level = min(self.burst, self.level + (now_s - self.at_s) * self.rate) - amount
+        self.at_s = now_s
+        return self.level >= 0
+
+
+class Bridge:
+    """One call, from the telephone's open stream to both sockets closed."""
+
+    def __init__(self, session: call.Session, ports: Ports, tuning: Tuning) -> None:
+        self._session = session
+        self._ports = ports
+        self._tuning = tuning
+        self._time = asyncio.get_running_loop().time
+        self._began_s = self._time()
+        self._model: Model | None = None
+        self._listening = False
+        self._clock = InputClock(limit_s=tuning.uplink_s)
+        self._watch = RateWatch()
+        self._texts = _Bucket(tuning.texts_per_s, tuning.texts_per_s, at_s=self._began_s)
+        self._bytes = _Bucket(tuning.bytes_per_s, tuning.burst_bytes, at_s=self._began_s)
+        self._pacer = Pacer(TELEPHONE_HZ, tuning.lead_s, limit_s=tuning.queue_s, tail_ms=tuning.tail_ms)
+        self._resampler: Resampler | None = None
+        self._utterance_is_new = True
+        self._queued = asyncio.Event()
+        self._rearmed = asyncio.Event()
+        self._running: set[asyncio.Task[call.ToolDone]] = set()
+        self._end: call.End | None = None
+
+    async def carry(self) -> None:
+        """Carry the call to its end, whichever side ends it, and write its records."""
+        try:
+            await self._until_over()
+        except BaseException:
+            self._take_end(self._session.handle(call.Broken(), self._time()))
+            raise
+        finally:
+            await self._wind_up()
+
+    async def _until_over(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                group.create_task(self._ports.journal.run())
+                group.create_task(self._speak())
+                group.create_task(self._keep_time())
+                group.create_task(self._fill_silence())
+                await self._do(call.Answered())
+                async for frame in self._ports.telephone.heard():
+                    await self._hear(frame)
+                await self._do(call.HungUp(call.CLOSE_NORMAL))
+        except* CallOver:
+            pass
+
+    # From the telephone to the model
+
+    async def _hear(self, frame: str | bytes) -> None:
+        now_s = self._time()
+        if isinstance(frame, str):
+            if not self._texts.take(1, now_s):
+                await self._do(call.Flooded())
+            for event in sautikit.decode(frame):
+                await self._do(event)
+            return
+        self._session.heard_s = now_s
+        if not self._bytes.take(len(frame), now_s):
+            await self._do(call.Flooded())
+        if self._watch is not None and (found := self._watch.add(len(frame), now_s)):
+            await self._do(call.WrongAudio(found))
+        self._clock.push(frame, now_s)
+        await self._pass_on(now_s)
+
+    async def _pass_on(self, now_s: float) -> None:
+        model = self._model
+        if model is None or not self._listening:
+            return
+        # A congested socket is never waited for: the clock keeps the audio, and a hang-up is noticed.
+        with suppress(RemoteError):  # a lost connection is the listener's to report
+            while not model.congested and (pcm := self._clock.pop(now_s)):
+                await model.send(gemini.audio(pcm))
+
+    async def _fill_silence(self) -> None:
+        """Keep the model's input going when the telephone sends nothing: it waits for ever otherwise."""
+        while True:
+            await asyncio.sleep(self._clock.wait_s(self._time()))
+            await self._pass_on(self._time())
+
+    # From the model to the telephone
+
+    async def _listen(self) -> None:
+        """Open the model and act on all it says, until it is gone."""
+        model: Model | None = None
+        try:
+            model = self._model = await self._ports.dial()
+            await self._do(call.ModelOpened())
+            async for frame in model:
+                for event in self._decode(frame):
+                    await self._do(event)
+            await self._do(call.ModelClosed("lost"))
+        except RemoteError as error:
+            await self._do(call.ModelClosed(type(error).__name__.removeprefix("Model").lower()))
+        finally:
+            self._model = None
+            if model is not None:
+                await model.close()
+
+    def _decode(self, frame: str | bytes) -> list[gemini.Event]:
+        try:
+            return gemini.decode(frame)
+        except RemoteProtocolError:
+            logger.warning("the model sent a frame that cannot be read")
+            return []
+
+    async def _speak(self) -> None:
+        """Send what is queued, no faster than it is to be heard."""
+        pacer, play = self._pacer, self._ports.telephone.play
+        while True:
+            wait_s = pacer.wait_s(self._time())
+            if wait_s is None:
+                self._queued.clear()
+                await self._queued.wait()
+                continue
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+            if pcm := pacer.pop(self._time()):
+                await play(pcm)
+                if self._utterance_is_new:
+                    self._utterance_is_new = False
+                    await self._do(call.AgentHeard())
+
+    def _play(self, pcm: bytes, rate_hz: int) -> None:
+        if rate_hz != TELEPHONE_HZ:
+            if self._resampler is None or self._resampler.from_hz != rate_hz:
+                self._resampler = Resampler(rate_hz, TELEPHONE_HZ)
+            pcm = self._resampler.push(pcm)
+        self._pacer.put(pcm)
+        self._queued.set()
+
+    def _end_utterance(self) -> None:
+        if self._resampler is not None:
+            self._pacer.put(self._resampler.flush())
+        self._pacer.end_utterance()
+        self._utterance_is_new = True
+        self._queued.set()
+
+    async def _hush(self) -> None:
+        self._pacer.clear(self._time())
+        self._resampler = None
+        self._utterance_is_new = True
+        await self._ports.telephone.write(sautikit.clear())
+
+    # Decisions and their carrying out
+
+    async def _do(self, event: call.Event) -> None:
+        for command in self._session.handle(event, self._time()):
+            await self._carry_out(command)
+        self._rearmed.set()
+
+    async def _carry_out(self, command: call.Command) -> None:
+        match command:
+            case call.Dial():
+                self._group.create_task(self._listen())
+            case call.Tell(frame):
+                await self._tell(frame)
+            case call.Listen():
+                self._listening = True
+                await self._pass_on(self._time())
+            case call.Play(pcm, rate_hz):
+                self._play(pcm, rate_hz)
+            case call.EndUtterance():
+                self._end_utterance()
+            case call.Hush():
+                await self._hush()
+            case call.Run(tool_call):
+                self._run(tool_call)
+            case call.Record(record):
+                self._ports.journal.add(record)
+            case call.End():
+                self._end = command
+                raise CallOver
+
+    async def _tell(self, frame: str) -> None:
+        if self._model is not None:
+            with suppress(RemoteError):  # a lost connection is the listener's to report
+                await self._model.send(frame)
+
+    async def _keep_time(self) -> None:
+        """Turn the session's next deadline into a `Tick`."""
+        while True:
+            self._rearmed.clear()
+            try:
+                async with asyncio.timeout_at(self._session.deadline_s):
+                    await self._rearmed.wait()
+            except TimeoutError:
+                await self._do(call.Tick())
+
+    # Tools
+
+    def _run(self, tool_call: gemini.ToolCall) -> None:
+        # Outside the group on purpose: a commit that has begun is finished and recorded when the
+        # caller hangs up in the middle of it. `_wind_up` waits for these, with a limit.
+        task = asyncio.create_task(self._run_tool(tool_call))
+        self._running.add(task)
+        self._group.create_task(self._report(task))
+
+    async def _report(self, task: asyncio.Task[call.ToolDone]) -> None:
+        done = await asyncio.shield(task)
+        self._running.discard(task)
+        await self._do(done)
+
+    async def _run_tool(self, tool_call: gemini.ToolCall) -> call.ToolDone:
+        began_s = self._time()
+        try:
+            async with asyncio.timeout(self._tuning.tool_s):
+                outcome = await self._ports.run_tool(tool_call)
+        except TimeoutError:
+            outcome = Outcome(OUT_OF_REACH, "timed_out", "")
+        return call.ToolDone(
+            call=tool_call,
+            result=outcome.result,
+            state=outcome.state,
+            business_key=outcome.business_key,
+            started_ms=round((began_s - self._began_s) * 1000),
+            duration_ms=round((self._time() - began_s) * 1000),
+        )
+
+    # The end
+
+    def _take_end(self, commands: list[call.Command]) -> None:
+        """Keep what can still be carried out once the call's tasks are gone: records, and how to end."""
+        for command in commands:
+            match command:
+                case call.Record(record):
+                    self._ports.journal.add(record)
+                case call.End():
+                    self._end = command
+                case _:
+                    pass
+
+    async def _wind_up(self) -> None:
+        """Finish what was begun, close the telephone and write the end; once, whatever ended the call."""
+        running = list(self._running)
+        if running:
+            await asyncio.wait(running)  # each is bounded by its own time limit
+            for task in running:
+                if task.exception() is None:  # else it is why the call ends, and raised already
+                    self._take_end(self._session.handle(task.result(), self._time()))
+        if self._end is not None and self._end.hang_up:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._tuning.hang_up_s):
+                    await self._ports.hang_up()
+        await self._ports.telephone.close(self._end.code if self._end else call.CLOSE_UPSTREAM)
+        ending = self._session.ending()
+        ending.counters.update(self._clock.counters() | self._pacer.counters())
+        await self._ports.journal.finish(ending)
