@@ -1,0 +1,57 @@
+"""Ask the telephone platform to do things: its REST interface, errors translated once."""
+
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+import httpx
+
+from voice.errors import RemoteError
+
+_TIMEOUT = httpx.Timeout(10, connect=3, write=5, pool=2)
+
+
+class SautikitClient:
+    """The platform's calls (sautikit.md §1.6), as an async context manager.
+
+    Redirects are not followed and the environment's proxies not used: the key goes to this host only.
+    """
+
+    def __init__(
+        self, base_url: str, api_key: str, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=base_url,
+            headers={"Authorization": f"Bearer {api_key}"},
+            timeout=_TIMEOUT,
+            follow_redirects=False,
+            trust_env=False,
+            transport=transport,
+        )
+
+    async def __aenter__(self) -> Self:
+        """Open the connection pool."""
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        """Close the connection pool."""
+        await self._http.__aexit__(kind, error, trace)
+
+    async def hang_up(self, call: str) -> None:
+        """End a call by the platform's id or its session id; doing it twice does no harm.
+
+        Raises:
+            RemoteError: the platform could not be reached or refused.
+        """
+        try:
+            answer = await self._http.post(f"/v1/calls/{quote(call, safe='')}/hangup")
+        except httpx.HTTPError as error:
+            raise RemoteError(f"hang-up not delivered: {type(error).__name__}") from error
+        if not answer.is_success:
+            raise RemoteError(f"hang-up refused with {answer.status_code}")
