@@ -1,0 +1,55 @@
+"""Run the fake carrier on its own, so that a deployment without a telephone can place and end calls."""
+
+import asyncio
+import logging
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from voice.sandbox.carrier import FakeCarrier
+
+
+class Command(BaseCommand):
+    """Serve the telephone platform's REST interface; whoever is rung picks up, listens and hangs up."""
+
+    help = (
+        "Run a fake telephone platform: point SAUTIKIT_BASE_URL at it, and calls that the deployment places "
+        "ring a person who listens until the agent falls silent. Its key is SAUTIKIT_API_KEY."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8900)
+        parser.add_argument("--url", default="", help="the voice webhook (default: of PUBLIC_URL)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve until interrupted."""
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        try:
+            asyncio.run(self._serve(options))
+        except KeyboardInterrupt:
+            self.stdout.write("carrier stopped")
+        except OSError as error:
+            raise CommandError(f"cannot listen: {error.strerror or error}") from error
+
+    async def _serve(self, options: dict[str, Any]) -> None:
+        carrier = FakeCarrier(
+            options["url"] or webhook_url(),
+            api_key=settings.SAUTIKIT_API_KEY or "sandbox-key",
+            signing_secret=next(iter(settings.SAUTIKIT_SIGNING_SECRETS), ""),
+            host=options["host"],
+            port=options["port"],
+        )
+        async with carrier:
+            self.stdout.write(f"carrier at {carrier.base_url}")
+            self.stdout.flush()
+            await asyncio.Future()
+
+
+def webhook_url() -> str:
+    """Return where the platform rings this deployment, by its own settings."""
+    secret = next(iter(settings.SAUTIKIT_ROUTING_SECRETS), "")
+    return f"{settings.PUBLIC_URL}/voice" + (f"/{secret}" if secret else "")
