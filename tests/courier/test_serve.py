@@ -1,0 +1,147 @@
+"""What the server's own protocols do to bytes, with a small application behind them (uvicorn is pinned)."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+
+from courier.serve import HEAD_BYTES, MESSAGE_BYTES, AudioProtocol, RequestProtocol
+from tests.line import RawSocket, eventually, handshake, ws_frame
+
+HALF = b"\x01\x02" * 320
+
+
+class Listener:
+    """An application that accepts a WebSocket and keeps every message, as they come."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.reading = threading.Event()
+        self.reading.set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one connection."""
+        if scope["type"] != "websocket":
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await receive()
+        await send({"type": "websocket.accept", "subprotocol": "audio.drachtio.org"})
+        while True:
+            while not self.reading.is_set():  # noqa: ASYNC110 - set from another thread
+                await asyncio.sleep(0.01)
+            message = await receive()
+            self.messages.append(message)
+            if message["type"] == "websocket.disconnect":
+                return
+
+    @property
+    def audio(self) -> list[bytes]:
+        """Return the binary messages."""
+        return [message["bytes"] for message in self.messages if message.get("bytes") is not None]
+
+
+@pytest.fixture(name="listener")
+def a_listener() -> Listener:
+    """Return an application that keeps what it gets."""
+    return Listener()
+
+
+@pytest.fixture(name="port")
+def served(listener: Listener) -> Iterator[int]:
+    """Serve the listener in a thread, with our protocols."""
+    config = uvicorn.Config(
+        listener, http=RequestProtocol, ws=AudioProtocol, ws_max_size=MESSAGE_BYTES, lifespan="off",
+        h11_max_incomplete_event_size=HEAD_BYTES, log_config=None, ws_per_message_deflate=False,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=lambda: server.run(sockets=[listening]))
+        thread.start()
+        eventually(lambda: server.started)
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def test_two_frames_of_20_ms_become_one_message(listener, port):
+    with RawSocket(port) as telephone:
+        telephone.shake_hands("/")
+        telephone.send(ws_frame(2, HALF))
+        telephone.send(ws_frame(2, HALF))
+        eventually(lambda: listener.audio)
+
+    assert listener.audio == [HALF + HALF]
+
+
+@pytest.mark.parametrize("behind", [
+    ws_frame(1, b"{}"), ws_frame(2, b"ab", fin=False) + ws_frame(0, b"cd"), ws_frame(8, b"\x03\xe8"),
+])  # fmt: skip
+def test_a_held_half_goes_out_before_what_comes_behind_it(listener, port, behind):
+    with RawSocket(port) as telephone:
+        telephone.shake_hands("/")
+        telephone.send(ws_frame(2, HALF) + behind)
+        eventually(lambda: len(listener.messages) >= 2)
+
+    assert listener.messages[0]["bytes"] == HALF
+
+
+def test_a_held_half_is_not_lost_with_the_connection(listener, port):
+    with RawSocket(port) as telephone:
+        telephone.shake_hands("/")
+        telephone.send(ws_frame(2, HALF))
+        eventually(lambda: True)
+    eventually(lambda: listener.messages and listener.messages[-1]["type"] == "websocket.disconnect")
+
+    assert listener.audio == [HALF]
+
+
+def test_nothing_is_lost_while_the_application_does_not_read(listener, port):
+    said = [bytes([number % 250 + 1]) * 640 for number in range(2_000)]
+    with RawSocket(port) as telephone:
+        telephone.shake_hands("/")
+        listener.reading.clear()
+        sending = threading.Thread(target=lambda: [telephone.send(ws_frame(2, frame)) for frame in said])
+        sending.start()
+        listener.reading.set()
+        sending.join()
+        eventually(lambda: len(b"".join(listener.audio)) == 640 * 2_000)
+
+    assert b"".join(listener.audio) == b"".join(said)
+
+
+@pytest.mark.parametrize("head", [
+    b"GET / HTTP/1.1\r\nX-A: " + b"a" * 70_000 + b"\r\n\r\n",
+    b"nonsense\r\n\r\n",
+    handshake("/", *[f"X-{number}: 1" for number in range(500)]),
+    handshake("/", "X-A: \x0b"),
+])  # fmt: skip
+def test_a_head_that_is_too_much_or_forbidden_is_answered_with_400(port, head):
+    with RawSocket(port) as client:
+        client.send(head)
+
+        assert client.answer_head().startswith(b"HTTP/1.1 400")
+
+
+def test_what_comes_in_one_packet_with_the_handshake_is_heard(listener, port):
+    with RawSocket(port) as telephone:
+        telephone.send(handshake("/") + ws_frame(2, HALF * 2))
+        eventually(lambda: listener.audio)
+
+    assert listener.audio == [HALF * 2]
+
+
+def test_half_a_head_is_not_waited_for_longer_than_ten_seconds(port, monkeypatch):
+    monkeypatch.setattr("courier.serve.HEAD_S", 0.3)
+    with RawSocket(port) as slow, RawSocket(port) as silent:
+        slow.send(b"GET / HTTP/1.1\r\nHo")
+
+        assert slow.until_closed() == b""
+        assert silent.until_closed() == b""

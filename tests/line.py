@@ -1,0 +1,338 @@
+"""The whole line as its users meet it: a real server process, a local model, telephones on real sockets."""
+
+import base64
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
+
+import httpx
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+from websockets.sync.server import ServerConnection, serve
+
+ROOT = Path(__file__).resolve().parents[1]
+ROUTING = "planted-routing-secret-0123456789abcdef"
+NEXT_ROUTING = "planted-next-routing-secret-0123456789"
+EVENTS = "planted-events-secret-0123456789abcdefg"
+MODEL_KEY = "planted-model-key-0123456789"
+OWN_NUMBER = "+254700000900"
+CALLER = "+254700000001"
+SUBPROTOCOL = "audio.drachtio.org"
+FRAME = b"\x07\x00" * 320
+"""20 ms of the caller: 16-bit mono at 16 kHz, no sample zero."""
+
+
+def eventually(holds: Callable[[], Any], seconds: float = 5.0) -> Any:
+    """Wait until `holds` gives something true, and return it; fail when it never does."""
+    until = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < until, "it never came to be"
+        threading.Event().wait(0.02)
+    return found
+
+
+@dataclass
+class ModelSession:
+    """One conversation that the server under test opened with the model."""
+
+    socket: ServerConnection
+    setup: dict[str, Any]
+    heard: bytearray = field(default_factory=bytearray)
+    said: list[dict[str, Any]] = field(default_factory=list)
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a frame, as the real one does: JSON in binary."""
+        self.socket.send(json.dumps(message).encode())
+
+    def speak(self, seconds: float) -> None:
+        """Say so much, with no sample zero, and that it is all."""
+        pcm = b"\x09\x00" * round(24_000 * seconds)
+        for at in range(0, len(pcm), 9_600):
+            blob = {
+                "mimeType": "audio/pcm;rate=24000",
+                "data": base64.b64encode(pcm[at : at + 9_600]).decode(),
+            }
+            self.send({"serverContent": {"modelTurn": {"role": "model", "parts": [{"inlineData": blob}]}}})
+        self.send({"serverContent": {"generationComplete": True}})
+
+    @property
+    def caller_bytes(self) -> bytes:
+        """Return what was heard, without the silence that stands for a silent carrier."""
+        return bytes(self.heard).replace(b"\x00\x00", b"")
+
+
+class LocalModel:
+    """Confirms every setup and keeps what it hears; it says nothing by itself."""
+
+    def __init__(self) -> None:
+        self.sessions: list[ModelSession] = []
+        self.connections = 0
+        self._server = serve(self._talk, "127.0.0.1", 0, compression=None, max_size=None)
+        self.url = f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def _talk(self, socket: ServerConnection) -> None:
+        self.connections += 1
+        session = ModelSession(socket, json.loads(socket.recv())["setup"])
+        self.sessions.append(session)
+        session.send({"setupComplete": {}})
+        try:
+            for frame in socket:
+                message = json.loads(frame)
+                if audio := message.get("realtimeInput", {}).get("audio"):
+                    session.heard += base64.b64decode(audio["data"])
+                else:
+                    session.said.append(message)
+        except ConnectionClosed:
+            pass
+        finally:
+            session.closed.set()
+
+    def stop(self) -> None:
+        """Close everything."""
+        self._server.shutdown()
+        for session in self.sessions:
+            session.socket.close()
+        self._thread.join()
+
+
+class Line:
+    """One server process with its own database, and the model that it talks to."""
+
+    def __init__(self, folder: Path, server: str, model: LocalModel, environment: dict[str, str]) -> None:
+        self.server = server
+        self.model = model
+        self.database = folder / "line.sqlite3"
+        self.log_path = folder / "server.log"
+        self.port = free_port()
+        self.http = f"http://127.0.0.1:{self.port}"
+        self.planted: set[str] = {ROUTING, NEXT_ROUTING, EVENTS, MODEL_KEY, OWN_NUMBER, CALLER}
+        self._sessions = 0
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "DATABASE_URL": f"sqlite:///{self.database}",
+            "SECRET_KEY": "planted-secret-key-of-no-value-0123456789-abcdefghijkl",
+            "SAUTIKIT_ROUTING_SECRETS": f"{ROUTING},{NEXT_ROUTING}",
+            "SAUTIKIT_EVENTS_SECRETS": EVENTS,
+            "SAUTIKIT_NUMBER": OWN_NUMBER,
+            "PUBLIC_URL": self.http,
+            "GEMINI_LIVE_URL": model.url,
+            "GEMINI_API_KEY": MODEL_KEY,
+            "PYTHONUNBUFFERED": "1",
+        } | environment
+
+    def start(self) -> None:
+        """Migrate the database and start the process; return when it listens."""
+        self.manage("migrate", "-v0")
+        port = str(self.port)
+        command = {
+            "serve": ["manage.py", "serve", "--host", "127.0.0.1", "--port", port],
+            "daphne": ["manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"],
+        }[self.server]
+        self._log = self.log_path.open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env=self._environment, stdout=self._log, stderr=self._log
+        )
+        eventually(self._listens, 30)
+
+    def _listens(self) -> bool:
+        assert self.process.poll() is None, self.log()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self) -> None:
+        """End the process."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._log.close()
+
+    def manage(self, *command: str) -> str:
+        """Run a command of manage.py with the server's own environment, and return what it prints."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def log(self) -> str:
+        """Return all that the process printed so far."""
+        return self.log_path.read_text(errors="replace")
+
+    def memory_bytes(self) -> int:
+        """Return the resident memory of the process."""
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return rows of the server's database, read past the server."""
+        with sqlite3.connect(self.database, timeout=5) as connection:
+            found = connection.execute(query, values).fetchall()
+        connection.close()
+        return found
+
+    def post(self, path: str, **kwargs: Any) -> httpx.Response:
+        """POST to the server."""
+        return httpx.post(self.http + path, timeout=10, trust_env=False, **kwargs)
+
+    def new_session(self) -> str:
+        """Return a carrier's session id that was not used yet."""
+        self._sessions += 1
+        return f"HD_line_{self._sessions}_{time.monotonic_ns()}"
+
+    def ring(self, session_id: str, **fields: str) -> httpx.Response:
+        """POST the voice webhook for a ringing call, as the carrier does."""
+        body = {
+            "sessionId": session_id,
+            "callerNumber": CALLER,
+            "destinationNumber": OWN_NUMBER,
+            "callSessionState": "Ringing",
+            "direction": "Inbound",
+            "isActive": "1",
+        } | fields
+        answer = self.post(f"/voice/{ROUTING}", data=body)
+        for path in tokens_in(answer.text):
+            self.planted.add(path.rsplit("/", 1)[-1])
+        return answer
+
+    def stream_path(self, session_id: str = "", **fields: str) -> str:
+        """Ring, and return the path of the stream that the answer names."""
+        answer = self.ring(session_id or self.new_session(), **fields)
+        assert answer.status_code == 200, answer.text
+        stream = ET.fromstring(answer.text).find("Stream")
+        assert stream is not None, answer.text
+        return urlsplit(stream.attrib["url"]).path
+
+    def connect(self, path: str, **kwargs: Any) -> ClientConnection:
+        """Open a stream as the carrier does."""
+        options = {"subprotocols": [SUBPROTOCOL], "compression": None, "proxy": None} | kwargs
+        return connect(f"ws://127.0.0.1:{self.port}{path}", **options)
+
+    @contextmanager
+    def call(self, session_id: str = "", **fields: str) -> Iterator[tuple[ClientConnection, ModelSession]]:
+        """Place a call up to the model's being ready; yield the telephone and the model's session."""
+        before = len(self.model.sessions)
+        with self.connect(self.stream_path(session_id, **fields)) as telephone:
+            eventually(lambda: len(self.model.sessions) > before, 10)
+            yield telephone, self.model.sessions[before]
+
+
+def tokens_in(xml: str) -> list[str]:
+    """Return the addresses that an answer to the webhook holds."""
+    try:
+        stream = ET.fromstring(xml).find("Stream")
+    except ET.ParseError:
+        return []
+    return [] if stream is None else [stream.attrib["url"], stream.attrib["statusCallback"]]
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def a_line(folder: Path, server: str = "serve", **environment: str) -> Iterator[Line]:
+    """Run a line of its own."""
+    model = LocalModel()
+    line = Line(folder, server, model, environment)
+    try:
+        line.start()
+        yield line
+    finally:
+        if hasattr(line, "process"):
+            line.stop()
+        model.stop()
+
+
+class RawSocket:
+    """A telephone that writes its own bytes, for what no library would send."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=15)
+
+    def __enter__(self) -> "RawSocket":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def send(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self.socket.sendall(data)
+
+    def until_closed(self) -> bytes:
+        """Return all that comes until the other side closes; a reset counts as a close."""
+        got = b""
+        try:
+            while piece := self.socket.recv(65_536):
+                got += piece
+        except ConnectionResetError:
+            pass
+        return got
+
+    def answer_head(self) -> bytes:
+        """Return the head of an HTTP answer."""
+        got = b""
+        while b"\r\n\r\n" not in got and (piece := self.socket.recv(4_096)):
+            got += piece
+        return got
+
+    def shake_hands(self, path: str) -> None:
+        """Open a WebSocket."""
+        self.send(handshake(path))
+        head = self.answer_head()
+        assert head.startswith(b"HTTP/1.1 101"), head
+
+
+def handshake(path: str, *more: str, protocol: str = SUBPROTOCOL) -> bytes:
+    """Return the request that opens a WebSocket."""
+    lines = [
+        f"GET {path} HTTP/1.1",
+        "Host: 127.0.0.1",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version: 13",
+        *([f"Sec-WebSocket-Protocol: {protocol}"] if protocol else []),
+        *more,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def ws_frame(opcode: int, payload: bytes, *, fin: bool = True, masked: bool = True) -> bytes:
+    """Return a WebSocket frame; the mask is all zeros, which is a mask."""
+    head = bytes([(0x80 if fin else 0) | opcode])
+    bit = 0x80 if masked else 0
+    if len(payload) < 126:
+        head += bytes([bit | len(payload)])
+    elif len(payload) < 65_536:
+        head += bytes([bit | 126]) + len(payload).to_bytes(2, "big")
+    else:
+        head += bytes([bit | 127]) + len(payload).to_bytes(8, "big")
+    return head + (bytes(4) if masked else b"") + payload
