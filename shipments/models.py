@@ -1,6 +1,5 @@
 """Hold parcels, what happened to them, and what customers asked to have changed."""
 
-import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NoReturn
@@ -10,15 +9,14 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Subquery, Value, When
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Replace, Upper
+from django.db.models.functions import Replace, Trim, Upper
 
-from shipments.spelling import readings
+from shipments.spelling import ALIKE, readings
 from shipments.statuses import OVER, ChangeKind, ChangeState, Reason, Source, Status
+from shipments.tracking import new_ref
 
 RECENT = 3
 """How many parcels of one number a call is ever told of: a number shared by forty is not a list to read."""
-
-CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def local_zone() -> str:
@@ -26,16 +24,15 @@ def local_zone() -> str:
     return str(settings.TIME_ZONE)
 
 
-def change_ref() -> str:
-    """Make a reference for a change: eight random letters and digits that cannot be misread."""
-    return "".join(secrets.choice(CROCKFORD) for _ in range(8))
-
-
-def _without(field: str, separators: str) -> Combinable:
+def _key_of(field: str, separators: str) -> Trim:
+    """Return the expression for what is left of an id when it is said aloud."""
     expression: Combinable = F(field)
     for separator in separators:
         expression = Replace(expression, Value(separator), Value(""))
-    return expression
+    expression = Upper(expression)
+    for letter, digit in ALIKE.items():
+        expression = Replace(expression, Value(letter), Value(digit))
+    return Trim(expression)
 
 
 class Depot(models.Model):
@@ -168,9 +165,8 @@ class Shipment(models.Model):
 
     tracking_id = models.CharField(max_length=32, unique=True)
     tracking_key = models.GeneratedField(
-        # What is left of an id when it is said aloud. Computed by the database, so that no way of
-        # writing a row can forget it.
-        expression=Upper(_without("tracking_id", "- /._#")),
+        # Computed by the database, so that no way of writing a row can forget it.
+        expression=_key_of("tracking_id", "- /._#"),
         output_field=models.CharField(max_length=32),
         db_persist=True,
     )
@@ -294,7 +290,7 @@ class DeliveryChangeQuerySet(models.QuerySet["DeliveryChange"]):
 class DeliveryChange(models.Model):
     """Something a customer asked for, from the proposal read back to him to what became of it."""
 
-    ref = models.CharField(max_length=16, unique=True, default=change_ref)
+    ref = models.CharField(max_length=16, unique=True, default=new_ref)
     shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="changes")
     kind = models.CharField(max_length=24, choices=ChangeKind.choices)
     state = models.CharField(max_length=24, choices=ChangeState.choices, default=ChangeState.PROPOSED)

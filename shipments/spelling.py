@@ -6,6 +6,10 @@ from itertools import islice, product
 
 from shipments.text import DIGITS, plain, words
 
+ALIKE = {"O": "0", "I": "1", "L": "1"}
+"""Letters that are read, written and said as digits: in a key of an id there are only the digits."""
+
+_ALIKE = str.maketrans(ALIKE)
 _READINGS_LIMIT = 16
 
 _TEENS: dict[str, str] = dict(
@@ -37,6 +41,7 @@ _LETTER_NAMES: dict[str, str] = {
     "haitch": "H",
     "jay": "J",
     "kay": "K",
+    "ee": "E",
     "el": "L",
     "ell": "L",
     "em": "M",
@@ -55,11 +60,9 @@ _LETTER_NAMES: dict[str, str] = {
 }
 _EITHER: dict[str, tuple[str, ...]] = {
     # Words that are heard for a digit or a letter but may be just words, the likelier first.
-    "o": ("0", "O"),
-    "oh": ("0", "O"),
-    "i": ("I", "1"),
     "a": ("A", ""),
-    "eye": ("I",),
+    "oh": ("0",),
+    "eye": ("1",),
     "to": ("2", ""),
     "too": ("2",),
     "tu": ("2",),
@@ -99,24 +102,23 @@ _AS_IN = re.compile(
     r"\b([a-z])\W+(?:as\W+in|for|like|kama|comme)\W+([a-z])[a-z]+\b",
     re.IGNORECASE,
 )
-_GROUPS = ("BCDEGPTVZ3", "MN", "A8HJK", "FSX", "I1LY", "O0", "QU", "59")
+_GROUPS = ("BCDEGPTVZ3", "MN", "A8HJK", "FSX", "1Y", "QU", "59")
 """Characters that a telephone makes alike."""
 
 
 def readings(said: str) -> tuple[str, ...]:
     """Return what a spoken tracking id may be in capitals and digits, the likeliest first.
 
-    "K M four two seven nine", "km-4279" and "K as in kilo, M like Mombasa, 42 79" all read KM4279.
+    The letters O, I and L come out as the digits that they are taken for. "K M four two seven nine",
+    "km-4279" and "K as in kilo, M like Mombasa, 42 79" all read KM4279.
     """
     text = plain(said)
     literal = re.sub(r"[^A-Z0-9]", "", text.upper())
     text = _AS_IN.sub(lambda m: f" {m[1]} " if m[1] == m[2] else m[0], text)
     options = list(_options(re.findall(r"[a-z0-9']+", text)))
     found = dict.fromkeys("".join(choice) for choice in islice(product(*options), _READINGS_LIMIT))
-    spelled = [reading for reading in found if 0 < len(reading) <= 32]
-    if 0 < len(literal) <= 32:
-        spelled.append(literal)
-    return tuple(dict.fromkeys(spelled))
+    spelled = [*found, literal]
+    return tuple(dict.fromkeys(reading.translate(_ALIKE) for reading in spelled if 0 < len(reading) <= 32))
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
