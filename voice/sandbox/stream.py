@@ -4,12 +4,13 @@ import asyncio
 import json
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Origin, Subprotocol
 
 from voice.sandbox.caller import Caller, Moment
@@ -127,7 +128,9 @@ class Stream:
             await self._finish(socket)
             await asyncio.wait([reader], timeout=_CLOSE_S)
             reader.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
+            for ended in await asyncio.gather(reader, writer, return_exceptions=True):
+                if isinstance(ended, Exception):
+                    raise ended
             self.media.lost_bytes = self._fork.lost_bytes
             self.media.killed_bytes = self._play_out.killed_bytes
 
@@ -146,7 +149,7 @@ class Stream:
                 ping_interval=None,
                 max_size=None,
             )
-        except (OSError, TimeoutError, InvalidHandshake, ValueError) as error:
+        except (OSError, TimeoutError, WebSocketException, ValueError) as error:
             raise StreamRefusedError(f"{type(error).__name__}: {error}") from error
         if socket.subprotocol != SUBPROTOCOL:
             await socket.close(1002)
@@ -159,7 +162,7 @@ class Stream:
             content["metadata"] = self._verb["openMetadata"]
         document: dict[str, object] = {**content, "sampleRate": 16_000, "mixType": "mono"}
         if headers := self._verb.get("headerMetadata"):
-            document["headers"] = json.loads(headers)
+            document["headers"] = _parsed(headers)
         text = json.dumps(document)
         match self._leg.metadata:
             case Metadata.FIRST | Metadata.LATE:
@@ -270,19 +273,22 @@ class Stream:
             self._wake.set()
 
     async def _finish(self, socket: ClientConnection) -> None:
-        try:
-            for _ in range(_EMPTY_FRAMES):
-                await socket.send(b"")
-        except ConnectionClosed:
-            return
+        with suppress(ConnectionClosed, TimeoutError):  # TimeoutError: nobody reads at the other end
+            async with asyncio.timeout(_CLOSE_S):
+                for _ in range(_EMPTY_FRAMES):
+                    await socket.send(b"")
         await socket.close(1000)
 
 
-def _kind(text: str) -> object:
+def _parsed(text: str) -> object:
     try:
-        document = json.loads(text)
+        return json.loads(text)
     except ValueError:
-        return None
+        return text
+
+
+def _kind(text: str) -> object:
+    document = _parsed(text)
     return document.get("type") if isinstance(document, dict) else None
 
 
