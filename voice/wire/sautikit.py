@@ -180,7 +180,7 @@ class Webhook:
     @property
     def may_begin(self) -> bool:
         """Tell whether a stream may be the answer: a state we do not know may be the first one."""
-        return self.edge in (Edge.RINGING, Edge.OTHER) and self.is_active is not False
+        return self.edge in (Edge.RINGING, Edge.OTHER) and self.is_active is not False and not self.stream_sid
 
 
 def parse_webhook(fields: Mapping[str, object]) -> Webhook:

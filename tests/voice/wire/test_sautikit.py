@@ -187,8 +187,15 @@ def test_a_stream_edge_is_read_from_its_own_field():
     assert (webhook.edge, webhook.stream_sid) == (Edge.STREAM_STARTED, "s")
 
 
-@pytest.mark.parametrize("fields", [{"isActive": "0"}, {"isActive": "0", "callSessionState": "Strange"}])
-def test_a_call_that_is_not_active_never_begins(fields: dict[str, object]):
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"isActive": "0"},
+        {"isActive": "0", "callSessionState": "Strange"},
+        {"streamSid": "s", "callSessionState": "Strange"},
+    ],
+)
+def test_a_call_that_is_over_or_has_its_stream_never_begins(fields: dict[str, object]):
     assert not sautikit.parse_webhook(fields).may_begin
 
 
