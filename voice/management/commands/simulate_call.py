@@ -1,0 +1,236 @@
+"""Place one call to a deployment, as a customer on the telephone would."""
+
+import asyncio
+import errno
+import importlib
+import json
+import logging
+import socket
+import time
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from voice.audio import MODEL_OUT_HZ
+from voice.management.commands.carrier import webhook_url
+from voice.models import Call, ToolRun, Turn
+from voice.sandbox.caller import Interrupt, Line, Say, Script
+from voice.sandbox.carrier import CallRecord, FakeCarrier, Family
+from voice.sandbox.recording import Timings, at_telephone_rate, measure, read_wav, stereo_wav
+from voice.sandbox.stream import Leg
+
+_RECORDS_S = 5.0  # the last record of a call is written after its end
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+Document = dict[str, Any]
+
+
+class Command(BaseCommand):
+    """Ring the agent, say something, listen, and tell what happened."""
+
+    help = (
+        "Place one call to a deployment through a fake carrier: say something, hear the answer, print "
+        "turns, tools and timings. Works against any deployment that can be reached; turns and tools are "
+        "seen only where this command shares its database."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--url", default="", help="the voice webhook (default: of PUBLIC_URL)")
+        parser.add_argument("--from", dest="frm", default="+254700000001", help="the customer's number")
+        parser.add_argument("--to", default=settings.SAUTIKIT_NUMBER or "+254700000099", help="our number")
+        said = parser.add_mutually_exclusive_group()
+        said.add_argument("--say", nargs="+", metavar="TEXT", help="sentences to say, each in its turn")
+        said.add_argument("--wav", nargs="+", metavar="FILE", type=Path, help="recordings to play instead")
+        parser.add_argument("--interrupt", metavar="TEXT", help="said last, over the agent's answer")
+        parser.add_argument("--interrupt-after-ms", type=int, default=1000, help="of the agent talking")
+        parser.add_argument("--pause-ms", type=int, default=1500, help="silence of the agent before a turn")
+        parser.add_argument("--linger-ms", type=int, default=3000, help="silence before hanging up")
+        parser.add_argument("--patience-s", type=float, default=20.0, help="the longest wait for an answer")
+        parser.add_argument("--family", choices=list(Family), default=Family.LIVE, help="of webhook fields")
+        parser.add_argument("--irregular", action="store_true", help="send frames of any length")
+        parser.add_argument("--record", metavar="OUT.wav", type=Path, help="left caller, right agent")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Place the call and print what came of it; fail when it did not come about."""
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # our own carrier's start and stop
+        record = asyncio.run(_place(options))
+        if options["record"]:
+            options["record"].write_bytes(stereo_wav(record.said, record.heard))
+        document = _document(record, measure(record.said, record.heard), options["record"])
+        self.stdout.write(json.dumps(document, indent=2) if options["json"] else "\n".join(_lines(document)))
+        if record.status != "completed" or not record.media.sent:
+            raise CommandError(f"the call did not come about: {'; '.join(record.faults) or record.ended_by}")
+
+
+async def _place(options: Document) -> CallRecord:
+    lines = await _script(options)
+    caller = Script(lines, linger_ms=options["linger_ms"], patience_s=options["patience_s"])
+    secret = next(iter(settings.SAUTIKIT_SIGNING_SECRETS), "")
+    carrier = FakeCarrier(
+        options["url"] or webhook_url(),
+        api_key=settings.SAUTIKIT_API_KEY or "sandbox-key",
+        family=Family(options["family"]),
+        signing_secret=secret,
+        leg=Leg(irregular=options["irregular"]),
+        port=_hang_up_port(),
+    )
+    async with carrier:
+        return await carrier.place_call(options["to"], options["frm"], caller)
+
+
+def _hang_up_port() -> int:
+    """Return the port at which the deployment asks for a hang-up, when it can be ours."""
+    try:
+        base = urlsplit(settings.SAUTIKIT_BASE_URL)
+        port: int | None = base.port if base.hostname in _LOOPBACK else None
+    except ValueError:
+        return 0
+    if port is None:
+        return 0
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                return 0  # a carrier is there already; it does not know our call, so we wait on dead air
+            raise
+    return port
+
+
+async def _script(options: Document) -> list[Line]:
+    """Return what the caller says, as sound."""
+    words: list[str] = [*(options["say"] or []), *filter(None, [options["interrupt"]])]
+    spoken = await _spoken(words) if words else []
+    after_ms = options["pause_ms"]
+    try:
+        lines: list[Line] = [Say(read_wav(path), after_ms) for path in options["wav"] or []]
+    except (OSError, ValueError) as error:
+        raise CommandError(str(error)) from error
+    last = [Interrupt(spoken.pop(), options["interrupt_after_ms"])] if options["interrupt"] else []
+    return [*lines, *(Say(pcm, after_ms) for pcm in spoken), *last]
+
+
+async def _spoken(words: Sequence[str]) -> list[bytes]:
+    """Return sentences as 16 kHz speech."""
+    try:
+        mouth = importlib.import_module("voice.sandbox.mouth").OfflineMouth()
+        return [at_telephone_rate(await mouth.speak(text), MODEL_OUT_HZ) for text in words]
+    except ImportError as error:
+        raise CommandError(
+            f"--say needs the speech packages of requirements/offline-voice.lock: {error}"
+        ) from error
+
+
+def _document(record: CallRecord, timings: Timings, recording: Path | None) -> Document:
+    """Return all that is known of the call as one JSON object."""
+    first = record.hooks[0]
+    return {
+        "session_id": record.session_id,
+        "status": record.status,
+        "ended_by": record.ended_by,
+        "duration_s": round(record.duration_s, 2),
+        "webhook_ms": round(first.took_s * 1000),
+        "spoken": list(record.spoken),
+        "faults": list(record.faults),
+        "closes": [{"code": close.code, "reason": close.reason} for close in record.media.closes],
+        "lost_ms": record.media.lost_bytes // 32,
+        "timings": asdict(timings),
+        "recording": str(recording) if recording else None,
+        **_records(record.session_id),
+    }
+
+
+def _records(session_id: str) -> Document:
+    """Return what our database has of the call; nulls when it cannot be seen from here."""
+    unseen: Document = {"call": None, "turns": None, "tools": None}
+    try:
+        call = _ended_call(session_id)
+    except DatabaseError:
+        return unseen
+    if call is None:
+        return unseen
+    turns = Turn.objects.filter(call=call).order_by("position")
+    tools = ToolRun.objects.filter(call=call).order_by("started_ms")
+    return {
+        "call": {
+            "public_id": call.public_id,
+            "status": call.status,
+            "ended_reason": call.ended_reason,
+            "outcome": call.outcome,
+            "timings": call.timings,
+            "counters": call.counters,
+            "cost_kes_minor": call.cost_kes_minor,
+            "cost_usd_micros": call.cost_usd_micros,
+        },
+        "turns": list(turns.values("speaker", "text", "started_ms", "ended_ms", "interrupted")),
+        "tools": list(tools.values("name", "arguments", "result", "state", "started_ms", "duration_ms")),
+    }
+
+
+def _ended_call(session_id: str) -> Call | None:
+    """Return the call when its end is written, or as it is when that takes too long."""
+    patience_s = time.monotonic() + _RECORDS_S
+    while True:
+        call = Call.objects.filter(session_id=session_id).first()
+        if call is None or call.ended_at is not None or time.monotonic() > patience_s:
+            return call
+        time.sleep(0.1)
+
+
+def _lines(document: Document) -> list[str]:
+    """Return the call as a person reads it."""
+    how = f"{document['status']}, {document['duration_s']} s, ended by {document['ended_by']}"
+    return [
+        f"call      {document['session_id']}: {how}",
+        *(f"said      {text}" for text in document["spoken"]),
+        *_conversation(document),
+        *_timing_lines(document),
+        *(f"fault     {fault}" for fault in document["faults"]),
+        *([f"recording {document['recording']} (left caller, right agent)"] if document["recording"] else []),
+    ]
+
+
+def _conversation(document: Document) -> list[str]:
+    if document["call"] is None:
+        return ["turns     not visible: this call is not in the database that this command uses"]
+    told = [(turn["started_ms"], _turn_line(turn)) for turn in document["turns"]]
+    told += [(tool["started_ms"], _tool_line(tool)) for tool in document["tools"]]
+    call = document["call"]
+    cost = f"KES {call['cost_kes_minor'] or 0:,} cents, USD {call['cost_usd_micros'] or 0:,} millionths"
+    return [*(line for _, line in sorted(told)), f"cost      {cost}"]
+
+
+def _turn_line(turn: Document) -> str:
+    cut = " —" if turn["interrupted"] else ""
+    return f"{turn['speaker']:<9} {turn['started_ms'] / 1000:6.1f} s  {turn['text']}{cut}"
+
+
+def _tool_line(tool: Document) -> str:
+    arguments = ", ".join(f"{name}={value!r}" for name, value in tool["arguments"].items())
+    what = f"{tool['name']}({arguments}) → {tool['state']}, {tool['duration_ms']} ms"
+    return f"tool      {tool['started_ms'] / 1000:6.1f} s  {what}"
+
+
+def _timing_lines(document: Document) -> list[str]:
+    timings = document["timings"]
+    first = timings["first_audio_ms"]
+    return [
+        f"timings   voice webhook {document['webhook_ms']} ms",
+        f"          answer → agent heard {'never' if first is None else f'{first} ms'}",
+        f"          caller stops → agent heard {_listed(timings['answers_ms'])}",
+        f"          caller interrupts → agent silent {_listed(timings['silenced_ms'])}",
+    ]
+
+
+def _listed(values_ms: Sequence[int]) -> str:
+    return ", ".join(f"{value} ms" for value in values_ms) or "never"
