@@ -1,0 +1,379 @@
+"""Write what is kept of calls: the only place that does; every verb is sync and one transaction."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+
+from shipments import phones, wording
+from shipments.models import Shipment
+from voice import access, billing
+from voice.models import Call, CallEvent, StreamToken, ToolRun, Turn, UsageRecord
+from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
+from voice.statuses import (
+    LIVE,
+    CallStatus,
+    Direction,
+    EventSource,
+    Outcome,
+    StreamState,
+)
+from voice.wire import sautikit
+
+logger = logging.getLogger(__name__)
+
+_RANK = {"": 0, StreamState.CREATED: 1, StreamState.STARTED: 2, StreamState.STOPPED: 3, StreamState.ERROR: 3}
+_FAILED = frozenset({"model_failure", "carrier_error", "capacity"})
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is known of a call before anybody speaks; no part of it comes from the model."""
+
+    call_id: int
+    public_id: str
+    session_id: str
+    direction: str
+    purpose: str
+    language: str
+    customer_number: str
+    parcels: tuple[Mapping[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A call that may connect: its facts, the token of its stream and the other one of its status posts."""
+
+    facts: CallFacts
+    token: str
+    status_token: str
+
+
+# The carrier's webhooks
+
+
+def open_call(webhook: sautikit.Webhook, *, own_number: str, region: str, now: datetime) -> Opening | None:
+    """Find or make the call of a first edge and mint a token; None when its stream was opened or it is over.
+
+    Until one token is consumed each delivery gets one of its own and all are valid: the carrier may act
+    on any of its tries.
+    """
+    call = _find(webhook) or _create(webhook, own_number=own_number, region=region, now=now)
+    if call.status not in LIVE or call.tokens.filter(used_at__isnull=False).exists():
+        return None
+    token, status_token = access.new_token(), access.new_token()
+    StreamToken.objects.create(
+        call=call,
+        digest=access.digest(token),
+        status_digest=access.digest(status_token),
+        created_at=now,
+        expires_at=now + timedelta(seconds=settings.STREAM_TOKEN_S),
+    )
+    return Opening(_facts(call), token, status_token)
+
+
+def _find(webhook: sautikit.Webhook) -> Call | None:
+    if webhook.session_id:
+        found = Call.objects.filter(session_id=webhook.session_id).first()
+        if found is not None:
+            return found
+    if webhook.client_request_id:
+        found = Call.objects.filter(client_request_id=webhook.client_request_id).first()
+        if found is not None and webhook.session_id and not found.session_id:
+            Call.objects.filter(pk=found.pk, session_id=None).update(session_id=webhook.session_id)
+            found.session_id = webhook.session_id
+        return found
+    return None
+
+
+def _create(webhook: sautikit.Webhook, *, own_number: str, region: str, now: datetime) -> Call:
+    number = _customer(webhook, own_number, region)
+    recent = list(Shipment.objects.recent_for(number))
+    try:
+        with transaction.atomic():
+            return Call.objects.create(
+                direction=_direction(webhook),
+                session_id=webhook.session_id or None,
+                caller_number=webhook.caller[:64],
+                called_number=webhook.called[:64],
+                customer_number=number,
+                language=settings.DEFAULT_LANGUAGE,
+                shipment=recent[0] if len(recent) == 1 else None,
+                context=[_opening(parcel, now) for parcel in recent],
+                created_at=now,
+            )
+    except IntegrityError:  # the same call, delivered twice at once: the other one made the row
+        return Call.objects.get(session_id=webhook.session_id)
+
+
+def _opening(parcel: Shipment, now: datetime) -> dict[str, str]:
+    """Return what the agent knows of a caller's own parcel before anybody speaks."""
+    known = {
+        "ends_with": wording.tail(parcel.tracking_key),
+        "state": f"Your parcel {wording.state(parcel.status, parcel.substatus)}.",
+    }
+    if parcel.promised_start and parcel.promised_end and parcel.promised_end > now:
+        known["expected"] = wording.between(parcel.promised_start, parcel.promised_end, now, parcel.zone)
+    if parcel.shipper:
+        known["from"] = parcel.shipper
+    return known
+
+
+def _direction(webhook: sautikit.Webhook) -> Direction:
+    return Direction.OUTBOUND if webhook.direction.startswith("out") else Direction.INBOUND
+
+
+def _customer(webhook: sautikit.Webhook, own_number: str, region: str) -> str:
+    """Return the side that is not ours, in E.164: the carrier is known to swap the two (sautikit.md §1.4)."""
+    own = phones.normalise(own_number, region)
+    sides = [webhook.caller, webhook.dialed, webhook.called]
+    if _direction(webhook) is Direction.OUTBOUND:
+        sides = [webhook.called, webhook.dialed, webhook.caller]
+    first = phones.normalise(sides[0], region)
+    if first != own or not own:
+        return first
+    others = [number for side in sides[1:] if (number := phones.normalise(side, region)) and number != own]
+    return others[0] if others else ""
+
+
+def accept_stream(token: str, *, now: datetime) -> CallFacts | None:
+    """Consume a token in one atomic step and void its siblings; None when it opens nothing (any more)."""
+    digest = access.digest(token)
+    try:
+        with transaction.atomic():
+            taken = StreamToken.objects.filter(
+                digest=digest, used_at=None, voided_at=None, expires_at__gt=now
+            ).update(used_at=now)
+            if not taken:
+                return None
+            call = Call.objects.get(tokens__digest=digest)
+            StreamToken.objects.filter(call=call, used_at=None).update(voided_at=now)
+            answered = Call.objects.filter(pk=call.pk, status__in=LIVE).update(
+                status=CallStatus.ANSWERED, answered_at=now, heartbeat_at=now
+            )
+            if not answered:
+                return None
+    except IntegrityError:  # two tokens of one call at once: the database lets one of them be used
+        return None
+    return _facts(call)
+
+
+def _facts(call: Call) -> CallFacts:
+    return CallFacts(
+        call_id=call.pk,
+        public_id=call.public_id,
+        session_id=call.session_id or "",
+        direction=call.direction,
+        purpose=call.purpose,
+        language=call.language,
+        customer_number=call.customer_number,
+        parcels=tuple(call.context),
+    )
+
+
+def note_edge(webhook: sautikit.Webhook, *, now: datetime) -> None:
+    """Keep a later edge of a call; it annotates, and ends only what never had a stream."""
+    call = _find(webhook)
+    if call is None:
+        logger.info("an edge of a call that is not ours", extra={"edge": webhook.edge.value})
+    CallEvent.objects.create(
+        source=EventSource.VOICE,
+        kind=webhook.edge.value,
+        call=call,
+        payload={"duration_s": webhook.duration_s, "stream_sid": webhook.stream_sid[:64]},
+        received_at=now,
+    )
+    if call is not None and webhook.duration_s is not None:
+        _set_carrier_duration(call, webhook.duration_s)
+    if call is not None and webhook.edge in _OVER:
+        # A call that was never answered has no socket to tell of its end.
+        Call.objects.filter(pk=call.pk, status__in=LIVE, answered_at=None).update(
+            status=_OVER[webhook.edge], ended_at=now, outcome=Outcome.NO_OUTCOME
+        )
+
+
+_OVER = {
+    sautikit.Edge.COMPLETED: CallStatus.CANCELED,
+    sautikit.Edge.FAILED: CallStatus.FAILED,
+    sautikit.Edge.BUSY: CallStatus.BUSY,
+    sautikit.Edge.NO_ANSWER: CallStatus.NO_ANSWER,
+}
+
+
+def note_stream_status(status_token: str, event: str, payload: Mapping[str, Any], *, now: datetime) -> bool:
+    """Keep what became of a stream, forward only; False when the token is nobody's."""
+    token = (
+        StreamToken.objects.select_related("call").filter(status_digest=access.digest(status_token)).first()
+    )
+    if token is None:
+        return False
+    call = token.call
+    state = _STREAM_STATES.get(event, "")
+    with transaction.atomic():
+        _keep_event(
+            f"status:{token.pk}:{_digest(event, payload)}", EventSource.STATUS, event, call, payload, now
+        )
+        if state:
+            behind = [known for known, rank in _RANK.items() if rank < _RANK[state]]
+            Call.objects.filter(pk=call.pk, stream_state__in=behind).update(
+                stream_state=state, stream_sid=str(payload.get("streamSid", ""))[:64] or F("stream_sid")
+            )
+    return True
+
+
+_STREAM_STATES = {
+    "stream-started": StreamState.STARTED,
+    "stream-stopped": StreamState.STOPPED,
+    "stream-error": StreamState.ERROR,
+}
+
+
+def note_event(event_id: str, kind: str, payload: Mapping[str, Any], *, now: datetime) -> bool:
+    """Keep one of the carrier's events; False when it was kept before. It ends no call."""
+    data = payload.get("data")
+    named = data if isinstance(data, dict) else payload
+    ids = {str(named[key]) for key in ("call_id", "session_id", "sessionId", "callId") if named.get(key)}
+    requests = {str(named[key]) for key in ("client_request_id", "clientRequestId") if named.get(key)}
+    call = Call.objects.filter(Q(session_id__in=ids) | Q(client_request_id__in=requests)).first()
+    with transaction.atomic():
+        new = _keep_event(event_id[:160], EventSource.EVENTS, kind, call, payload, now)
+        duration = named.get("duration_seconds")
+        if new and call is not None and isinstance(duration, int) and duration >= 0:
+            _set_carrier_duration(call, duration)
+    return new
+
+
+def _keep_event(
+    event_id: str,
+    source: EventSource,
+    kind: str,
+    call: Call | None,
+    payload: Mapping[str, Any],
+    now: datetime,
+) -> bool:
+    _, new = CallEvent.objects.get_or_create(
+        event_id=event_id,
+        defaults={
+            "source": source,
+            "kind": kind[:64],
+            "call": call,
+            "payload": dict(payload),
+            "received_at": now,
+        },
+    )
+    return new
+
+
+def _set_carrier_duration(call: Call, seconds: int) -> None:
+    Call.objects.filter(pk=call.pk).update(carrier_duration_s=min(max(0, seconds), 86_400))
+
+
+def _digest(*parts: object) -> str:
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+# What the call itself leaves behind
+
+
+def record_turns(call_id: int, turns: Sequence[TurnRecord]) -> None:
+    """Keep what was said; the same position again replaces what stood there."""
+    Turn.objects.bulk_create(
+        [
+            Turn(
+                call_id=call_id,
+                position=turn.position,
+                speaker=turn.speaker,
+                text=turn.text,
+                started_ms=turn.started_ms,
+                ended_ms=turn.ended_ms,
+                interrupted=turn.interrupted,
+            )
+            for turn in turns
+        ],
+        update_conflicts=True,
+        unique_fields=["call", "position"],
+        update_fields=["text", "ended_ms", "interrupted"],
+    )
+
+
+def record_tool_run(call_id: int, tool: ToolRecord) -> None:
+    """Keep what a tool did; the same call of the model's is kept once."""
+    ToolRun.objects.get_or_create(
+        call_id=call_id,
+        model_call_id=tool.model_call_id[:128],
+        defaults={
+            "name": tool.name[:64],
+            "business_key": tool.business_key[:256],
+            "arguments": tool.arguments,
+            "result": tool.result,
+            "state": tool.state,
+            "started_ms": tool.started_ms,
+            "duration_ms": tool.duration_ms,
+        },
+    )
+
+
+def record_usage(call_id: int, reports: Sequence[UsageSeen]) -> None:
+    """Keep what the model says it billed; the same report again is kept once."""
+    records = []
+    for report in reports:
+        tokens = billing.tokens_of(report.raw)
+        records.append(
+            UsageRecord(
+                call_id=call_id,
+                at_ms=report.at_ms,
+                digest=_digest(report.raw),
+                raw=report.raw,
+                text_in=tokens.text_in,
+                audio_in=tokens.audio_in,
+                text_out=tokens.text_out,
+                audio_out=tokens.audio_out,
+                thoughts=tokens.thoughts,
+                cached=tokens.cached,
+            )
+        )
+    UsageRecord.objects.bulk_create(records, ignore_conflicts=True)
+
+
+def heartbeat(call_id: int, now: datetime) -> None:
+    """Note that a call is alive."""
+    Call.objects.filter(pk=call_id, status=CallStatus.ANSWERED).update(heartbeat_at=now)
+
+
+def end_call(call_id: int, ending: Ending, *, now: datetime) -> None:
+    """Write a call's end and what it cost, once: who comes second changes nothing."""
+    call = Call.objects.get(pk=call_id)
+    bill = _bill(call, ending.duration_s)
+    Call.objects.filter(pk=call_id, status__in=LIVE).update(
+        status=CallStatus.FAILED if ending.reason in _FAILED else CallStatus.COMPLETED,
+        ended_reason=ending.reason,
+        outcome=ending.outcome or Outcome.NO_OUTCOME,
+        ended_at=now,
+        timings=ending.timings,
+        counters=ending.counters,
+        cost_kes_minor=bill.kes_minor,
+        cost_usd_micros=bill.usd_micros,
+        rates_date=bill.rates_date,
+    )
+
+
+def _bill(call: Call, seconds: float) -> billing.Bill:
+    day = (call.answered_at or call.created_at or datetime.now(UTC)).date()
+    reports = UsageRecord.objects.filter(call=call)
+    return billing.price(
+        direction=call.direction,
+        seconds=seconds,
+        tokens=[
+            billing.Tokens(one.text_in, one.audio_in, one.text_out, one.audio_out, one.thoughts, one.cached)
+            for one in reports
+        ],
+        rates=billing.rates_of(settings.RATES, day),
+    )

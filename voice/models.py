@@ -1,0 +1,178 @@
+"""What is kept of a call: who, when, what was said, what was done, what it cost."""
+
+import secrets
+
+from django.db import models
+from django.db.models import Q
+
+from voice.statuses import (
+    CallStatus,
+    Direction,
+    EndedReason,
+    EventSource,
+    Outcome,
+    Speaker,
+    StreamState,
+    ToolState,
+)
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_public_id() -> str:
+    """Return 80 random bits as 16 characters that may stand in a log and in the carrier's metadata."""
+    return "".join(secrets.choice(_CROCKFORD) for _ in range(16))
+
+
+class Call(models.Model):
+    """One telephone call; `customer_number` is the side that is not ours, or empty when withheld."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    direction = models.CharField(max_length=8, choices=Direction.choices, default=Direction.INBOUND)
+    status = models.CharField(max_length=12, choices=CallStatus.choices, default=CallStatus.RINGING)
+    ended_reason = models.CharField(max_length=20, choices=EndedReason.choices, blank=True)
+    outcome = models.CharField(max_length=32, choices=Outcome.choices, blank=True)
+    session_id = models.CharField(
+        max_length=128, unique=True, null=True, blank=True, help_text="the carrier's"
+    )
+    client_request_id = models.CharField(max_length=64, unique=True, null=True, blank=True)
+    caller_number = models.CharField(max_length=64, blank=True)
+    called_number = models.CharField(max_length=64, blank=True)
+    customer_number = models.CharField(max_length=16, blank=True, db_index=True, help_text="E.164")
+    purpose = models.CharField(max_length=32, default="enquiry")
+    language = models.CharField(max_length=8, default="en")
+    shipment = models.ForeignKey(
+        "shipments.Shipment", null=True, blank=True, on_delete=models.SET_NULL, related_name="calls"
+    )
+    context = models.JSONField(default=list, blank=True, help_text="the parcels that the agent opened with")
+    stream_state = models.CharField(max_length=8, choices=StreamState.choices, blank=True)
+    stream_sid = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(db_index=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    carrier_duration_s = models.PositiveIntegerField(null=True, blank=True)
+    timings = models.JSONField(default=dict, blank=True, help_text="milliseconds")
+    counters = models.JSONField(default=dict, blank=True)
+    cost_kes_minor = models.PositiveBigIntegerField(default=0, help_text="the carrier's bill, cents of KES")
+    cost_usd_micros = models.PositiveBigIntegerField(default=0, help_text="the model's, millionths of USD")
+    rates_date = models.DateField(null=True, blank=True, help_text="the rates that both were computed by")
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        indexes = (models.Index(fields=["status", "-created_at"], name="call_by_status"),)
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def duration_s(self) -> int | None:
+        """Seconds from the open stream to the end; None while either is missing."""
+        if self.answered_at is None or self.ended_at is None:
+            return None
+        return round((self.ended_at - self.answered_at).total_seconds())
+
+
+class StreamToken(models.Model):
+    """The right to open one call's stream, once; of the tokens themselves only digests are kept."""
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="tokens")
+    digest = models.CharField(max_length=64, unique=True)
+    status_digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    voided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["call"], condition=Q(used_at__isnull=False), name="one_stream_a_call"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"token {self.pk}"
+
+
+class Turn(models.Model):
+    """What one side said in one go; milliseconds since the stream opened."""
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="turns")
+    position = models.PositiveIntegerField()
+    speaker = models.CharField(max_length=8, choices=Speaker.choices)
+    text = models.TextField()
+    started_ms = models.PositiveIntegerField()
+    ended_ms = models.PositiveIntegerField()
+    interrupted = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("position",)
+        constraints = (models.UniqueConstraint(fields=["call", "position"], name="one_turn_a_position"),)
+
+    def __str__(self) -> str:
+        return f"{self.speaker}: {self.text[:60]}"
+
+
+class ToolRun(models.Model):
+    """One call of a tool by the model, and what came of it."""
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="tool_runs")
+    model_call_id = models.CharField(max_length=128)
+    name = models.CharField(max_length=64)
+    business_key = models.CharField(max_length=256, blank=True)
+    arguments = models.JSONField(default=dict, blank=True)
+    result = models.JSONField(default=dict, blank=True)
+    state = models.CharField(max_length=10, choices=ToolState.choices)
+    started_ms = models.PositiveIntegerField()
+    duration_ms = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ("started_ms", "pk")
+        constraints = (
+            models.UniqueConstraint(fields=["call", "model_call_id"], name="one_run_a_model_call"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.state})"
+
+
+class CallEvent(models.Model):
+    """What the carrier told us of a call, as it came; kept once."""
+
+    source = models.CharField(max_length=8, choices=EventSource.choices)
+    kind = models.CharField(max_length=64)
+    event_id = models.CharField(max_length=160, unique=True, null=True, blank=True)
+    call = models.ForeignKey(Call, null=True, blank=True, on_delete=models.CASCADE, related_name="events")
+    payload = models.JSONField(default=dict, blank=True)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("received_at", "pk")
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class UsageRecord(models.Model):
+    """One usage report of the model: the raw object, and the tokens by modality that are billed."""
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="usage")
+    at_ms = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64)
+    raw = models.JSONField()
+    text_in = models.PositiveIntegerField(default=0)
+    audio_in = models.PositiveIntegerField(default=0)
+    text_out = models.PositiveIntegerField(default=0)
+    audio_out = models.PositiveIntegerField(default=0)
+    thoughts = models.PositiveIntegerField(default=0)
+    cached = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ("at_ms", "pk")
+        constraints = (
+            models.UniqueConstraint(fields=["call", "at_ms", "digest"], name="one_record_a_usage_report"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.audio_in + self.text_in} in, {self.audio_out + self.text_out} out"

@@ -1,0 +1,95 @@
+"""Name what may be said of a call; the status of the line, of its end and of its work are kept apart."""
+
+from django.db.models import TextChoices
+
+
+class Direction(TextChoices):
+    """Who dialled."""
+
+    INBOUND = "inbound", "Inbound"
+    OUTBOUND = "outbound", "Outbound"
+
+
+class CallStatus(TextChoices):
+    """Where the telephone call is; all but the first are the carrier's words."""
+
+    QUEUED = "queued", "Queued"
+    RINGING = "ringing", "Ringing"
+    ANSWERED = "answered", "Answered"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    NO_ANSWER = "no_answer", "No answer"
+    BUSY = "busy", "Busy"
+    CANCELED = "canceled", "Canceled"
+
+
+LIVE = frozenset({CallStatus.QUEUED, CallStatus.RINGING, CallStatus.ANSWERED})
+"""Statuses of a call that is not over."""
+
+
+class EndedReason(TextChoices):
+    """Why a call ended."""
+
+    CALLER_HANGUP = "caller_hangup", "Caller hung up"
+    AGENT_HANGUP = "agent_hangup", "Agent hung up"
+    TRANSFERRED = "transferred", "Transferred"
+    VOICEMAIL = "voicemail", "Voicemail"
+    SILENCE_TIMEOUT = "silence_timeout", "Nobody spoke"
+    MAX_DURATION = "max_duration", "Longest time reached"
+    MODEL_FAILURE = "model_failure", "Voice model failed"
+    CARRIER_ERROR = "carrier_error", "Carrier error"
+    LOW_BALANCE = "low_balance", "Low balance"
+    OPTED_OUT = "opted_out", "Opted out"
+    CAPACITY = "capacity", "No capacity"
+    RECONCILED = "reconciled", "Reconciled afterwards"
+
+
+class Outcome(TextChoices):
+    """What a call achieved for the delivery."""
+
+    STATUS_GIVEN = "status_given", "Status given"
+    RESCHEDULED = "rescheduled", "Rescheduled"
+    ADDRESS_CONFIRMED = "address_confirmed", "Address confirmed"
+    ADDRESS_CHANGE_REQUESTED = "address_change_requested", "Address change requested"
+    CHANGE_REFUSED_BY_RULE = "change_refused_by_rule", "Change refused by rule"
+    HOLD_REQUESTED = "hold_requested", "Hold requested"
+    REFUSED_DELIVERY = "refused_delivery", "Delivery refused"
+    WRONG_NUMBER = "wrong_number", "Wrong number"
+    VERIFICATION_FAILED = "verification_failed", "Verification failed"
+    CALLBACK_REQUESTED = "callback_requested", "Call-back requested"
+    TRANSFERRED_TO_PERSON = "transferred_to_person", "Transferred to a person"
+    VOICEMAIL_NO_MESSAGE = "voicemail_no_message", "Voicemail, no message left"
+    NO_OUTCOME = "no_outcome", "No outcome"
+
+
+class StreamState(TextChoices):
+    """What the carrier says of the audio stream; it only moves forward."""
+
+    CREATED = "created", "Created"
+    STARTED = "started", "Started"
+    STOPPED = "stopped", "Stopped"
+    ERROR = "error", "Error"
+
+
+class Speaker(TextChoices):
+    """Who spoke."""
+
+    CALLER = "caller", "Caller"
+    AGENT = "agent", "Agent"
+
+
+class ToolState(TextChoices):
+    """What became of a tool's run."""
+
+    OK = "ok", "Done"
+    REFUSED = "refused", "Refused"
+    FAILED = "failed", "Failed"
+    TIMED_OUT = "timed_out", "Timed out"
+
+
+class EventSource(TextChoices):
+    """By which of the carrier's webhooks an event came."""
+
+    VOICE = "voice", "Voice webhook"
+    STATUS = "status", "Stream status"
+    EVENTS = "events", "Events webhook"
