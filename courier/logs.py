@@ -9,7 +9,10 @@ from voice.current import call_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 # Secrets of this product are in paths, and Django and Daphne log the paths of requests.
-_SECRET_PATH = re.compile(r"(/(?:voice|audio|stream-status|events)/)[^\s/?#\"'<>,\]\\]+")
+# A traceback names files below voice/, and is of no use without them.
+_SECRET_PATH = re.compile(
+    r"(/(?:voice|audio|stream-status|events)/)(?!(?:\w+/)*\w+\.py\\?\")[^\s/?#\"'<>,\]\\]+"
+)
 _PHONE = re.compile(r"(?:\+|%2B)\d{7,15}", re.IGNORECASE)
 
 

@@ -67,10 +67,12 @@ def call(
         bridge = Bridge(Session(brief, Limits(), loop.time()), ports, tuning or Tuning())
         began = loop.time()
         playing = asyncio.create_task(play_scenario())
-        await bridge.carry()
-        placed.seconds = loop.time() - began
-        playing.cancel()
-        await asyncio.gather(playing, return_exceptions=True)
+        try:
+            await bridge.carry()
+        finally:
+            placed.seconds = loop.time() - began
+            playing.cancel()
+            await asyncio.gather(playing, return_exceptions=True)
 
     run(carry())
     return placed

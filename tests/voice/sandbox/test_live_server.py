@@ -142,6 +142,7 @@ async def test_a_wrong_frame_is_answered_with_a_close():
 
 
 @pytest.mark.asyncio
+@pytest.mark.logs_errors
 async def test_a_brain_with_a_fault_is_an_internal_error(caplog):
     async with server(Faulty) as live, dial(live) as client:
         await client.send(SETUP)

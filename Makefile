@@ -1,0 +1,61 @@
+# One word each; every target sets up what it needs. README.md says what they are for.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := demo
+.DELETE_ON_ERROR:
+.PHONY: demo run test check bench nightly clean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PYTEST := $(PY) -m pytest -q
+# The locks are made with 3.11, which is what must pass; newer ones are taken when it is missing.
+FIND_PYTHON = for p in python3.11 python3.12 python3.13 python3; do \
+	  "$$p" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done
+INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
+# The services that the tests are to use are started by the tests; what the shell has set is not meant.
+OWN_SERVICES := env -u DATABASE_URL -u REDIS_URL
+
+demo: $(VENV)/.installed $(VENV)/.speech
+	@$(PY) manage.py demo
+
+run: $(VENV)/.installed $(VENV)/.speech
+	@$(PY) manage.py stack
+
+check: $(VENV)/.installed
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy courier shipments voice tests manage.py
+	@$(OWN_SERVICES) $(PY) manage.py makemigrations --check --dry-run
+	@$(OWN_SERVICES) $(PYTEST) -n auto -m "not slow"
+
+test: $(VENV)/.installed $(VENV)/.speech
+	@echo "All tests, on SQLite and the in-memory layer"
+	@$(OWN_SERVICES) $(PYTEST) -n auto --dist loadgroup
+	@echo "Those of the database and the layer again, on PostgreSQL and Valkey"
+	@$(PY) -m tests.services $(PYTEST) -n auto --dist loadgroup -m "database or layer"
+
+bench: $(VENV)/.installed
+	@$(PY) -m tests.benchmarks
+
+nightly: $(VENV)/.installed $(VENV)/.speech
+	@$(OWN_SERVICES) NIGHTLY=1 $(PYTEST) -n auto --dist loadgroup --durations 20
+	@NIGHTLY=1 $(PY) -m tests.services $(PYTEST) -n auto --dist loadgroup -m "database or layer"
+
+clean:
+	rm -rf $(VENV) var .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info db.sqlite3*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.installed: requirements/dev.lock
+	@python=$$($(FIND_PYTHON)); \
+	[ -n "$$python" ] || { echo "Python 3.11 or newer with venv is needed" >&2; exit 1; }; \
+	[ -x $(PY) ] || "$$python" -m venv $(VENV)
+	@echo "Installing what is locked in $<"
+	@$(INSTALL) -r $<
+	@touch $@
+
+# No failure here is final: without the speech packages the demo says so and uses scripted voices.
+$(VENV)/.speech: requirements/offline-voice.lock $(VENV)/.installed
+	@echo "Installing what is locked in $<"
+	@if $(INSTALL) -r $< 2>$(VENV)/speech.log; then touch $@; else \
+	  echo "The speech packages could not be installed; see $(VENV)/speech.log"; fi

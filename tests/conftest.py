@@ -1,0 +1,120 @@
+"""Hold every test to what no test should have to say: nothing is leaked, and no log tells a secret."""
+
+import asyncio
+import gc
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from courier.logs import LineFormatter
+from tests.settings import PLANTED
+
+_DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
+# Fictional numbers of the four countries, with or without their plus; and any number that has one.
+_PHONE = re.compile(
+    r"(?<![\dA-Za-z])(?:\+[1-9]\d{8,14}|(?:254700|256700)\d{6}|234800000\d{4}|233200000\d{3})(?!\d)"
+)
+_TOKEN = re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])")
+"""What `voice.access.new_token` makes: 256 bits in base64 for addresses."""
+_OURS = ("courier", "shipments", "voice")
+# Threads that are made once and stay: the ORM's, asgiref's, and the pool of database connections.
+_STAYING_THREADS = ("orm", "ThreadPoolExecutor", "asyncio_", "pool-", "execnet", "psycopg")
+_LEAVING_S = 2.0
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses the database: it is to pass on PostgreSQL too."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if item.get_closest_marker("django_db") or fixtures & _DATABASE_FIXTURES:
+            item.add_marker("database")
+
+
+def secrets_in(text: str, planted: set[str] | frozenset[str] = frozenset()) -> list[str]:
+    """Return what in `text` should be in no log: planted secrets, tokens, telephone numbers."""
+    known = [secret for secret in {*PLANTED.values(), *planted} if secret in text]
+    return known + _TOKEN.findall(text) + _PHONE.findall(text)
+
+
+class _Listener(logging.Handler):
+    """Keeps each record as it is written, and our own also as it was before the mask."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.NOTSET)
+        self.lines: list[str] = []
+        self.errors: list[str] = []
+        self._formatter = LineFormatter()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self._formatter.format(record)
+        self.lines.append(line)
+        if record.name.split(".")[0] in _OURS:
+            self.lines.append(f"{record.getMessage()} {vars(record)}")
+        if record.levelno >= logging.ERROR:
+            self.errors.append(line)
+
+
+@pytest.fixture(autouse=True)
+def logs_are_clean(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test whose logs hold a secret, a token or a telephone number, or an error it did not expect."""
+    listener = _Listener()
+    root = logging.getLogger()
+    root.addHandler(listener)
+    yield
+    root.removeHandler(listener)
+    told = {line: found for line in listener.lines if (found := secrets_in(line))}
+    assert not told, f"a log tells a secret: {told}"
+    if not request.node.get_closest_marker("logs_errors"):
+        assert not listener.errors, f"an error was logged: {listener.errors}"
+
+
+@pytest.fixture(autouse=True)
+def tasks_are_not_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test at whose end tasks still ran: the loop's runner would cancel them and say nothing."""
+    left: list[str] = []
+    cancel: Callable[[asyncio.AbstractEventLoop], None] = asyncio.runners._cancel_all_tasks  # type: ignore[attr-defined] # no public way to see what a runner cancels
+
+    def note_and_cancel(loop: asyncio.AbstractEventLoop) -> None:
+        left.extend(repr(task) for task in asyncio.all_tasks(loop))
+        cancel(loop)
+
+    monkeypatch.setattr("asyncio.runners._cancel_all_tasks", note_and_cancel)
+    yield
+    assert not left, f"tasks were left: {left}"
+
+
+def _threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if not thread.name.startswith(_STAYING_THREADS)}
+
+
+def _sockets() -> set[str]:
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            target = str(descriptor.readlink())
+        except FileNotFoundError:  # the descriptor that lists this folder
+            continue
+        if target.startswith("socket:"):
+            found.add(target)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def threads_and_sockets_are_not_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a thread or a socket; the sockets of the database's pool are meant to stay."""
+    on_database = request.node.get_closest_marker("database") is not None
+    threads, sockets = _threads(), _sockets()
+    yield
+    until = time.monotonic() + _LEAVING_S
+    while (_threads() - threads or _sockets() - sockets) and time.monotonic() < until:
+        gc.collect()
+        threading.Event().wait(0.01)
+    assert not _threads() - threads, f"threads were left: {_threads() - threads}"
+    if not on_database:
+        assert not _sockets() - sockets, "sockets were left"
