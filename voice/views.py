@@ -1,0 +1,281 @@
+"""Answer the telephone platform's webhooks, and who asks whether this process is well.
+
+A webhook's secret is in its path: there is no session, no cookie and no cross-site check. Database work
+goes to its own threads with a limit on the wait, so that a slow database makes an apology, not a silence.
+"""
+
+import hashlib
+import json
+import logging
+from asyncio import timeout
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import ParamSpec, TypeVar
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from django.db import Error as DatabaseDownError
+from django.db import connection
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.views.decorators.http import require_safe
+from django.views.defaults import page_not_found
+from rest_framework.exceptions import APIException, ParseError, PermissionDenied
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from voice import access, calls
+from voice.admission import GATE
+from voice.audio import TELEPHONE_HZ
+from voice.orm import run_db
+from voice.wire import actions, sautikit
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+APOLOGIES = {
+    "en": "We are sorry, we cannot take your call right now. Please call again in a few minutes. Goodbye.",
+    "fr": "Nous sommes désolés, nous ne pouvons pas prendre votre appel maintenant. "
+    "Merci de rappeler dans quelques minutes. Au revoir.",
+    "sw": "Samahani, hatuwezi kupokea simu yako kwa sasa. "
+    "Tafadhali piga tena baada ya dakika chache. Kwaheri.",
+}
+
+
+class BodyTooLarge(APIException):
+    """The request brings more than a webhook ever has."""
+
+    status_code = 413
+    default_detail = "Too large."
+
+
+class TryAgain(APIException):
+    """The database did not answer: who asked is to deliver this once more."""
+
+    status_code = 503
+    default_detail = "Try again."
+
+
+class _AnyAccepted(BaseContentNegotiation):
+    """Answers in the one form there is, whatever the request says it accepts."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        first = next(iter(renderers))
+        return first, str(first.media_type)
+
+
+class WebhookView(APIView):
+    """What all webhooks share: POST only, a bounded body, and a 404 that looks like any other."""
+
+    http_method_names = ["post"]
+    permission_classes = [AllowAny]
+    content_negotiation_class = _AnyAccepted
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer what went wrong; a wrong secret as if nothing were here."""
+        if isinstance(exc, Http404):
+            return page_not_found(self.request._request, exc)  # type: ignore[return-value] # noqa: SLF001
+        return super().handle_exception(exc)
+
+
+class VoiceView(WebhookView):
+    """`POST /voice/<secret>`: a call rings, or something happened to it.
+
+    Whoever has a valid secret and sends fields gets XML with status 200: a caller is waiting.
+    """
+
+    def post(self, request: Request, secret: str = "") -> HttpResponse:
+        """Answer a stream, an apology, or nothing more to do."""
+        _require(secret, settings.SAUTIKIT_ROUTING_SECRETS, bare=settings.DEBUG)
+        body = _body(request)
+        _require_signature(request, body)
+        webhook = sautikit.parse_webhook(_fields(request, body))
+        try:
+            written = _answer(webhook)
+        except (DatabaseDownError, TimeoutError):
+            logger.error("the database did not answer a webhook in time", extra={"edge": webhook.edge.value})
+            written = _answer_without_database(webhook)
+        except Exception:  # the top of a webhook: whatever it is, the caller hears a sentence
+            logger.exception("a webhook failed", extra={"edge": webhook.edge.value})
+            written = _answer_without_database(webhook)
+        return HttpResponse(written, content_type="application/xml")
+
+
+class EventsView(WebhookView):
+    """`POST /events/<secret>`: the platform's account of a call, kept once and acted on never."""
+
+    def post(self, request: Request, secret: str) -> HttpResponse:
+        """Keep an event."""
+        _require(secret, settings.SAUTIKIT_EVENTS_SECRETS)
+        body = _body(request)
+        _require_signature(request, body)
+        event = sautikit.parse_event(_fields(request, body), request.headers)
+        # Without an id of theirs a repeat is known by its text, which a retry does not change.
+        event_id = event.event_id or f"sha256:{hashlib.sha256(body).hexdigest()}"
+        new = _kept(calls.note_event, event_id, event.kind, event.payload, now=datetime.now(UTC))
+        return JsonResponse({"status": "stored" if new else "duplicate"})
+
+
+class StreamStatusView(WebhookView):
+    """`POST /stream-status/<token>`: the platform's account of a stream; the socket is the truth."""
+
+    def post(self, request: Request, token: str) -> HttpResponse:
+        """Keep what became of a stream; unknown tokens are not told from unknown addresses."""
+        fields = _fields(request, _body(request))
+        event = sautikit.parse_stream_event(fields)
+        payload = sautikit.storable(fields)
+        if not _kept(calls.note_stream_status, token, event, payload, now=datetime.now(UTC)):
+            raise Http404
+        return JsonResponse({"status": "stored"})
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Say that this process runs; asks nobody else."""
+    return JsonResponse({"status": "alive"})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Say whether new calls may be sent here: not while draining, not without the database."""
+    if GATE.draining:
+        return JsonResponse({"status": "draining"}, status=503)
+    try:
+        _within(settings.READY_WAIT_S, _ask_database)
+    except (DatabaseDownError, TimeoutError):
+        return JsonResponse({"status": "no database"}, status=503)
+    return JsonResponse({"status": "ready"})
+
+
+def _ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _answer(webhook: sautikit.Webhook) -> str:
+    now = datetime.now(UTC)
+    if webhook.may_begin:
+        # Opened before the gate is asked: a call that is up already must get its empty answer, and
+        # would be cut off by an apology when the process is full of such calls.
+        opening = _within(
+            settings.WEBHOOK_WAIT_S,
+            calls.open_call,
+            webhook,
+            own_number=settings.SAUTIKIT_NUMBER,
+            region=settings.PHONE_REGION,
+            now=now,
+        )
+        if opening is not None:
+            return _stream(opening)
+    _within(settings.WEBHOOK_WAIT_S, calls.note_edge, webhook, now=now)
+    return actions.empty_response()
+
+
+def _answer_without_database(webhook: sautikit.Webhook) -> str:
+    # An apology hangs up, so only who waits for an answer gets one; a call that is up is left alone.
+    return _apology() if webhook.may_begin else actions.empty_response()
+
+
+def _stream(opening: calls.Opening) -> str:
+    call = opening.facts.public_id
+    if refusal := GATE.admit():
+        logger.warning("a caller heard an apology", extra={"call": call, "why": refusal.value})
+        return _apology()
+    logger.info("a call may connect", extra={"call": call})
+    public = settings.PUBLIC_URL
+    return actions.stream_response(
+        actions.Stream(
+            url=f"ws{public.removeprefix('http')}/audio/{opening.token}",  # and so https becomes wss
+            status_callback=f"{public}/stream-status/{opening.status_token}",
+            rate_hz=TELEPHONE_HZ,
+            track=settings.STREAM_TRACK,
+            name=settings.STREAM_NAME,
+            open_metadata=call,
+            header_metadata=settings.STREAM_HEADER_METADATA,
+        )
+    )
+
+
+def _apology() -> str:
+    return actions.apology_response(APOLOGIES.get(settings.DEFAULT_LANGUAGE, APOLOGIES["en"]))
+
+
+# Who asks, and what
+
+
+def _require(secret: str, known: list[str], *, bare: bool = False) -> None:
+    """Raise Http404 unless the secret is known; with `bare`, none is needed while none is set."""
+    if bare and not secret and not any(known):
+        return
+    if not access.secret_is_known(secret, known):
+        raise Http404
+
+
+def _require_signature(request: Request, body: bytes) -> None:
+    if not access.signature_is_accepted(request.headers.get("X-Sautikit-Signature", ""), body):
+        raise PermissionDenied
+
+
+def _body(request: Request) -> bytes:
+    """Return the raw body: what was signed, and no more of it than allowed."""
+    limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    try:
+        body: bytes = request.read(limit + 1)  # `request.body` would take all of a body of unsaid length
+    except OSError as error:
+        raise ParseError("The body did not arrive.") from error
+    if len(body) > limit:
+        raise BodyTooLarge
+    return body
+
+
+def _fields(request: Request, body: bytes) -> dict[str, object]:
+    """Return the fields of a form or of a JSON object, and the label that the platform puts on the URL."""
+    try:
+        match request.content_type.partition(";")[0].strip().lower():
+            case "application/json":
+                fields = json.loads(body)
+            case "application/x-www-form-urlencoded" | "":
+                fields = _form(QueryDict(body, encoding=request.encoding or "utf-8"))
+            case _:
+                raise ParseError("Send a form or JSON.")
+        label = request.query_params.get("clientRequestId")
+    except (ValueError, LookupError, RecursionError, SuspiciousOperation) as error:
+        raise ParseError("The fields cannot be read.") from error
+    if not isinstance(fields, dict):
+        raise ParseError("Send fields with names.")
+    return {"clientRequestId": label, **fields} if label else fields
+
+
+def _form(sent: QueryDict) -> dict[str, object]:
+    repeated = [name for name, values in sent.lists() if len(values) > 1]
+    if repeated:  # two values are two stories: the first is believed, and somebody should know
+        logger.warning("a webhook repeats fields", extra={"repeated": len(repeated)})
+    return {name: values[0] for name, values in sent.lists()}
+
+
+# The database
+
+
+def _kept(write: Callable[P, bool], /, *args: P.args, **kwargs: P.kwargs) -> bool:
+    try:
+        return _within(settings.WEBHOOK_WAIT_S, write, *args, **kwargs)
+    except (DatabaseDownError, TimeoutError) as error:
+        logger.error("an event was not kept: the database did not answer")
+        raise TryAgain from error
+
+
+def _within(limit_s: float, work: Callable[..., T], *args: object, **kwargs: object) -> T:
+    """Run database work on its own threads; raise TimeoutError when it is not done within the limit."""
+
+    async def bounded() -> T:
+        async with timeout(limit_s):
+            return await run_db(work, *args, **kwargs)
+
+    return async_to_sync(bounded)()
