@@ -3,6 +3,7 @@
 A value that `env` reads is an environment variable of that name, or a file named by NAME_FILE.
 """
 
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from urllib.parse import urlsplit
 
 from environ import FileAwareEnv
 from environ.fileaware_mapping import FileAwareMapping
+
+# Before anything imports numpy: blocks of 320 ms are too small to share among threads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 class _Environment(FileAwareMapping):  # type: ignore[misc] # django-environ ships no types
@@ -233,5 +237,8 @@ LOGGING: dict[str, Any] = {
         "httpcore": {"level": "INFO"},
         "httpx": {"level": "WARNING"},
         "websockets": {"level": "INFO"},
+        # It writes the path of every WebSocket at INFO, and our tokens are in paths.
+        "uvicorn.error": {"level": "WARNING"},
+        "uvicorn.access": {"handlers": [], "propagate": False},
     },
 }

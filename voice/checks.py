@@ -1,0 +1,266 @@
+"""Find impossible settings at start-up, and say of each what to do.
+
+voice.E0… are settings that no process can work with; voice.E1… are what production refuses besides.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error
+
+from shipments import phones
+from voice.access import SignatureMode
+
+_SECRET = re.compile(r"[A-Za-z0-9._~-]{32,}")
+_NAME = re.compile(r"[A-Za-z0-9._~-]{1,64}")
+_REGION = re.compile(r"[A-Z]{2}")
+_POSITIVE = (
+    "ADMISSION_CALLS",
+    "CALL_LIMIT_S",
+    "CALL_NO_FRAMES_S",
+    "DRAIN_S",
+    "GEMINI_SETUP_S",
+    "ORM_THREADS",
+    "PLAYOUT_LEAD_MS",
+    "PLAYOUT_QUEUE_S",
+    "READY_WAIT_S",
+    "SIGNATURE_TOLERANCE_S",
+    "STREAM_ACCEPT_S",
+    "STREAM_TOKEN_S",
+    "TOOL_TIMEOUT_S",
+    "UPLINK_QUEUE_S",
+    "WEBHOOK_WAIT_S",
+)
+_NOT_NEGATIVE = ("PLAYOUT_TAIL_MS", "GEMINI_VAD_PREFIX_MS", "GEMINI_VAD_SILENCE_MS")
+RATES_OF_A_DAY = (
+    "inbound_kes_minor_per_min",
+    "outbound_kes_minor_per_min",
+    "audio_in_usd_micros_per_million",
+    "audio_out_usd_micros_per_million",
+    "text_in_usd_micros_per_million",
+    "text_out_usd_micros_per_million",
+)
+"""What each row of RATES says besides the day it begins."""
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _track() -> Iterator[CheckMessage]:
+    if settings.STREAM_TRACK == "both_tracks":
+        yield Error(
+            "STREAM_TRACK is both_tracks, so the model would hear itself: its own voice comes back as the "
+            "caller's, and it interrupts and answers itself.",
+            hint="Set STREAM_TRACK=inbound_track: what the caller says, and nothing else.",
+            id="voice.E001",
+        )
+    elif settings.STREAM_TRACK != "inbound_track":
+        yield Error(
+            f"STREAM_TRACK is {settings.STREAM_TRACK!r}, which does not carry what the caller says.",
+            hint="Set STREAM_TRACK=inbound_track.",
+            id="voice.E001",
+        )
+
+
+def _signatures() -> Iterator[CheckMessage]:
+    modes = [mode.value for mode in SignatureMode]
+    if settings.SAUTIKIT_SIGNATURE_MODE not in modes:
+        yield Error(
+            f"SAUTIKIT_SIGNATURE_MODE is {settings.SAUTIKIT_SIGNATURE_MODE!r}.",
+            hint=f"Set it to one of: {', '.join(modes)}.",
+            id="voice.E002",
+        )
+    elif settings.SAUTIKIT_SIGNATURE_MODE != SignatureMode.OFF and not settings.SAUTIKIT_SIGNING_SECRETS:
+        yield Error(
+            "Signatures are to be checked, and there is no secret to check them with.",
+            hint="Set SAUTIKIT_SIGNING_SECRETS, or SAUTIKIT_SIGNATURE_MODE=off.",
+            id="voice.E003",
+        )
+
+
+def _secrets() -> Iterator[CheckMessage]:
+    for name in ("SAUTIKIT_ROUTING_SECRETS", "SAUTIKIT_EVENTS_SECRETS"):
+        if not all(_SECRET.fullmatch(secret) for secret in getattr(settings, name)):
+            yield Error(
+                f"A secret in {name} is too short, or cannot stand in an address.",
+                hint="Take at least 32 of A-Z a-z 0-9 . _ ~ -: python -c "
+                "'import secrets; print(secrets.token_urlsafe(32))'",
+                id="voice.E004",
+            )
+
+
+def _rates() -> Iterator[CheckMessage]:
+    faults = list(_faults_of_rates(settings.RATES))
+    if faults:
+        yield Error(
+            f"RATES cannot price a call: {'; '.join(faults)}.",
+            hint="A row has a day of its own in 'from', and whole numbers from 0 up for all the rest.",
+            id="voice.E005",
+        )
+
+
+def _faults_of_rates(rates: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not rates:
+        yield "it has no row"
+    days = [row.get("from") for row in rates]
+    if not all(isinstance(day, date) for day in days):
+        yield "a row has no day to begin"
+    elif len(set(days)) < len(days):
+        yield "two rows begin on one day"
+    for row in rates:
+        for name in RATES_OF_A_DAY:
+            if type(row.get(name)) is not int or row[name] < 0:
+                yield f"{name} of {row.get('from')} is {row.get(name)!r}"
+
+
+def _addresses() -> Iterator[CheckMessage]:
+    public = urlsplit(settings.PUBLIC_URL)
+    if public.scheme not in ("http", "https") or not public.hostname or public.query:
+        yield Error(
+            "PUBLIC_URL is not the address of a site.",
+            hint="Set it to what the telephone platform reaches us by, such as https://voice.example.com.",
+            id="voice.E006",
+        )
+    for name, safe, plain in (("SAUTIKIT_BASE_URL", "https", "http"), ("GEMINI_LIVE_URL", "wss", "ws")):
+        found = urlsplit(getattr(settings, name))
+        if not found.hostname or not (
+            found.scheme == safe or (found.scheme == plain and _is_loopback(found.hostname))
+        ):
+            yield Error(
+                f"{name} is no {safe}:// address, and a key would be sent to it.",
+                hint=f"Use {safe}://; {plain}:// is taken for this machine itself only.",
+                id="voice.E007",
+            )
+
+
+def _stream() -> Iterator[CheckMessage]:
+    if not _NAME.fullmatch(settings.STREAM_NAME):
+        yield Error(
+            "STREAM_NAME is not a name for a stream.",
+            hint="Take up to 64 of A-Z a-z 0-9 . _ ~ -",
+            id="voice.E008",
+        )
+    if settings.STREAM_HEADER_METADATA and not _is_flat_json(settings.STREAM_HEADER_METADATA):
+        yield Error(
+            "STREAM_HEADER_METADATA is not a flat JSON object.",
+            hint='Write it as {"name": "value"}, or leave it empty.',
+            id="voice.E009",
+        )
+
+
+def _is_flat_json(text: str) -> bool:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and not any(isinstance(value, dict | list) for value in found.values())
+
+
+def _numbers() -> Iterator[CheckMessage]:
+    if not _REGION.fullmatch(settings.PHONE_REGION):
+        yield Error(
+            f"PHONE_REGION is {settings.PHONE_REGION!r}, which is no country.",
+            hint="Two capital letters, such as KE, NG, GH or UG.",
+            id="voice.E010",
+        )
+    elif settings.SAUTIKIT_NUMBER and not phones.normalise(settings.SAUTIKIT_NUMBER, settings.PHONE_REGION):
+        yield Error(
+            "SAUTIKIT_NUMBER is not a telephone number.",
+            hint="Write it with its country: +254 and so on.",
+            id="voice.E011",
+        )
+
+
+def _quantities() -> Iterator[CheckMessage]:
+    low = [name for name in _POSITIVE if getattr(settings, name) <= 0]
+    low += [name for name in _NOT_NEGATIVE if getattr(settings, name) < 0]
+    if low:
+        yield Error(
+            f"Too low to take a call with: {', '.join(low)}.",
+            hint="README.md has the defaults.",
+            id="voice.E012",
+        )
+    if settings.DRAIN_S < settings.CALL_LIMIT_S:
+        yield checks.Warning(
+            "DRAIN_S is shorter than CALL_LIMIT_S: a restart may cut calls off.",
+            hint="Give a restart as long as the longest call and a minute more.",
+            id="voice.W013",
+        )
+
+
+def _model() -> Iterator[CheckMessage]:
+    for name, kind in (("GEMINI_VAD_START", "START"), ("GEMINI_VAD_END", "END")):
+        allowed = [f"{kind}_SENSITIVITY_LOW", f"{kind}_SENSITIVITY_HIGH"]
+        if getattr(settings, name) not in allowed:
+            yield Error(
+                f"{name} is {getattr(settings, name)!r}; the model would refuse every call.",
+                hint=f"Set it to {' or '.join(allowed)}.",
+                id="voice.E014",
+            )
+    if not 0 < settings.GEMINI_COMPRESS_TARGET_TOKENS < settings.GEMINI_COMPRESS_TRIGGER_TOKENS:
+        yield Error(
+            "The model cannot compress its memory to more than it compresses from.",
+            hint="Set GEMINI_COMPRESS_TARGET_TOKENS below GEMINI_COMPRESS_TRIGGER_TOKENS.",
+            id="voice.E015",
+        )
+
+
+_CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
+    _track,
+    _signatures,
+    _secrets,
+    _rates,
+    _addresses,
+    _stream,
+    _numbers,
+    _quantities,
+    _model,
+)
+
+
+@checks.register
+def settings_are_possible(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: object
+) -> list[CheckMessage]:
+    """Return what in the settings cannot work."""
+    return [found for check in _CHECKS for found in check()]
+
+
+def serve_refusals() -> list[CheckMessage]:
+    """Return why the production server does not start with these settings; nothing when it may."""
+    refusals: list[CheckMessage] = []
+    if settings.DEBUG:
+        refusals.append(
+            Error("DEBUG is on, and would show strangers our settings.", hint="Unset DEBUG.", id="voice.E101")
+        )
+    if settings.SECRET_KEY == settings.BARE_SECRET_KEY:
+        refusals.append(
+            Error(
+                "SECRET_KEY is the one of a bare checkout, which everybody knows.",
+                hint="Set SECRET_KEY: python -c 'import secrets; print(secrets.token_urlsafe(50))'",
+                id="voice.E102",
+            )
+        )
+    if not any(settings.SAUTIKIT_ROUTING_SECRETS):
+        refusals.append(
+            Error(
+                "There is no routing secret: nobody could tell the telephone platform from a stranger.",
+                hint="Set SAUTIKIT_ROUTING_SECRETS, and give the platform /voice/<secret> as its address.",
+                id="voice.E103",
+            )
+        )
+    return refusals
