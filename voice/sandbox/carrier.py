@@ -18,32 +18,16 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
-from xml.etree import ElementTree as ET
 
 import httpx
 
 from voice.sandbox.caller import Caller, Script
 from voice.sandbox.rest import Interface, Loopback, RestError, checked
 from voice.sandbox.stream import Leg, Media, Stream, StreamRefusedError
+from voice.sandbox.verbs import Verb, stream_faults, verbs
 
 _WEBHOOK_S = 10.0
 _UNSAFE_LABEL = frozenset(" \t\r\n,{}\"'")
-_STREAM_ATTRIBUTES = frozenset(
-    {
-        "url",
-        "track",
-        "connect",
-        "outputSamplingRate",
-        "inputSamplingRate",
-        "bidirectionalSamplingRate",
-        "name",
-        "headerMetadata",
-        "openMetadata",
-        "statusCallback",
-        "statusEvents",
-    }
-)
-_OPAQUE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-")
 
 
 class Family(StrEnum):
@@ -278,30 +262,44 @@ class FakeCarrier:
         """Take one call through its life, from the first webhook to the last."""
         first = await self._voice(call, "Ringing", isActive="1")
         call.xml = first.answer
-        verbs = _verbs(first, call.faults)
-        if not verbs:
+        actions = self._actions(call, first)
+        if not actions:
             call.status = "failed"
             call.ended_by = call.ended_by or "refused"
             return self._over(call)
         call.status = "answered"
         call.answered_s = time.monotonic()
         await self._event(call, "call.answered")
-        for name, attributes, text in verbs:
-            if name == "Say":
-                call.spoken.append(text)
-            elif name == "Stream":
-                await self._stream(call, attributes)
-                break  # after a Stream that holds the leg no further verb runs
-            elif name in ("Hangup", "Reject"):
-                call.ended_by = "hang-up verb"
-                break
-            else:
-                call.faults.append(f"verb not modelled: {name}")
+        await self._perform(call, actions)
         call.duration_s = time.monotonic() - call.answered_s
         call.status = "completed"
         await self._voice(call, "Completed", isActive="0", durationInSeconds=str(round(call.duration_s)))
         await self._event(call, "call.completed")
         return self._over(call)
+
+    def _actions(self, call: _Call, first: Hook) -> list[Verb]:
+        if not 200 <= first.status < 300:
+            call.faults.append(f"the voice webhook answered {first.status}")
+            return []
+        try:
+            return verbs(first.answer)
+        except ValueError as error:
+            call.faults.append(str(error))
+            return []
+
+    async def _perform(self, call: _Call, actions: list[Verb]) -> None:
+        for verb in actions:
+            match verb.name:
+                case "Say":
+                    call.spoken.append(verb.text)
+                case "Stream":
+                    await self._stream(call, verb.attributes)
+                    return  # after a Stream that holds the leg no further verb runs
+                case "Hangup" | "Reject":
+                    call.ended_by = "hang-up verb"
+                    return
+                case name:
+                    call.faults.append(f"verb not modelled: {name}")
 
     def _over(self, call: _Call) -> CallRecord:
         record = call.record()
@@ -309,7 +307,7 @@ class FakeCarrier:
         return record
 
     async def _stream(self, call: _Call, verb: Mapping[str, str]) -> None:
-        call.faults += _stream_faults(verb)
+        call.faults += stream_faults(verb)
         call.stream_sid = secrets.token_hex(16)
         ids = {
             "sessionId": call.session_id,
@@ -448,34 +446,3 @@ def signature(body: bytes, secret: str, at_s: int) -> str:
     """Return the platform's signature header: the body first, then a dot and the time."""
     digest = hmac.new(secret.encode(), body + f".{at_s}".encode(), hashlib.sha256).hexdigest()
     return f"t={at_s},v1={digest}"
-
-
-def _verbs(first: Hook, faults: list[str]) -> list[tuple[str, dict[str, str], str]]:
-    """Return the actions that the voice webhook answered: name, attributes, text."""
-    if not 200 <= first.status < 300:
-        faults.append(f"the voice webhook answered {first.status}")
-        return []
-    try:
-        root = ET.fromstring(first.answer)  # noqa: S314 - our own server's answer
-    except ET.ParseError as error:
-        faults.append(f"the answer is not XML: {error}")
-        return []
-    if root.tag != "Response":
-        faults.append(f"the answer's root is {root.tag}")
-        return []
-    return [(verb.tag, dict(verb.attrib), verb.text or "") for verb in root]
-
-
-def _stream_faults(verb: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is wrong with a Stream; the platform passes it on unseen, and the PBX fails silently."""
-    for name in verb.keys() - _STREAM_ATTRIBUTES:
-        yield f"Stream has an attribute that nobody knows: {name}"
-    if verb.get("connect") != "true":
-        yield "Stream does not hold the leg: connect is not true"
-    for name in ("outputSamplingRate", "bidirectionalSamplingRate"):
-        if verb.get(name) != "16000":
-            yield f"Stream's {name} is {verb.get(name)}, only 16000 is known to work"
-    if not set(verb.get("openMetadata", "")) <= _OPAQUE:
-        yield "Stream's openMetadata has characters that do not survive the PBX's command line"
-    if len(verb.get("url", "")) > 4096:
-        yield "Stream's url is too long"

@@ -5,7 +5,6 @@ Both sides begin at the answer, so a place in the recording is a time in the cal
 
 import io
 import wave
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,23 +36,6 @@ class Timings:
     first_audio_ms: int | None  # answer → the agent is heard
     answers_ms: tuple[int, ...]  # the caller stops → the agent is heard
     silenced_ms: tuple[int, ...]  # the caller speaks over the agent → the agent is silent
-
-
-@dataclass(frozen=True, slots=True)
-class Percentiles:
-    """A distribution in three figures, in milliseconds."""
-
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A piece of a byte stream that passed a place; `end_bytes` counts from the stream's beginning."""
-
-    at_s: float
-    end_bytes: int
 
 
 def stereo_wav(said: bytes, heard: bytes) -> bytes:
@@ -127,30 +109,6 @@ def measure(said: bytes, heard: bytes) -> Timings:
         if spoken_over is not None:
             silenced.append(_ms(spoken_over.end_s - turn.start_s))
     return Timings(_ms(agent[0].start_s) if agent else None, tuple(answers), tuple(silenced))
-
-
-def percentiles(values_ms: Sequence[float]) -> Percentiles | None:
-    """Return the middle and the tail of a distribution; None of nothing."""
-    if not values_ms:
-        return None
-    p50, p95, p99 = np.percentile(values_ms, (50, 95, 99)).tolist()
-    return Percentiles(round(p50, 1), round(p95, 1), round(p99, 1))
-
-
-def delays_ms(before: Sequence[Passage], after: Sequence[Passage]) -> list[float]:
-    """Return for each piece that entered how much later its last byte had left, on one clock.
-
-    Only where bytes go in and out one to one: the caller's audio on its way to the model.
-    """
-    delays: list[float] = []
-    place = 0
-    for entered in before:
-        while place < len(after) and after[place].end_bytes < entered.end_bytes:
-            place += 1
-        if place == len(after):
-            break
-        delays.append((after[place].at_s - entered.at_s) * 1000)
-    return delays
 
 
 def _loudness(pcm: bytes) -> NDArray[np.float64]:

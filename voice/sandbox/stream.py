@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Origin, Subprotocol
 
 from voice.sandbox.caller import Caller, Moment
+from voice.sandbox.delays import Passage
 from voice.sandbox.pbx import TICK_BYTES, TICK_S, Fork, PlayOut
-from voice.sandbox.recording import Passage
 
 SUBPROTOCOL = Subprotocol("audio.drachtio.org")
 _CONNECT_S = 10.0
@@ -41,6 +41,7 @@ class Leg:
 
     channel_hz: int = 8_000
     irregular: bool = False
+    hiss: int = 0  # amplitude of the line's noise: no two frames are the same then
     metadata: Metadata = Metadata.FIRST
     dead_air_s: float = 2.0  # how long a caller holds on when the stream is gone
     limit_s: float = 600.0
@@ -70,7 +71,8 @@ class Close:
 class Media:
     """What one stream has carried; PCM of both sides at 16 kHz, from the answer on, equally long.
 
-    The answer was at `began_s` of the loop's clock, on which `sent` is too: the caller's audio as it left.
+    The answer was at `began_s` of the loop's clock, on which `sent` is too: when the frames that make up
+    `sent_pcm` left.
     """
 
     began_s: float
@@ -79,6 +81,7 @@ class Media:
     arrivals: list[Arrival] = field(default_factory=list)
     closes: list[Close] = field(default_factory=list)
     sent: list[Passage] = field(default_factory=list)
+    sent_pcm: bytearray = field(default_factory=bytearray)
     lost_bytes: int = 0
     killed_bytes: int = 0
     ended_by: str = ""
@@ -102,6 +105,7 @@ class Stream:
         self._caller = caller
         self._leg = leg
         self._random = random.Random(leg.seed)
+        self._noise = np.random.default_rng(leg.seed)
         self._fork = Fork(channel_hz=leg.channel_hz)
         self._wake = asyncio.Event()
         self._texts: list[str] = []
@@ -197,7 +201,6 @@ class Stream:
             self.media.closes.append(Close(code, reason, at_s - self._began_s, far))
 
     async def _write(self, socket: ClientConnection) -> None:
-        total_bytes = 0
         try:
             if self._leg.metadata is not Metadata.LATE:
                 await self._write_texts(socket)
@@ -207,8 +210,8 @@ class Stream:
                 if len(self.media.sent) > 50 or self._leg.metadata is not Metadata.LATE:
                     await self._write_texts(socket)
                 while frame := self._frame():
-                    total_bytes += len(frame)
-                    self.media.sent.append(Passage(self._now(), total_bytes))
+                    self.media.sent_pcm += frame
+                    self.media.sent.append(Passage(self._now(), len(self.media.sent_pcm)))
                     await socket.send(frame)
         except ConnectionClosed:
             return  # noticed where we read
@@ -264,13 +267,19 @@ class Stream:
         self.media.said += bytes(len(self.media.heard))
 
     def _say(self, moment: Moment, heard: bytes) -> None:
-        said = moment.pcm.ljust(TICK_BYTES, b"\0")
+        said = self._on_the_line(moment.pcm.ljust(TICK_BYTES, b"\0"))
         self.media.said += said
         if moment.digit:
             self._texts.append(json.dumps({"event": "dtmf", "dtmf": moment.digit, "duration": "1600"}))
         if self._gone_s is None:
             self._fork.put(_mixed(said, heard) if self._verb.get("track") == "both_tracks" else said)
             self._wake.set()
+
+    def _on_the_line(self, said: bytes) -> bytes:
+        if not self._leg.hiss:
+            return said
+        noise = self._noise.integers(-self._leg.hiss, self._leg.hiss, TICK_BYTES // 2, endpoint=True)
+        return _mixed(said, noise.astype("<i2").tobytes())
 
     async def _finish(self, socket: ClientConnection) -> None:
         with suppress(ConnectionClosed, TimeoutError):  # TimeoutError: nobody reads at the other end

@@ -169,6 +169,16 @@ def test_irregular_frames_carry_the_same_audio():
     assert len({len(frame) for frame in peer.frames}) > 4
 
 
+def test_a_line_that_hisses_has_no_two_equal_frames():
+    peer = Peer()
+
+    record = call(peer, Script(patience_s=0.3), leg=Leg(hiss=2))
+
+    frames = [frame for frame in peer.frames if frame]
+    assert len(set(frames)) == len(frames)
+    assert bytes(record.media.sent_pcm).startswith(b"".join(frames))
+
+
 def test_the_caller_hears_the_agent_through_the_play_out_buffer():
     async def short(peer: Peer, send: Send) -> None:
         await send({"type": "websocket.send", "bytes": tone(600)})

@@ -6,18 +6,7 @@ import wave
 import numpy as np
 import pytest
 
-from voice.sandbox.recording import (
-    Passage,
-    Percentiles,
-    Span,
-    at_telephone_rate,
-    delays_ms,
-    measure,
-    percentiles,
-    read_wav,
-    spans,
-    stereo_wav,
-)
+from voice.sandbox.recording import Span, at_telephone_rate, measure, read_wav, spans, stereo_wav
 
 
 def tone(seconds: float, rate_hz: int = 16_000) -> bytes:
@@ -106,15 +95,3 @@ def test_what_is_no_16_bit_wav_is_refused_with_its_name(tmp_path, content):
 
     with pytest.raises(ValueError, match=r"caller\.wav"):
         read_wav(path)
-
-
-def test_a_distribution_is_its_middle_and_its_tail():
-    assert percentiles([float(value) for value in range(101)]) == Percentiles(50, 95, 99)
-    assert percentiles([]) is None
-
-
-def test_delay_is_from_a_pieces_entry_to_the_exit_of_its_last_byte():
-    before = [Passage(0.00, 640), Passage(0.02, 1280), Passage(0.04, 1920), Passage(0.06, 2560)]
-    after = [Passage(0.021, 1280), Passage(0.063, 2000)]
-
-    assert delays_ms(before, after) == pytest.approx([21, 1, 23])

@@ -1,0 +1,69 @@
+"""What the bridge adds, measured between its two ends."""
+
+import base64
+import json
+
+import pytest
+
+from voice.sandbox.delays import (
+    ModelWatch,
+    Passage,
+    Percentiles,
+    Traffic,
+    percentiles,
+    to_caller_ms,
+    to_model_ms,
+)
+
+
+def noise(frames: int, *, start: int = 0) -> bytes:
+    """Return 20 ms frames of which no two are the same."""
+    return b"".join(n.to_bytes(4, "little") for n in range(1 + start * 160, 1 + (start + frames) * 160))
+
+
+def test_a_distribution_is_its_middle_and_its_tail():
+    assert percentiles([float(value) for value in range(101)]) == Percentiles(50, 95, 99)
+    assert percentiles([]) is None
+
+
+def test_delay_is_from_a_frames_entry_to_the_passing_of_its_last_byte():
+    sent = [Passage(0.00, 640), Passage(0.02, 1280), Passage(0.04, 1920), Passage(0.06, 2560)]
+    model = Traffic(bytearray(noise(3)), [Passage(0.021, 1280), Passage(0.063, 1920)])
+
+    assert to_model_ms(sent, noise(4), model) == pytest.approx([21, 1, 23])
+
+
+def test_silence_put_in_and_frames_left_out_do_not_shift_the_rest():
+    sent = [Passage(0.02 * n, 640 * (n + 1)) for n in range(4)]
+    heard = noise(1) + bytes(1280) + noise(2, start=2)
+    model = Traffic(bytearray(heard), [Passage(0.5 + n, 640 * (n + 1)) for n in range(5)])
+
+    assert to_model_ms(sent, noise(4), model) == pytest.approx([500, 3460, 4440])
+
+
+def test_zeros_are_found_everywhere_and_therefore_not_counted():
+    model = Traffic(bytearray(1280), [Passage(1.0, 1280)])
+
+    assert to_model_ms([Passage(0.0, 640)], bytes(640), model) == []
+
+
+def test_an_utterance_is_late_by_its_first_frame():
+    model = Traffic(spoke_s=[1.0, 1.1, 1.2, 5.0, 9.0])
+
+    assert to_caller_ms(model, [1.03, 1.07, 4.99, 5.03, 9.04]) == pytest.approx([30, 40])
+
+
+def test_the_watch_keeps_audio_of_both_ways_by_session():
+    watch = ModelWatch()
+    audio = {"data": base64.b64encode(b"\x01\x02").decode(), "mimeType": "audio/pcm;rate=16000"}
+
+    watch.note(1, json.dumps({"setup": {}}), from_client=True)
+    watch.note(1, json.dumps({"realtimeInput": {"audio": audio}}), from_client=True)
+    watch.note(1, json.dumps({"realtimeInput": {"text": "hello"}}), from_client=True)
+    turn = {"serverContent": {"modelTurn": {"parts": [{"inlineData": audio}]}}}
+    watch.note(2, json.dumps(turn).encode(), from_client=False)
+    watch.note(2, json.dumps({"serverContent": {"turnComplete": True}}).encode(), from_client=False)
+
+    assert bytes(watch.sessions[1].heard) == b"\x01\x02"
+    assert [passage.end_bytes for passage in watch.sessions[1].passages] == [2]
+    assert len(watch.sessions[2].spoke_s) == 1

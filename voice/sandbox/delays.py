@@ -1,0 +1,113 @@
+"""Measure what the bridge adds to the time that audio takes, where both of its ends are ours.
+
+The caller's audio is found again at the model byte for byte, so a line whose silence is all zeros tells
+little: give the leg some hiss. The agent's is resampled on its way, so only beginnings can be compared.
+"""
+
+import base64
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+_APART_S = 0.5  # frames of the agent that are further apart belong to two utterances
+_BUSY_S = 0.1  # who was still being heard then cannot be told from who begins
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a byte stream that passed a place; `end_bytes` counts from the stream's beginning."""
+
+    at_s: float
+    end_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """A distribution in three figures, in milliseconds."""
+
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What passed the model's end of one session, on the monotonic clock."""
+
+    heard: bytearray = field(default_factory=bytearray)
+    passages: list[Passage] = field(default_factory=list)
+    spoke_s: list[float] = field(default_factory=list)
+
+
+class ModelWatch:
+    """Keeps the audio that passes a model's end; `sessions` has a session's traffic by its number."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[int, Traffic] = {}
+
+    def note(self, session: int, frame: str | bytes, *, from_client: bool) -> None:
+        """Look at one frame of the model's protocol as it passes."""
+        at_s = time.monotonic()
+        traffic = self.sessions.setdefault(session, Traffic())
+        message = json.loads(frame)
+        if from_client:
+            if audio := message.get("realtimeInput", {}).get("audio", {}).get("data"):
+                traffic.heard += base64.b64decode(audio)
+                traffic.passages.append(Passage(at_s, len(traffic.heard)))
+        elif any("inlineData" in part for part in _parts(message)):
+            traffic.spoke_s.append(at_s)
+
+
+def to_model_ms(sent: Sequence[Passage], sent_pcm: bytes, model: Traffic) -> list[float]:
+    """Return for each frame of the caller how much later its last byte was at the model.
+
+    What was dropped on the way or is all zeros is passed over; silence put in between does not matter.
+    """
+    delays: list[float] = []
+    heard = bytes(model.heard)
+    start = searched = place = 0
+    for entered in sent:
+        piece, start = sent_pcm[start : entered.end_bytes], entered.end_bytes
+        found = heard.find(piece, searched) if any(piece) else -1
+        if found < 0:
+            continue
+        searched = found + len(piece)
+        while model.passages[place].end_bytes < searched:
+            place += 1
+        delays.append((model.passages[place].at_s - entered.at_s) * 1000)
+    return delays
+
+
+def to_caller_ms(model: Traffic, arrived_s: Sequence[float]) -> list[float]:
+    """Return for each utterance of the agent how much later its first frame was at the telephone.
+
+    An utterance that begins while the one before is still on its way is passed over.
+    """
+    delays: list[float] = []
+    for place, spoke_s in enumerate(model.spoke_s):
+        if place and spoke_s - model.spoke_s[place - 1] < _APART_S:
+            continue
+        busy = any(spoke_s - _BUSY_S <= at_s < spoke_s for at_s in arrived_s)
+        first_s = next((at_s for at_s in arrived_s if at_s >= spoke_s), None)
+        if first_s is not None and not busy:
+            delays.append((first_s - spoke_s) * 1000)
+    return delays
+
+
+def percentiles(values_ms: Sequence[float]) -> Percentiles | None:
+    """Return the middle and the tail of a distribution; None of nothing."""
+    if not values_ms:
+        return None
+    p50, p95, p99 = np.percentile(values_ms, (50, 95, 99)).tolist()
+    return Percentiles(round(p50, 1), round(p95, 1), round(p99, 1))
+
+
+def _parts(message: dict[str, object]) -> list[dict[str, object]]:
+    match message:
+        case {"serverContent": {"modelTurn": {"parts": [*parts]}}}:
+            return [part for part in parts if isinstance(part, dict)]
+        case _:
+            return []
