@@ -106,19 +106,31 @@ _GROUPS = ("BCDEGPTVZ3", "MN", "A8HJK", "FSX", "1Y", "QU", "59")
 """Characters that a telephone makes alike."""
 
 
+def folded(key: str) -> str:
+    """Return an id that is in capitals with digits for the letters that are taken for them."""
+    return key.translate(_ALIKE)
+
+
 def readings(said: str) -> tuple[str, ...]:
     """Return what a spoken tracking id may be in capitals and digits, the likeliest first.
 
     The letters O, I and L come out as the digits that they are taken for. "K M four two seven nine",
     "km-4279" and "K as in kilo, M like Mombasa, 42 79" all read KM4279.
     """
-    text = plain(said)
-    literal = re.sub(r"[^A-Z0-9]", "", text.upper())
-    text = _AS_IN.sub(lambda m: f" {m[1]} " if m[1] == m[2] else m[0], text)
+    literal = re.sub(r"[^A-Z0-9]", "", plain(said).upper())
+    spelled = [*_spelled(said), literal]
+    return tuple(dict.fromkeys(folded(reading) for reading in spelled if 0 < len(reading) <= 32))
+
+
+def names_an_id(said: str) -> bool:
+    """Tell whether there is a digit in what was said: "my parcel" has none, and few ids are without."""
+    return any(character.isdecimal() for reading in _spelled(said) for character in reading)
+
+
+def _spelled(said: str) -> list[str]:
+    text = _AS_IN.sub(lambda m: f" {m[1]} " if m[1] == m[2] else m[0], plain(said))
     options = list(_options(re.findall(r"[a-z0-9']+", text)))
-    found = dict.fromkeys("".join(choice) for choice in islice(product(*options), _READINGS_LIMIT))
-    spelled = [*found, literal]
-    return tuple(dict.fromkeys(reading.translate(_ALIKE) for reading in spelled if 0 < len(reading) <= 32))
+    return ["".join(choice) for choice in islice(product(*options), _READINGS_LIMIT)]
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -2,9 +2,10 @@
 
 import django.db.models.deletion
 import django.db.models.functions.text
+from django.db import migrations, models
+
 import shipments.models
 import shipments.tracking
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):

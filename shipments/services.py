@@ -1,0 +1,518 @@
+"""Do what a caller asks for: one verb each, and every write to a parcel in one transaction.
+
+`number` is the number that the call came from (E.164, "" when withheld), never one that was spoken.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from functools import partial
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
+
+from shipments import wording
+from shipments.days import read_day, read_window
+from shipments.errors import (
+    AlreadyWaitingError,
+    DayRefusedError,
+    NoProposalError,
+    NoSlotError,
+    ParcelChangedError,
+    ProposalExpiredError,
+    SlotFullError,
+)
+from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.places import is_same_place
+from shipments.rules import Policy, Route, Window, change_route, check_day, check_window
+from shipments.signals import shipment_changed
+from shipments.spelling import folded
+from shipments.statuses import ChangeKind, ChangeState, Source, Substatus
+from shipments.telling import (
+    Foreign,
+    NotFound,
+    Own,
+    Several,
+    choice,
+    ending,
+    find,
+    find_own,
+    parcel_of,
+    tell,
+)
+from shipments.text import told
+
+POLICY = Policy()
+
+_OFFERS = 3
+_CONFIRMED = (ChangeState.APPLIED, ChangeState.NEEDS_APPROVAL, ChangeState.APPROVED, ChangeState.REJECTED)
+
+
+def opening_parcels(*, number: str, now: datetime) -> list[dict[str, str]]:
+    """Return the parcels that a call from `number` opens with, three at most: ending, state and words."""
+    return [
+        {"ending": ending(shipment), "state": shipment.status, "say": str(tell(shipment, now, POLICY)["say"])}
+        for shipment in Shipment.objects.recent_for(number)
+    ]
+
+
+def track(*, number: str, said_id: str | None, now: datetime) -> dict[str, object]:
+    """Return what this caller may hear; `status` is ok, coarse, not_found or ask_id, `say` can be spoken."""
+    match find(number, said_id or ""):
+        case Own(shipment):
+            return {"status": "ok", **tell(shipment, now, POLICY)}
+        case Foreign(state):
+            return {"status": "coarse", "say": wording.COARSE[state], "state": state}
+        case Several(shipments):
+            return {
+                "status": "ask_id",
+                "say": choice(shipments),
+                "endings": [ending(shipment) for shipment in shipments],
+            }
+        case NotFound(asked_by_id=True):
+            return {
+                "status": "not_found",
+                "say": "I cannot find a parcel with that tracking number. "
+                "Please read it to me once more, one character at a time.",
+            }
+        case NotFound():
+            return {
+                "status": "ask_id",
+                "say": "I see no parcel for the number you are calling from. "
+                "Please read me the tracking number.",
+            }
+
+
+def offer_slots(*, number: str, said_id: str | None, day: str | None, now: datetime) -> dict[str, object]:
+    """Return up to three delivery windows that are free for a parcel of this number.
+
+    Raises:
+        ShipmentError: the parcel is not his or may not be moved, or that day cannot be had.
+    """
+    shipment = find_own(number, said_id or "")
+    change_route(parcel_of(shipment), POLICY)
+    free = _free_slots(shipment, now)
+    if day:
+        wanted = _planned_day(shipment, day, now)
+        free_then = [slot for slot in free if _day_of(slot, shipment) == wanted]
+        if not free_then:
+            raise NoSlotError(offers=_phrases(free, shipment))
+        free = free_then
+    if not free:
+        raise NoSlotError
+    phrases = _phrases(free, shipment)
+    said = f"{'; '.join(phrases[:-1])}; or {phrases[-1]}" if len(phrases) > 1 else phrases[0]
+    return {
+        "status": "ok",
+        "say": f"For your parcel ending {ending(shipment)} I can offer {said}.",
+        "ending": ending(shipment),
+        "slots": [_slot_fields(slot, shipment) for slot in free[:_OFFERS]],
+    }
+
+
+def prepare_reschedule(
+    *,
+    number: str,
+    said_id: str | None,
+    day: str,
+    window: str | None,
+    call_public_id: str,
+    key: str,
+    now: datetime,
+) -> dict[str, object]:
+    """Propose another delivery window and return the sentence to read back; the parcel stays as it is.
+
+    Asked again with the same `key` in the same call, the proposal that still stands is returned.
+
+    Raises:
+        ShipmentError: the parcel is not his or may not be moved, or that time cannot be had.
+    """
+    shipment = find_own(number, said_id or "")
+    route = change_route(parcel_of(shipment), POLICY)
+    idempotency_key = _scoped("prepare", call_public_id, str(shipment.pk), key)
+    if (standing := _standing(idempotency_key, shipment, now)) is not None:
+        return _proposed(standing)
+    slot = _chosen_slot(shipment, day, window, now)
+    with transaction.atomic():
+        # What was read back before is void: only the latest may be agreed to.
+        mine = DeliveryChange.objects.filter(call_public_id=call_public_id, state=ChangeState.PROPOSED)
+        mine.update(state=ChangeState.SUPERSEDED)
+        earlier = DeliveryChange.objects.filter(idempotency_key__startswith=idempotency_key).count()
+        change = DeliveryChange(
+            shipment=shipment,
+            kind=ChangeKind.RESCHEDULE,
+            slot=slot,
+            requested_start=slot.starts_at,
+            requested_end=slot.ends_at,
+            previous=_times(shipment),
+            rule_results={"route": route.value},
+            call_public_id=call_public_id,
+            requested_by="recipient",
+            idempotency_key=f"{idempotency_key}:{earlier}",
+            shipment_version=shipment.version,
+            read_back=_read_back(shipment, slot, route),
+            created_at=now,
+            expires_at=now + timedelta(seconds=POLICY.proposal_s),
+        )
+        try:
+            with transaction.atomic():
+                change.save(force_insert=True)
+        except IntegrityError:  # the same wish came twice at once: one of them is enough
+            change = DeliveryChange.objects.get(idempotency_key=change.idempotency_key)
+    return _proposed(change)
+
+
+def confirm_reschedule(
+    *, number: str, change_id: str, call_public_id: str, now: datetime
+) -> dict[str, object]:
+    """Carry out what was read back in this call and agreed to.
+
+    A proposal is used up by it: said twice, it happens once and is answered twice.
+
+    Raises:
+        ShipmentError: nothing stands to be confirmed, or the parcel or the window has changed since.
+    """
+    change = _proposal(number, change_id, call_public_id)
+    if change.state in _CONFIRMED:
+        return _outcome(change)
+    if change.state != ChangeState.PROPOSED:
+        raise NoProposalError
+    if now > change.expires_at:
+        DeliveryChange.objects.filter(pk=change.pk, state=ChangeState.PROPOSED).update(
+            state=ChangeState.EXPIRED
+        )
+        raise ProposalExpiredError
+    try:
+        with transaction.atomic():
+            _carry_out(change, now)
+    except IntegrityError as error:  # another call's wish for this parcel reached the dispatcher first
+        raise AlreadyWaitingError from error
+    change.refresh_from_db()
+    if change.state not in _CONFIRMED:
+        raise NoProposalError
+    return _outcome(change)
+
+
+def confirm_address(
+    *, number: str, said_id: str | None, said: str, call_public_id: str, now: datetime
+) -> dict[str, object]:
+    """Tell whether the place that a caller describes is the address of record; the area is all that is said.
+
+    Raises:
+        ShipmentError: the parcel is not his.
+    """
+    shipment = find_own(number, said_id or "")
+    address, area = shipment.address, told(shipment.address.area)
+    matches = is_same_place(
+        said,
+        (address.landmark, address.building, address.line1, address.line2),
+        (address.neighbourhood, address.district, address.city, address.directions),
+    )
+    if not matches:
+        return {
+            "match": False,
+            "area": area,
+            "say": f"That does not match the address that we have in {area}. "
+            "Please tell me the building, the street or the nearest landmark.",
+        }
+    with transaction.atomic():
+        Address.objects.filter(pk=address.pk).update(
+            verified_at=now, verified_by=f"call {call_public_id}"[:120]
+        )
+        _record(
+            shipment,
+            description="Address confirmed by the recipient",
+            call_public_id=call_public_id,
+            key=_scoped("address", call_public_id, str(shipment.pk)),
+            now=now,
+        )
+    return {
+        "match": True,
+        "area": area,
+        "say": f"Thank you, that matches the address that we have in {area}.",
+    }
+
+
+# Choosing a window
+
+
+def _chosen_slot(shipment: Shipment, day: str, window: str | None, now: datetime) -> DeliverySlot:
+    """Return the free slot that comes nearest to what was asked for."""
+    wanted = _planned_day(shipment, day, now)
+    of_the_day = [slot for slot in _slots(shipment, now) if _day_of(slot, shipment) == wanted]
+    fitting = _fitting(of_the_day, read_window(window or ""))
+    if not fitting:
+        raise NoSlotError(offers=_offers(shipment, now, wanted))
+    free = [slot for slot in fitting if slot.booked < slot.capacity]
+    # Any free window but the one that it has already, if there is one.
+    others = [slot for slot in free if slot.pk != shipment.slot_id]
+    best = next(iter(others or free or fitting))
+    try:
+        check_window(_window(best), parcel_of(shipment), now, POLICY)
+    except SlotFullError as error:
+        raise SlotFullError(offers=_offers(shipment, now, wanted)) from error
+    return best
+
+
+def _planned_day(shipment: Shipment, day: str, now: datetime) -> date:
+    """Return the day that was named, if it can be planned for."""
+    wanted = read_day(day, now.astimezone(shipment.zone).date())
+    try:
+        check_day(wanted, shipment.zone, now, POLICY)
+    except DayRefusedError as error:
+        raise type(error)(offers=_offers(shipment, now, wanted)) from error
+    return wanted
+
+
+def _fitting(slots: Sequence[DeliverySlot], part: tuple[time, time] | None) -> list[DeliverySlot]:
+    """Return the slots that overlap a part of the day, the best first."""
+    if part is None:
+        return list(slots)
+    overlaps = [(_minutes_shared(slot, part), slot) for slot in slots]
+    return [slot for shared, slot in sorted(overlaps, key=lambda pair: -pair[0]) if shared > 0]
+
+
+def _minutes_shared(slot: DeliverySlot, part: tuple[time, time]) -> int:
+    start, end = max(slot.window_start, part[0]), min(slot.window_end, part[1])
+    return (end.hour - start.hour) * 60 + end.minute - start.minute
+
+
+def _slots(shipment: Shipment, now: datetime) -> list[DeliverySlot]:
+    """Return what is driven from the parcel's depot on the days ahead, full or not, the earliest first."""
+    if shipment.depot_id is None:
+        return []
+    today = now.astimezone(shipment.zone).date()
+    days = (today, today + timedelta(days=POLICY.days_ahead + 1))
+    slots = DeliverySlot.objects.filter(depot_id=shipment.depot_id, date__range=days)
+    return list(slots.select_related("depot"))
+
+
+def _free_slots(shipment: Shipment, now: datetime) -> list[DeliverySlot]:
+    """Return the slots that this parcel can be moved to."""
+    parcel = parcel_of(shipment)
+    free = []
+    for slot in _slots(shipment, now):
+        try:
+            check_window(_window(slot), parcel, now, POLICY)
+        except DayRefusedError:
+            continue
+        free.append(slot)
+    return free
+
+
+def _offers(shipment: Shipment, now: datetime, wanted: date) -> tuple[str, ...]:
+    """Return what is free instead, the windows of the wanted day first."""
+    free = _free_slots(shipment, now)
+    return _phrases(sorted(free, key=lambda slot: _day_of(slot, shipment) != wanted), shipment)
+
+
+def _phrases(slots: Sequence[DeliverySlot], shipment: Shipment) -> tuple[str, ...]:
+    return tuple(wording.slot(slot.starts_at, slot.ends_at, shipment.zone) for slot in slots[:_OFFERS])
+
+
+def _slot_fields(slot: DeliverySlot, shipment: Shipment) -> dict[str, str]:
+    start, end = slot.starts_at.astimezone(shipment.zone), slot.ends_at.astimezone(shipment.zone)
+    return {
+        "day": start.date().isoformat(),
+        "window": f"{start:%H:%M}-{end:%H:%M}",
+        "words": wording.slot(start, end, shipment.zone),
+    }
+
+
+def _window(slot: DeliverySlot) -> Window:
+    return Window(slot.starts_at, slot.ends_at, slot.capacity - slot.booked)
+
+
+def _day_of(slot: DeliverySlot, shipment: Shipment) -> date:
+    return slot.starts_at.astimezone(shipment.zone).date()
+
+
+# Proposals
+
+
+def _standing(idempotency_key: str, shipment: Shipment, now: datetime) -> DeliveryChange | None:
+    """Return the proposal made under this key, if it could be confirmed now."""
+    return DeliveryChange.objects.filter(
+        idempotency_key__startswith=f"{idempotency_key}:",
+        state=ChangeState.PROPOSED,
+        expires_at__gte=now,
+        shipment_version=shipment.version,
+    ).first()
+
+
+def _proposal(number: str, change_id: str, call_public_id: str) -> DeliveryChange:
+    """Return what was proposed in this call, for a parcel that still is this caller's."""
+    if not number or not call_public_id:
+        raise NoProposalError
+    ref = folded("".join(c for c in change_id.upper() if c.isascii() and c.isalnum()))
+    change = (
+        DeliveryChange.objects.select_related("shipment", "slot__depot")
+        .filter(
+            ref=ref[:16],
+            call_public_id=call_public_id,
+            kind=ChangeKind.RESCHEDULE,
+            shipment__phone=number,
+        )
+        .first()
+    )
+    if change is None:
+        raise NoProposalError
+    return change
+
+
+def _carry_out(change: DeliveryChange, now: datetime) -> None:
+    """Use the proposal up and do what it says; the caller of this rolls all of it back when it raises."""
+    proposed = DeliveryChange.objects.filter(pk=change.pk, state=ChangeState.PROPOSED, expires_at__gte=now)
+    if not proposed.update(state=ChangeState.CONFIRMED_BY_CALLER):
+        return  # the same yes came twice: the first one does it
+    shipment = Shipment.objects.for_telling().get(pk=change.shipment_id)
+    if shipment.version != change.shipment_version:
+        raise ParcelChangedError
+    route = change_route(parcel_of(shipment), POLICY)
+    if route.value != change.rule_results.get("route"):
+        raise ParcelChangedError
+    slot = change.slot
+    if slot is None:
+        raise NoProposalError
+    check_day(_day_of(slot, shipment), shipment.zone, now, POLICY)
+    if route is Route.APPLY:
+        _move(shipment, slot, now)
+        state, substatus = ChangeState.APPLIED, Substatus.APPOINTMENT_SCHEDULED
+        description = f"Moved to {wording.slot(slot.starts_at, slot.ends_at, shipment.zone)}"
+    else:
+        state, substatus = ChangeState.NEEDS_APPROVAL, Substatus.CUSTOMER_CONTACTED
+        description = f"Asked for {wording.slot(slot.starts_at, slot.ends_at, shipment.zone)}"
+    confirmed = DeliveryChange.objects.filter(pk=change.pk, state=ChangeState.CONFIRMED_BY_CALLER)
+    confirmed.update(state=state, decided_at=now if route is Route.APPLY else None)
+    _record(
+        shipment,
+        substatus=substatus,
+        description=f"{description} by the recipient"
+        if route is Route.APPLY
+        else f"{description}: to approve",
+        call_public_id=change.call_public_id,
+        key=f"change:{change.ref}",
+        now=now,
+        change_ref=change.ref,
+    )
+
+
+def _move(shipment: Shipment, slot: DeliverySlot, now: datetime) -> None:
+    """Give a parcel a place in `slot` and give its old place back.
+
+    Compare-and-set carries the safety on both databases: SQLite has no row locks.
+    """
+    moved = Shipment.objects.filter(
+        pk=shipment.pk, version=shipment.version, status=shipment.status, phone=shipment.phone
+    ).update(
+        version=F("version") + 1,
+        slot=slot,
+        promised_start=slot.starts_at,
+        promised_end=slot.ends_at,
+        eta_at=None,
+        eta_computed_at=None,
+        updated_at=now,
+    )
+    if not moved:
+        raise ParcelChangedError
+    # Rows in the order of their keys: two parcels that change places must not wait for each other.
+    for pk in sorted({slot.pk, shipment.slot_id or slot.pk}):
+        if pk == slot.pk:
+            taken = DeliverySlot.objects.filter(pk=pk, booked__lt=F("capacity")).update(
+                booked=F("booked") + 1
+            )
+            if not taken:
+                raise SlotFullError(offers=_offers(shipment, now, _day_of(slot, shipment)))
+        else:
+            DeliverySlot.objects.filter(pk=pk).update(booked=Greatest(F("booked") - 1, 0))
+
+
+def _record(
+    shipment: Shipment,
+    *,
+    description: str,
+    call_public_id: str,
+    key: str,
+    now: datetime,
+    substatus: str = "",
+    change_ref: str = "",
+) -> None:
+    """Append what a call did to a parcel's history, once, and tell the world when it is committed."""
+    event = TrackingEvent(
+        shipment=shipment,
+        occurred_at=now,
+        status=shipment.status,
+        substatus=substatus,
+        description=description,
+        source=Source.VOICE_AGENT,
+        actor="voice agent",
+        call_public_id=call_public_id,
+        idempotency_key=key,
+    )
+    TrackingEvent.objects.bulk_create([event], ignore_conflicts=True)
+    send = partial(
+        shipment_changed.send_robust,
+        sender=Shipment,
+        shipment_id=shipment.pk,
+        change_ref=change_ref,
+        call_public_id=call_public_id,
+    )
+    transaction.on_commit(send, robust=True)
+
+
+# Words and keys
+
+
+def _read_back(shipment: Shipment, slot: DeliverySlot, route: Route) -> str:
+    when = wording.slot(slot.starts_at, slot.ends_at, shipment.zone)
+    if route is Route.APPLY:
+        return f"I will move your parcel ending {ending(shipment)} to {when}. Is that right?"
+    return (
+        f"I can ask our dispatcher to move your parcel ending {ending(shipment)} to {when}. "
+        "The dispatcher decides. Shall I ask?"
+    )
+
+
+def _proposed(change: DeliveryChange) -> dict[str, object]:
+    return {
+        "status": "ok",
+        "say": change.read_back,
+        "read_back": change.read_back,
+        "change_id": change.ref,
+        "needs_approval": change.rule_results.get("route") == Route.APPROVE,
+    }
+
+
+def _outcome(change: DeliveryChange) -> dict[str, object]:
+    """Return what a confirmed change came to: the same words each time it is asked."""
+    shipment, slot = change.shipment, change.slot
+    if slot is None:
+        raise NoProposalError
+    when = wording.slot(slot.starts_at, slot.ends_at, shipment.zone)
+    applied = change.rule_results.get("route") == Route.APPLY
+    return {
+        "status": "ok",
+        "say": f"Done. Your parcel ending {ending(shipment)} now comes {when}."
+        if applied
+        else f"I have asked our dispatcher for {when}. Until it is decided, your parcel stays as planned.",
+        "change_id": change.ref,
+        "state": "applied" if applied else "needs_approval",
+        "when": when,
+    }
+
+
+def _times(shipment: Shipment) -> dict[str, str | int | None]:
+    """Return what a reschedule replaces."""
+    start, end = shipment.promised_start, shipment.promised_end
+    return {
+        "slot": shipment.slot_id,
+        "promised_start": start.isoformat() if start else None,
+        "promised_end": end.isoformat() if end else None,
+    }
+
+
+def _scoped(*parts: str) -> str:
+    """Return a key of fixed length that means something in one call only."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,548 @@
+"""What a caller may hear and have changed, on the database."""
+
+from datetime import timedelta
+
+import pytest
+
+from shipments import services
+from shipments.errors import (
+    AlreadyWaitingError,
+    AttemptsUsedError,
+    ClosedError,
+    DeliveredError,
+    NoProposalError,
+    NoSlotError,
+    NoSuchDayError,
+    ParcelChangedError,
+    ParcelUnknownError,
+    ProposalExpiredError,
+    SameSlotError,
+    ShipperForbidsError,
+    SlotFullError,
+    TooFarError,
+    TooSoonError,
+    UnclearDayError,
+    WhichParcelError,
+)
+from shipments.models import DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.signals import shipment_changed
+from shipments.statuses import ChangeState, Source, Status, Substatus
+from tests.shipments.builders import AMINA, ANYONE, BRIAN, CALL, FRIDAY, NOW, TODAY, a_depot, a_parcel, a_slot
+
+pytestmark = pytest.mark.django_db
+
+
+def track(said_id=None, number=AMINA, now=NOW):
+    return services.track(number=number, said_id=said_id, now=now)
+
+
+def offer(said_id=None, day=None, number=AMINA, now=NOW):
+    return services.offer_slots(number=number, said_id=said_id, day=day, now=now)
+
+
+def prepare(day="friday", window=None, said_id=None, number=AMINA, call=CALL, key="k", now=NOW):
+    return services.prepare_reschedule(
+        number=number, said_id=said_id, day=day, window=window, call_public_id=call, key=key, now=now
+    )
+
+
+def confirm(change_id, number=AMINA, call=CALL, now=NOW):
+    return services.confirm_reschedule(number=number, change_id=change_id, call_public_id=call, now=now)
+
+
+def address(said, said_id=None, number=AMINA):
+    return services.confirm_address(number=number, said_id=said_id, said=said, call_public_id=CALL, now=NOW)
+
+
+# Telling
+
+
+def test_the_one_parcel_of_a_number_needs_no_id():
+    a_parcel(
+        tracking_id="KM-4279",
+        status=Status.OUT_FOR_DELIVERY,
+        eta_at=NOW + timedelta(hours=4, minutes=30),
+        eta_computed_at=NOW - timedelta(minutes=5),
+    )
+
+    answer = track()
+
+    assert answer["status"] == "ok"
+    assert answer["say"] == (
+        "Your parcel ending 4 2 7 9 is out for delivery. It should reach you between 2:10 pm and 2:50 pm. "
+        "That estimate is from 9:55 am."
+    )
+    assert answer["state"] == "out_for_delivery"
+    assert answer["area"] == "Kilimani"
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (Status.OUT_FOR_DELIVERY, "on_its_way_today"),
+        (Status.DELIVERED, "delivered"),
+        *((s, "with_our_team") for s in Status if s not in (Status.OUT_FOR_DELIVERY, Status.DELIVERED)),
+    ],
+)
+@pytest.mark.parametrize("number", [BRIAN, ""])
+def test_of_anothers_parcel_only_the_coarse_state_is_told(status, state, number):
+    a_parcel(tracking_id="KM4279", status=status, eta_at=NOW + timedelta(hours=1), eta_computed_at=NOW)
+
+    answer = track("K M 4 2 7 9", number=number)
+
+    assert set(answer) == {"status", "say", "state"}
+    assert (answer["status"], answer["state"]) == ("coarse", state)
+
+
+def test_an_unknown_id_is_not_found():
+    a_parcel(tracking_id="KM4279")
+
+    assert track("KM9999")["status"] == "not_found"
+
+
+def test_the_end_of_anothers_id_is_nothing():
+    a_parcel(tracking_id="KM4279")
+
+    assert track("4279", number=BRIAN)["status"] == "not_found"
+
+
+@pytest.mark.parametrize("said", ["4279", "k m 4 2 7 9", "J M 4 2 7 9", "K N 4279", "my parcel", ""])
+def test_a_half_heard_id_is_looked_for_among_the_callers_own(said):
+    a_parcel(tracking_id="KM-4279")
+    a_parcel(phone=BRIAN, tracking_id="ZZ-4279")
+
+    assert track(said)["status"] == "ok"
+
+
+@pytest.mark.parametrize("number", [ANYONE, ""])
+def test_a_number_without_parcels_is_asked_for_an_id(number):
+    a_parcel()
+
+    answer = track(number=number)
+
+    assert answer["status"] == "ask_id"
+
+
+def test_several_parcels_are_told_apart_by_their_endings_three_at_most():
+    for n in range(40):
+        a_parcel(tracking_id=f"KM-{n:04}")
+
+    answer = track()
+
+    assert answer["status"] == "ask_id"
+    assert len(answer["endings"]) == 3
+
+
+def test_a_delivered_parcel_steps_back_behind_a_live_one():
+    a_parcel(tracking_id="KM-0001")
+    a_parcel(tracking_id="KM-0002", status=Status.DELIVERED)
+
+    assert track()["ending"] == "0 0 0 1"
+
+
+def test_an_old_estimate_is_not_promised():
+    a_parcel(
+        status=Status.OUT_FOR_DELIVERY,
+        eta_at=NOW + timedelta(hours=1),
+        eta_computed_at=NOW - timedelta(hours=2),
+    )
+
+    answer = track()
+
+    assert "cannot promise" in answer["say"]
+    assert "expected" not in answer
+
+
+def test_telling_costs_few_queries(django_assert_max_num_queries):
+    a_parcel(depot=a_depot())
+
+    with django_assert_max_num_queries(1):
+        track()
+    with django_assert_max_num_queries(1):
+        services.opening_parcels(number=AMINA, now=NOW)
+
+
+def test_no_access_to_names_numbers_or_streets_is_given():
+    parcel = a_parcel(depot=a_depot())
+
+    told = repr(track()) + repr(services.opening_parcels(number=AMINA, now=NOW))
+
+    for secret in (parcel.phone, "Jacaranda", "Example Lane", "Sunbird", "blue gate", "Sample"):
+        assert secret not in told
+
+
+def test_a_call_opens_with_the_callers_parcels_and_nobody_elses():
+    a_parcel(tracking_id="KM-0001")
+    a_parcel(phone=BRIAN, tracking_id="KM-0002")
+
+    assert [parcel["ending"] for parcel in services.opening_parcels(number=AMINA, now=NOW)] == ["0 0 0 1"]
+    assert services.opening_parcels(number="", now=NOW) == []
+
+
+# Windows on offer
+
+
+def test_free_windows_are_offered_the_earliest_first():
+    depot = a_depot()
+    a_slot(depot, FRIDAY, 14, 17)
+    a_slot(depot, FRIDAY)
+    a_slot(depot, TODAY, 14, 17)
+    a_slot(depot, FRIDAY - timedelta(days=1), booked=5)
+    a_slot(depot, TODAY + timedelta(days=9))
+    a_parcel(depot=depot)
+
+    answer = offer()
+
+    assert [slot["words"] for slot in answer["slots"]] == [
+        "Friday 27 November, 9 am to 12 noon",
+        "Friday 27 November, 2 pm to 5 pm",
+    ]
+    assert answer["slots"][0]["window"] == "09:00-12:00"
+
+
+@pytest.mark.parametrize("day", ["2026-11-28", "saturday"])
+def test_a_day_without_a_window_is_answered_with_what_there_is(day):
+    depot = a_depot()
+    a_slot(depot)
+    a_parcel(depot=depot)
+
+    with pytest.raises(NoSlotError, match=r"I can offer Friday 27 November, 9 am to 12 noon\."):
+        offer(day=day)
+
+
+def test_no_windows_are_offered_for_anothers_parcel():
+    depot = a_depot()
+    a_slot(depot)
+    a_parcel(tracking_id="KM4279", depot=depot)
+
+    with pytest.raises(ParcelUnknownError) as foreign:
+        offer("KM4279", number=BRIAN)
+    with pytest.raises(ParcelUnknownError) as unknown:
+        offer("KM9999", number=BRIAN)
+    assert str(foreign.value) == str(unknown.value)
+
+
+# Another day
+
+
+def test_a_parcel_is_moved_once_the_caller_has_agreed():
+    depot = a_depot()
+    old, new = a_slot(depot, FRIDAY - timedelta(days=1), booked=3), a_slot(depot)
+    parcel = a_parcel(
+        tracking_id="KM-4279",
+        depot=depot,
+        slot=old,
+        promised_start=old.starts_at,
+        promised_end=old.ends_at,
+        eta_at=NOW,
+        eta_computed_at=NOW,
+    )
+
+    proposed = prepare()
+
+    parcel.refresh_from_db()
+    assert parcel.slot == old
+    assert proposed["read_back"] == (
+        "I will move your parcel ending 4 2 7 9 to Friday 27 November, 9 am to 12 noon. Is that right?"
+    )
+
+    done = confirm(proposed["change_id"])
+
+    parcel.refresh_from_db()
+    old.refresh_from_db()
+    new.refresh_from_db()
+    change = DeliveryChange.objects.get()
+    event = TrackingEvent.objects.get(source=Source.VOICE_AGENT)
+    assert done["say"] == "Done. Your parcel ending 4 2 7 9 now comes Friday 27 November, 9 am to 12 noon."
+    assert (parcel.slot, parcel.version, parcel.eta_at) == (new, 2, None)
+    assert (parcel.promised_start, parcel.promised_end) == (new.starts_at, new.ends_at)
+    assert (old.booked, new.booked) == (2, 1)
+    assert (change.state, change.decided_at) == (ChangeState.APPLIED, NOW)
+    assert (event.substatus, event.call_public_id) == (Substatus.APPOINTMENT_SCHEDULED, CALL)
+    assert "planned for Friday 27 November" in track()["say"]
+
+
+def test_yes_said_twice_moves_once_and_is_answered_twice():
+    depot = a_depot()
+    slot = a_slot(depot)
+    a_parcel(depot=depot)
+    change_id = prepare()["change_id"]
+
+    first, second = confirm(change_id), confirm(change_id.lower())
+
+    slot.refresh_from_db()
+    assert first == second
+    assert slot.booked == 1
+    assert TrackingEvent.objects.filter(source=Source.VOICE_AGENT).count() == 1
+
+
+def test_the_same_wish_gives_the_same_proposal_and_a_new_one_voids_it():
+    depot = a_depot()
+    a_slot(depot)
+    a_slot(depot, FRIDAY, 14, 17)
+    a_parcel(depot=depot)
+
+    first, repeated = prepare(key="a"), prepare(key="a")
+    other = prepare(window="afternoon", key="b")
+    again = prepare(key="a")
+
+    assert first == repeated
+    assert len({first["change_id"], other["change_id"], again["change_id"]}) == 3
+    with pytest.raises(NoProposalError):
+        confirm(first["change_id"])
+    with pytest.raises(NoProposalError):
+        confirm(other["change_id"])
+    assert confirm(again["change_id"])["state"] == "applied"
+
+
+def test_a_parcel_out_for_delivery_is_moved_by_a_dispatcher_only():
+    depot = a_depot()
+    slot = a_slot(depot)
+    parcel = a_parcel(depot=depot, status=Status.OUT_FOR_DELIVERY)
+
+    proposed = prepare()
+    done = confirm(proposed["change_id"])
+
+    before = parcel.updated_at
+    parcel.refresh_from_db()
+    slot.refresh_from_db()
+    assert "dispatcher" in proposed["read_back"]
+    assert done["state"] == "needs_approval"
+    assert (parcel.version, parcel.slot, parcel.updated_at, slot.booked) == (1, None, before, 0)
+    assert list(DeliveryChange.objects.waiting()) == [DeliveryChange.objects.get()]
+    assert track()["change_waiting"] is True
+    with pytest.raises(AlreadyWaitingError):
+        prepare(key="again")
+
+
+def test_only_one_wish_of_two_calls_reaches_the_dispatcher():
+    depot = a_depot()
+    a_slot(depot)
+    a_parcel(depot=depot, status=Status.OUT_FOR_DELIVERY)
+    mine, theirs = prepare(call="call-a"), prepare(call="call-b")
+
+    confirm(mine["change_id"], call="call-a")
+
+    with pytest.raises(AlreadyWaitingError):
+        confirm(theirs["change_id"], call="call-b")
+
+
+@pytest.mark.parametrize(
+    ("fields", "refusal"),
+    [
+        ({"status": Status.DELIVERED}, DeliveredError),
+        ({"status": Status.EXPIRED}, ClosedError),
+        ({"status": Status.EXCEPTION, "substatus": Substatus.RETURNING}, ClosedError),
+        ({"changes_allowed": False}, ShipperForbidsError),
+        ({"status": Status.ATTEMPT_FAIL, "attempts": 3}, AttemptsUsedError),
+    ],
+)
+def test_what_may_not_be_moved_is_not(fields, refusal):
+    depot = a_depot()
+    a_slot(depot)
+    a_parcel(depot=depot, **fields)
+
+    with pytest.raises(refusal):
+        prepare()
+    with pytest.raises(refusal):
+        offer()
+    assert not DeliveryChange.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("day", "refusal"),
+    [
+        ("31 February", NoSuchDayError),
+        ("yesterday", UnclearDayError),
+        ("today", TooSoonError),
+        ("2026-11-01", TooSoonError),
+        ("2027-12-29", TooFarError),
+        ("sunday", NoSlotError),
+        ("thursday", SlotFullError),
+        ("2026-13-45T99:99", NoSuchDayError),
+        ("x" * 10_000, UnclearDayError),
+        ("\x00", UnclearDayError),
+    ],
+)
+def test_a_day_that_cannot_be_had_is_refused_and_nothing_is_stored(day, refusal):
+    depot = a_depot()
+    a_slot(depot)
+    a_slot(depot, FRIDAY - timedelta(days=1), booked=5)
+    a_parcel(depot=depot)
+
+    with pytest.raises(refusal):
+        prepare(day)
+    assert not DeliveryChange.objects.exists()
+
+
+def test_tomorrow_is_too_soon_after_the_cut_off():
+    depot = a_depot()
+    a_slot(depot, TODAY + timedelta(days=1))
+    a_parcel(depot=depot)
+
+    with pytest.raises(TooSoonError):
+        prepare("tomorrow", now=NOW + timedelta(hours=8))
+    assert prepare("tomorrow", now=NOW + timedelta(hours=7, minutes=59))["change_id"]
+
+
+def test_the_window_that_it_has_already_is_not_booked_again():
+    depot = a_depot()
+    slot = a_slot(depot, booked=1)
+    a_parcel(depot=depot, slot=slot, promised_start=slot.starts_at, promised_end=slot.ends_at)
+
+    with pytest.raises(SameSlotError):
+        prepare()
+
+
+@pytest.mark.parametrize(
+    ("window", "hour"),
+    [(None, 9), ("morning", 9), ("2 to 5 pm", 14), ("after lunch", 14), ("14:00-17:00", 14), ("any", 9)],
+)
+def test_the_window_nearest_to_what_was_said_is_taken(window, hour):
+    depot = a_depot()
+    a_slot(depot)
+    a_slot(depot, FRIDAY, 14, 17)
+    a_parcel(depot=depot)
+
+    prepare(window=window)
+
+    assert DeliveryChange.objects.get(slot__window_start__hour=hour)
+
+
+def test_anothers_parcel_is_not_moved():
+    depot = a_depot()
+    a_slot(depot)
+    a_parcel(tracking_id="KM4279", depot=depot)
+
+    for number in (BRIAN, ""):
+        with pytest.raises(ParcelUnknownError):
+            prepare(said_id="KM4279", number=number)
+
+
+def test_the_parcel_is_asked_for_when_there_are_several():
+    a_parcel()
+    a_parcel()
+
+    with pytest.raises(WhichParcelError, match="Which one"):
+        prepare()
+
+
+@pytest.mark.parametrize("other", [{"call": "another-call"}, {"call": ""}, {"number": BRIAN}, {"number": ""}])
+def test_a_proposal_is_worth_nothing_in_another_call(other):
+    depot = a_depot()
+    slot = a_slot(depot)
+    a_parcel(depot=depot)
+    change_id = prepare()["change_id"]
+
+    with pytest.raises(NoProposalError):
+        confirm(change_id, **other)
+    slot.refresh_from_db()
+    assert slot.booked == 0
+
+
+@pytest.mark.parametrize("change_id", ["", "NOSUCH", "\x00", "%", "é" * 100])
+def test_what_was_never_proposed_cannot_be_confirmed(change_id):
+    with pytest.raises(NoProposalError):
+        confirm(change_id)
+
+
+def test_a_proposal_lapses_after_two_minutes():
+    depot = a_depot()
+    a_slot(depot)
+    a_parcel(depot=depot)
+    change_id = prepare()["change_id"]
+
+    with pytest.raises(ProposalExpiredError):
+        confirm(change_id, now=NOW + timedelta(seconds=121))
+    with pytest.raises(NoProposalError):
+        confirm(change_id)
+
+
+def test_a_parcel_that_changed_in_between_is_left_alone():
+    depot = a_depot()
+    slot = a_slot(depot)
+    parcel = a_parcel(depot=depot)
+    change_id = prepare()["change_id"]
+    Shipment.objects.filter(pk=parcel.pk).update(version=7)
+
+    with pytest.raises(ParcelChangedError):
+        confirm(change_id)
+
+    slot.refresh_from_db()
+    assert slot.booked == 0
+    assert DeliveryChange.objects.get().state == ChangeState.PROPOSED
+
+
+def test_a_window_that_filled_in_between_rolls_everything_back():
+    depot = a_depot()
+    slot = a_slot(depot)
+    a_slot(depot, FRIDAY, 14, 17)
+    parcel = a_parcel(depot=depot)
+    change_id = prepare()["change_id"]
+    DeliverySlot.objects.filter(pk=slot.pk).update(booked=5)
+
+    with pytest.raises(SlotFullError, match="2 pm to 5 pm"):
+        confirm(change_id)
+
+    parcel.refresh_from_db()
+    assert (parcel.version, parcel.slot) == (1, None)
+    assert not TrackingEvent.objects.filter(source=Source.VOICE_AGENT).exists()
+
+
+def test_the_world_hears_of_a_change_once_it_is_committed(django_capture_on_commit_callbacks):
+    heard = []
+
+    def listen(**news):
+        heard.append((news["shipment_id"], news["change_ref"], news["call_public_id"]))
+
+    depot = a_depot()
+    a_slot(depot)
+    parcel = a_parcel(depot=depot)
+    change_id = prepare()["change_id"]
+    shipment_changed.connect(listen)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        confirm(change_id)
+        assert heard == []
+    shipment_changed.disconnect(listen)
+
+    assert heard == [(parcel.pk, change_id, CALL)]
+
+
+# The address
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Sunbird petrol station", "Jacaranda Court", "opposite Sun bird, Jacaranda court", "14 Example Lane"],
+)
+def test_a_place_that_the_caller_describes_rightly_matches(said):
+    parcel = a_parcel()
+
+    answer = address(said)
+
+    parcel.address.refresh_from_db()
+    assert (answer["match"], answer["area"]) == (True, "Kilimani")
+    assert parcel.address.verified_at == NOW
+    assert address(said)["match"] is True
+    assert TrackingEvent.objects.filter(source=Source.VOICE_AGENT).count() == 1
+
+
+@pytest.mark.parametrize("said", ["Kilimani", "12 Example Lane", "the airport", "", "\x00", "petrol station"])
+def test_a_wrong_place_does_not_match_and_hears_the_area_only(said):
+    parcel = a_parcel()
+
+    answer = address(said)
+
+    parcel.address.refresh_from_db()
+    assert answer["match"] is False
+    assert parcel.address.verified_at is None
+    for secret in ("Jacaranda", "Lane", "Sunbird", "gate"):
+        assert secret not in repr(answer)
+
+
+def test_anothers_address_is_not_compared():
+    a_parcel(tracking_id="KM4279")
+
+    with pytest.raises(ParcelUnknownError):
+        address("Jacaranda Court", "KM4279", number=BRIAN)
