@@ -81,6 +81,7 @@ class WebhookView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         """Answer what went wrong; a wrong secret as if nothing were here."""
         if isinstance(exc, Http404):
+            self.headers: dict[str, str] = {}  # they would tell which methods are served here
             return page_not_found(self.request._request, exc)  # type: ignore[return-value] # noqa: SLF001
         return super().handle_exception(exc)
 
