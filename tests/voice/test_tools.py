@@ -1,0 +1,240 @@
+"""What a model may have done for a caller, and what it may not, whatever it sends."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipments.models import DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.statuses import Source, Status
+from tests.shipments.builders import AMINA, BRIAN, CALL, a_depot, a_parcel, a_slot
+from voice import tools
+
+CALLER = tools.Caller(CALL, AMINA)
+STRANGER = tools.Caller("another-call", BRIAN)
+
+
+def run(name, args=None, caller=CALLER):
+    return tools.run(name, args, caller, tools.business_key(name, args))
+
+
+def a_free_slot(depot):
+    return a_slot(depot, timezone.localdate() + timedelta(days=3))
+
+
+def in_three_days() -> str:
+    return (timezone.localdate() + timedelta(days=3)).isoformat()
+
+
+# Declarations
+
+
+def test_no_tool_has_an_argument_for_who_is_calling():
+    named = {parameter.name for tool in tools.TOOLS.values() for parameter in tool.parameters}
+
+    assert named == {"tracking_id", "day", "window", "change_id", "said"}
+
+
+def test_declarations_have_the_upper_case_types_of_the_wire():
+    declared: dict[str, Any] = {str(tool["name"]): tool for tool in tools.declarations()}
+
+    assert list(declared) == [
+        *("track_shipment", "offer_slots", "prepare_reschedule", "confirm_reschedule", "confirm_address")
+    ]
+    assert declared["prepare_reschedule"]["parameters"]["type"] == "OBJECT"
+    assert declared["prepare_reschedule"]["parameters"]["required"] == ["day"]
+    for tool in declared.values():
+        assert {p["type"] for p in tool["parameters"]["properties"].values()} == {"STRING"}
+    json.dumps(list(declared.values()))
+
+
+# Doing
+
+
+@pytest.mark.django_db
+def test_a_caller_hears_of_his_parcel():
+    a_parcel(tracking_id="KM-4279")
+
+    answer = run("track_shipment", {"tracking_id": "K M four two seven nine"})
+
+    assert (answer["status"], answer["retryable"]) == ("ok", False)
+    assert answer["message"].startswith("Your parcel ending 4 2 7 9 is on its way")
+    assert answer["data"]["state"] == "in_transit"
+
+
+@pytest.mark.django_db
+def test_a_stranger_hears_one_of_three_states():
+    a_parcel(tracking_id="KM-4279", status=Status.OUT_FOR_DELIVERY)
+
+    answer = run("track_shipment", {"tracking_id": "KM4279"}, STRANGER)
+
+    assert answer == {
+        "status": "ok",
+        "retryable": False,
+        "message": "That parcel is on its way today.",
+        "data": {"state": "on_its_way_today"},
+    }
+
+
+@pytest.mark.django_db
+def test_a_caller_moves_his_parcel_in_two_steps():
+    depot = a_depot()
+    a_free_slot(depot)
+    parcel = a_parcel(depot=depot)
+
+    offered = run("offer_slots")
+    proposed = run("prepare_reschedule", {"day": in_three_days(), "window": "morning"})
+    confirmed = run("confirm_reschedule", {"change_id": proposed["data"]["change_id"]})
+
+    parcel.refresh_from_db()
+    assert offered["data"]["slots"][0]["day"] == in_three_days()
+    assert proposed["message"].endswith("Is that right?")
+    assert proposed["message"] == proposed["data"]["read_back"]
+    assert confirmed["message"].startswith("Done.")
+    assert parcel.version == 2
+
+
+@pytest.mark.django_db
+def test_a_stranger_moves_nothing_and_learns_nothing():
+    depot = a_depot()
+    a_free_slot(depot)
+    a_parcel(tracking_id="KM4279", depot=depot)
+    proposed = run("prepare_reschedule", {"day": in_three_days()})
+
+    foreign = run("prepare_reschedule", {"day": in_three_days(), "tracking_id": "KM4279"}, STRANGER)
+    unknown = run("prepare_reschedule", {"day": in_three_days(), "tracking_id": "KM9999"}, STRANGER)
+    stolen = run("confirm_reschedule", {"change_id": proposed["data"]["change_id"]}, STRANGER)
+
+    assert foreign == unknown
+    assert foreign["status"] == "not_found"
+    assert stolen["status"] == "refused"
+    assert Shipment.objects.get().version == 1
+
+
+@pytest.mark.django_db
+def test_an_address_is_matched_and_never_told():
+    a_parcel()
+
+    right = run("confirm_address", {"said": "Jacaranda Court"})
+    wrong = run("confirm_address", {"said": "the airport"})
+
+    assert (right["status"], right["data"]) == ("ok", {"match": True, "area": "Kilimani"})
+    assert (wrong["status"], wrong["data"]) == ("refused", {"match": False, "area": "Kilimani"})
+
+
+@pytest.mark.django_db
+def test_a_refusal_names_what_is_possible_instead():
+    depot = a_depot()
+    a_free_slot(depot)
+    a_parcel(depot=depot)
+
+    answer = run("prepare_reschedule", {"day": "today"})
+
+    assert (answer["status"], answer["retryable"]) == ("refused", True)
+    assert answer["data"]["code"] == "too_soon"
+    assert answer["data"]["offers"][0] in answer["message"]
+
+
+@pytest.mark.django_db
+def test_what_is_missing_is_asked_for():
+    assert run("prepare_reschedule", {})["message"] == "Which day would you like?"
+    assert run("confirm_reschedule", {"change_id": None})["status"] == "refused"
+    assert run("confirm_address", {"said": " \x00 "})["status"] == "refused"
+
+
+# A hostile model
+
+HOSTILE = [
+    {"callerFrom": AMINA},
+    {"tracking_id": "KM4279", "verified": "true"},
+    {"tracking_id": "KM4279", "level": 2},
+    {"tracking_id": "KM4279", "number": AMINA},
+    {"tracking_id": 4279},
+    {"tracking_id": True},
+    {"tracking_id": ["KM4279"]},
+    {"tracking_id": {"$ne": ""}},
+    {"tracking_id": float("nan")},
+    {"tracking_id": "K" * 1_000_000},
+    {"day": "x" * 61},
+    {7: "KM4279"},
+    ["KM4279"],
+    "KM4279",
+    7,
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", list(tools.TOOLS))
+@pytest.mark.parametrize("args", HOSTILE, ids=lambda args: repr(args)[:40])
+def test_hostile_arguments_are_refused_and_change_nothing(name, args):
+    depot = a_depot()
+    a_free_slot(depot)
+    a_parcel(tracking_id="KM4279", depot=depot)
+
+    answer = run(name, args, STRANGER)
+
+    assert answer["status"] == "refused"
+    assert answer["message"].endswith((".", "?"))
+    assert not DeliveryChange.objects.exists()
+    assert not TrackingEvent.objects.filter(source=Source.VOICE_AGENT).exists()
+    assert Shipment.objects.get().version == 1
+    assert DeliverySlot.objects.get().booked == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["", "drop_table", "__class__", "TRACK_SHIPMENT", "x" * 100_000, "\ud800"])
+def test_a_tool_that_there_is_not_is_refused(name):
+    assert run(name, {})["status"] == "refused"
+
+
+WORDS = st.text(max_size=130) | st.sampled_from(
+    ["KM4279", "31 February", "2026-03-29T02:30", "' OR 1=1 --", "\ud800", "\x00", "\u202eKM4279", "%", "_"]
+)
+
+
+@pytest.mark.django_db
+@given(
+    name=st.sampled_from(list(tools.TOOLS)),
+    args=st.dictionaries(
+        st.sampled_from(["tracking_id", "day", "window", "change_id", "said", "sub"]),
+        WORDS | st.none() | st.integers() | st.floats(),
+        max_size=4,
+    ),
+)
+def test_whatever_the_model_sends_is_answered(name, args):
+    answer = run(name, args)
+
+    assert set(answer) == {"status", "retryable", "message", "data"}
+    assert answer["status"] in ("ok", "refused", "not_found")
+    assert answer["message"]
+    json.dumps(answer, allow_nan=False)
+
+
+# Keys
+
+
+@given(
+    st.text(max_size=70),
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=10),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    ),
+)
+def test_any_call_has_a_short_key_and_always_the_same(name, args):
+    key = tools.business_key(name, args)
+
+    assert key == tools.business_key(name, args)
+    assert len(key) <= 64
+    assert key.isascii()
+
+
+def test_one_wish_has_one_key_however_it_is_spelled():
+    key = tools.business_key("prepare_reschedule", {"tracking_id": "km-4279", "day": "Friday "})
+
+    assert key == tools.business_key("prepare_reschedule", {"day": "friday", "tracking_id": "K M 4 2 7 9"})
+    assert key != tools.business_key("prepare_reschedule", {"day": "monday", "tracking_id": "K M 4 2 7 9"})
+    assert key != tools.business_key("offer_slots", {"day": "friday", "tracking_id": "K M 4 2 7 9"})
