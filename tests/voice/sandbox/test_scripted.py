@@ -108,8 +108,8 @@ def test_a_rule_can_send_close_wait_and_go_on():
 
 def test_a_dropped_call_is_made_anew_once_the_caller_was_heard():
     scripted = brain({"heard": "hurry", "say": "One moment."})
-    assert isinstance(scripted, Mindful)
-    scripted.interrupted((FunctionCall("track", {"id": "7"}, "c1"),))
+    mindful: Mindful = scripted
+    mindful.interrupted((FunctionCall("track", {"id": "7"}, "c1"),))
 
     first, second = run(scripted.heard("hurry")), run(scripted.heard("hurry"))
 
@@ -119,10 +119,10 @@ def test_a_dropped_call_is_made_anew_once_the_caller_was_heard():
 
 def test_some_things_are_done_at_their_own_time():
     scripted = brain({"after_s": 9, "say": "Later."}, {"after_s": 2, "say": "Sooner."})
-    assert isinstance(scripted, Restless)
+    restless: Restless = scripted
 
     async def scenario():
-        return [(asyncio.get_running_loop().time(), reply.say) async for reply in scripted.unprompted()]
+        return [(asyncio.get_running_loop().time(), reply.say) async for reply in restless.unprompted()]
 
     assert run(scenario()) == [(2, "Sooner."), (9, "Later.")]
 
