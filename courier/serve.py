@@ -29,6 +29,7 @@ HEADERS = 100
 MESSAGE_BYTES = 393_216  # a carrier's 5 s buffer in stereo is 320,000 bytes, and comes as one message
 JOINED_BYTES = 1_280  # 40 ms of 16-bit mono at 16 kHz
 QUEUED_MESSAGES = 16
+_HELD_S = 0.1
 _LINGER_S = 2.0
 _SECOND_SIGNAL_S = 5.0
 
@@ -43,6 +44,8 @@ class AudioProtocol(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self._held: list[bytes] = []
         self._held_bytes = 0
+        self._held_since_s = 0.0
+        self._holding: asyncio.TimerHandle | None = None
 
     def handle_bytes(self, event: Frame) -> None:
         """Take a binary frame; pass it on when 40 ms are together."""
@@ -50,15 +53,31 @@ class AudioProtocol(WebSocketsSansIOProtocol):
             self._pass_held_on()
             super().handle_bytes(event)
             return
+        if not self._held:
+            self._held_since_s = self.loop.time()
         self._held.append(bytes(event.data))
         self._held_bytes += len(event.data)
         if self._held_bytes >= JOINED_BYTES:
             self._pass_held_on()
+        elif self._holding is None:
+            self._holding = self.loop.call_later(_HELD_S, self._stop_holding)
 
     def handle_text(self, event: Frame) -> None:
         """Take a text frame, after the audio that came before it."""
         self._pass_held_on()
         super().handle_text(event)
+
+    def send_receive_event_to_app(self) -> None:
+        """Pass a message on; a text that is no UTF-8 closes the socket, without a traceback in our log."""
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.send_close(1007)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
 
     def handle_close(self, event: Frame) -> None:
         """Take the peer's close, after the audio that came before it."""
@@ -68,7 +87,17 @@ class AudioProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the loss of the connection, after the audio that came before it."""
         self._pass_held_on()
+        if self._holding is not None:
+            self._holding.cancel()
         super().connection_lost(exc)
+
+    def _stop_holding(self) -> None:
+        """Pass on what was held too long: the telephone has stopped in the middle of 40 ms."""
+        self._holding = None
+        if self._held and self.loop.time() - self._held_since_s >= _HELD_S / 2:
+            self._pass_held_on()
+        elif self._held:
+            self._holding = self.loop.call_later(_HELD_S, self._stop_holding)
 
     def _pass_held_on(self) -> None:
         if not self._held or self.close_sent:
@@ -119,8 +148,14 @@ class RequestProtocol(H11Protocol):
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """Hand over to the WebSocket, with what the client sent behind its handshake."""
         self._limit(None, None)
-        if len(self.headers) > HEADERS:
-            self.send_400_response("Too many headers.")
+        # h11 limits a head only while it is incomplete, and the WebSocket parser never answers one that
+        # is over its own limit; bytes above ASCII are nobody's header here.
+        size = len(event.target) + sum(len(name) + len(value) for name, value in self.headers)
+        if len(self.headers) > HEADERS or size > HEAD_BYTES:
+            self.send_400_response("The head is too long.")
+            return
+        if not all(value.isascii() for _, value in self.headers):
+            self.send_400_response("Headers are ASCII.")
             return
         super().handle_websocket_upgrade(event)
         behind, _ = self.conn.trailing_data
@@ -207,5 +242,3 @@ def run(host: str, port: int, *, drain_s: float) -> None:
         timeout_graceful_shutdown=5,
     )
     DrainingServer(config, drain_s=drain_s).run()
-
-

@@ -87,10 +87,13 @@ class LocalModel:
 
     def _talk(self, socket: ServerConnection) -> None:
         self.connections += 1
-        session = ModelSession(socket, json.loads(socket.recv())["setup"])
-        self.sessions.append(session)
-        session.send({"setupComplete": {}})
         try:
+            session = ModelSession(socket, json.loads(socket.recv())["setup"])
+        except ConnectionClosed:  # its call was over before a word was said
+            return
+        self.sessions.append(session)
+        try:
+            session.send({"setupComplete": {}})
             for frame in socket:
                 message = json.loads(frame)
                 if audio := message.get("realtimeInput", {}).get("audio"):
@@ -268,6 +271,16 @@ def a_line(folder: Path, server: str = "serve", **environment: str) -> Iterator[
         if hasattr(line, "process"):
             line.stop()
         model.stop()
+
+
+@contextmanager
+def raw_call(line: Line, session_id: str = "") -> Iterator[tuple["RawSocket", ModelSession]]:
+    """Place a call whose telephone writes its own bytes."""
+    before = len(line.model.sessions)
+    with RawSocket(line.port) as telephone:
+        telephone.shake_hands(line.stream_path(session_id))
+        eventually(lambda: len(line.model.sessions) > before, 10)
+        yield telephone, line.model.sessions[before]
 
 
 class RawSocket:

@@ -93,6 +93,14 @@ def test_a_held_half_goes_out_before_what_comes_behind_it(listener, port, behind
     assert listener.messages[0]["bytes"] == HALF
 
 
+def test_a_held_half_goes_out_when_nothing_follows(listener, port):
+    with RawSocket(port) as telephone:
+        telephone.shake_hands("/")
+        telephone.send(ws_frame(2, HALF))
+
+        eventually(lambda: listener.audio == [HALF])
+
+
 def test_a_held_half_is_not_lost_with_the_connection(listener, port):
     with RawSocket(port) as telephone:
         telephone.shake_hands("/")
