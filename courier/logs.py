@@ -11,7 +11,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 # Secrets of this product are in paths, and Django and Daphne log the paths of requests.
 # A traceback names files below voice/, and is of no use without them.
 _SECRET_PATH = re.compile(
-    r"(/(?:voice|audio|stream-status|events)/)(?!(?:\w+/)*\w+\.py\\?\")[^\s/?#\"'<>,\]\\]+"
+    r"(/(?:voice|audio|stream-status|events)/+)(?!(?:\w+/)*\w+\.py\\?\")[^\s/?#\"'<>,\]\\]+"
 )
 _PHONE = re.compile(r"(?:\+|%2B)\d{7,15}", re.IGNORECASE)
 
