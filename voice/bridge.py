@@ -101,7 +101,7 @@ class Tuning:
     hang_up_s: float = 3
     texts_per_s: int = 10
     bytes_per_s: int = 48_000
-    burst_bytes: int = 320_000
+    burst_bytes: int = 480_000
 
 
 OUT_OF_REACH: Mapping[str, object] = {
@@ -196,7 +196,8 @@ class Bridge:
         self._session.heard_s = now_s
         if not self._bytes.take(len(frame), now_s):
             await self._do(call.Flooded())
-        if self._watch is not None and (found := self._watch.add(len(frame), now_s)):
+        if found := self._watch.add(len(frame), now_s):
+            logger.error("the telephone sends other audio than was agreed", extra={"found": found})
             await self._do(call.WrongAudio(found))
         self._clock.push(frame, now_s)
         await self._pass_on(now_s)
