@@ -12,7 +12,7 @@ PYTEST := $(PY) -m pytest -q
 # The locks are made with 3.11, which is what must pass; newer ones are taken when it is missing.
 FIND_PYTHON = for p in python3.11 python3.12 python3.13 python3; do \
 	  "$$p" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done
-INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
+INSTALL = $(PY) -m pip install -qq --disable-pip-version-check --require-hashes --no-deps
 # The services that the tests are to use are started by the tests; what the shell has set is not meant.
 OWN_SERVICES := env -u DATABASE_URL -u REDIS_URL
 
