@@ -6,6 +6,7 @@ import json
 import pytest
 
 from tests.virtual_time import run
+from voice import tools
 from voice.sandbox.brain import SILENCE, FunctionCall, Mindful, Reply, Restless, SpeechEnded, SpeechStarted
 from voice.sandbox.scenario import SCENARIOS, ScenarioError, load, parse
 from voice.sandbox.scripted import EnergyEars, ScriptedBrain, TonalMouth, scripted_voice
@@ -164,6 +165,42 @@ def test_a_scenario_is_read_from_toml_json_or_by_name(tmp_path):
 @pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_scenario_of_ours_can_be_read(path):
     assert load(path.stem).rules
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "args"),
+    [
+        ("Where is my parcel?", "track_shipment", {}),
+        (
+            "My tracking number is 7 K 4 two M 9 Q 1 X.",
+            "track_shipment",
+            {"tracking_id": "7 K 4 two M 9 Q 1 X."},
+        ),
+        ("Where is 7K42M9Q1X please", "track_shipment", {"tracking_id": "7K42M9Q1X"}),
+        ("the one ending 42", "track_shipment", {"tracking_id": "42"}),
+        (
+            "Please move my delivery to Friday morning.",
+            "prepare_reschedule",
+            {"day": "Friday", "window": "morning"},
+        ),
+        ("I want to move it to another day.", "prepare_reschedule", {}),
+        ("On Tuesday.", "prepare_reschedule", {"day": "Tuesday"}),
+        ("Yes, please do.", "confirm_reschedule", {}),
+        ("My address is the blue gate.", "confirm_address", {"said": "the blue gate."}),
+    ],
+)
+def test_the_receptionist_calls_the_tool_that_was_asked_for(words, name, args):
+    reply = run(ScriptedBrain(load("receptionist")).heard(words))
+
+    assert reply == Reply(calls=(FunctionCall(name, args),))
+
+
+def test_the_receptionist_calls_only_tools_that_there_are():
+    rules = load("receptionist").rules
+
+    for call, args in [call for rule in rules for call in rule.action.calls]:
+        assert args.keys() <= {parameter.name for parameter in tools.TOOLS[call].parameters}
+    assert {rule.tool for rule in rules if rule.tool} <= tools.TOOLS.keys()
 
 
 def test_ears_find_a_turn_and_its_words():
