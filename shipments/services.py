@@ -50,12 +50,16 @@ _OFFERS = 3
 _CONFIRMED = (ChangeState.APPLIED, ChangeState.NEEDS_APPROVAL, ChangeState.APPROVED, ChangeState.REJECTED)
 
 
-def opening_parcels(*, number: str, now: datetime) -> list[dict[str, str]]:
-    """Return the parcels that a call from `number` opens with, three at most: ending, state and words."""
-    return [
-        {"ending": ending(shipment), "state": shipment.status, "say": str(tell(shipment, now, POLICY)["say"])}
-        for shipment in Shipment.objects.recent_for(number)
-    ]
+def opening_fields(shipment: Shipment, now: datetime) -> dict[str, str]:
+    """Return what a call begins with knowing of a parcel of its own number; it came through `for_telling`."""
+    told_of = tell(shipment, now, POLICY)
+    fields = {
+        "ends_with": ending(shipment),
+        "state": wording.state(shipment.status, shipment.substatus),
+        "expected": told_of.get("expected") or told_of.get("planned") or "",
+        "from": told_of["sender"],
+    }
+    return {name: str(value) for name, value in fields.items() if value}
 
 
 def track(*, number: str, said_id: str | None, now: datetime) -> dict[str, object]:

@@ -121,7 +121,7 @@ def choice(shipments: Sequence[Shipment]) -> str:
 
 def ending(shipment: Shipment) -> str:
     """Return the last four characters of an id as they are read out: "4 2 7 9"."""
-    return wording.spelled(wording.tail(shipment.tracking_id))
+    return wording.spelled(wording.tail("".join(filter(str.isalnum, shipment.tracking_id.upper()))))
 
 
 def parcel_of(shipment: Shipment) -> Parcel:
