@@ -264,13 +264,16 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "courier.logs.LineFormatter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "nowhere": {"class": "logging.NullHandler"},
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         # Django's own handlers would print each record again, in a form of their own.
         "django": {"handlers": [], "propagate": True, "level": "INFO"},
         # A stranger's Host header is no error of ours, and its traceback no news.
-        "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+        "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
         "django.server": {"handlers": [], "propagate": True, "level": "INFO"},
         # Below these levels they print request heads and addresses, the keys among them.
         "httpcore": {"level": "INFO"},

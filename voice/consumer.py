@@ -1,0 +1,118 @@
+"""The telephone's socket: refuse or accept a stream, then hand it to a bridge."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.db import DatabaseError
+
+from voice import calls, opening
+from voice.admission import GATE
+from voice.bridge import Bridge
+from voice.current import call_id
+from voice.journal import CallJournal
+from voice.orm import run_db
+from voice.session import CLOSE_UPSTREAM, Session
+
+logger = logging.getLogger(__name__)
+
+SUBPROTOCOL = "audio.drachtio.org"
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class TelephoneSocket:
+    """An accepted stream, as the bridge's `Telephone` port."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._open = True
+
+    async def heard(self) -> AsyncIterator[str | bytes]:
+        """Yield what the telephone sends until its socket closes."""
+        receive = self._receive
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                self._open = False
+                return
+            # An empty binary frame is a frame: the carrier sends some when it stops.
+            audio = message.get("bytes")
+            yield message["text"] if audio is None else audio
+
+    async def play(self, pcm: bytes) -> None:
+        """Send 16-bit mono PCM at 16 kHz."""
+        await self._write({"type": "websocket.send", "bytes": pcm})
+
+    async def write(self, text: str) -> None:
+        """Send a text frame."""
+        await self._write({"type": "websocket.send", "text": text})
+
+    async def close(self, code: int) -> None:
+        """Close the socket, unless the other side did."""
+        await self._write({"type": "websocket.close", "code": code})
+        self._open = False
+
+    async def _write(self, message: dict[str, Any]) -> None:
+        if self._open:
+            with suppress(OSError):  # gone while we spoke; `heard` is where that is noticed
+                await self._send(message)
+
+
+class AudioConsumer(AsyncWebsocketConsumer):
+    """One telephone stream, from handshake to the last record written.
+
+    Behind no origin check: no cookie is read here, and the carrier sends our own host as origin.
+    """
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one connection in one loop of our own.
+
+        The stock loop puts a hop through the one thread that all ORM calls share, a task and a channel
+        layer between the socket and every frame: a slow query would hold up the audio of all calls,
+        Redis going away would end them, and it takes 2.4 times the CPU.
+        """
+        self.scope, self.base_send = scope, send
+        await receive()  # websocket.connect
+        # The cheap reasons to refuse come first. The place is taken before the token is looked up: two
+        # streams at once must not both find the last one free.
+        if SUBPROTOCOL not in self.scope["subprotocols"] or GATE.enter() is not None:
+            await self.close()  # before the accept: the client sees 403 and no reason
+            return
+        try:
+            facts = await self._authenticate()
+            if facts is None:
+                await self.close()
+                return
+            call_id.set(facts.public_id)
+            await self.accept(SUBPROTOCOL)
+            await _carry(facts, TelephoneSocket(receive, send))
+        finally:
+            GATE.leave()
+
+    async def _authenticate(self) -> calls.CallFacts | None:
+        """Consume the token; return the call that the stream belongs to, or None."""
+        token = self.scope["url_route"]["kwargs"]["token"]
+        try:
+            async with asyncio.timeout(settings.STREAM_ACCEPT_S):
+                return await run_db(calls.accept_stream, token, now=datetime.now(UTC))
+        except (DatabaseError, TimeoutError):
+            logger.error("a stream was refused: the database did not answer")
+            return None
+
+
+async def _carry(facts: calls.CallFacts, telephone: TelephoneSocket) -> None:
+    session = Session(opening.brief(facts), opening.limits(), asyncio.get_running_loop().time())
+    ports = opening.ports(facts, telephone, CallJournal(facts.call_id))
+    try:
+        await Bridge(session, ports, opening.tuning()).carry()
+    except Exception:  # the top of a call: its fault must not reach the server or another call
+        logger.exception("a call failed")
+        await telephone.close(CLOSE_UPSTREAM)

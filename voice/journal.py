@@ -1,0 +1,76 @@
+"""Write a call's records behind its back: kept in memory, written in batches, never awaited by a frame."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from django.db import DatabaseError
+
+from voice import calls
+from voice.orm import run_db
+from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
+
+logger = logging.getLogger(__name__)
+
+_EVERY_S = 1.0
+_KEPT = 1_000  # records of one call that wait for the database; above it the oldest go, and that is logged
+
+
+class CallJournal:
+    """The records of one call on their way to the database.
+
+    Every write is idempotent, so a batch that failed is simply tried again with the next.
+    """
+
+    def __init__(self, call_id: int) -> None:
+        self._call_id = call_id
+        self._waiting: deque[TurnRecord | ToolRecord | UsageSeen] = deque()
+        self._lost = 0
+
+    def add(self, record: TurnRecord | ToolRecord | UsageSeen) -> None:
+        """Keep a record until the next batch."""
+        if len(self._waiting) >= _KEPT:
+            self._waiting.popleft()
+            self._lost += 1
+        self._waiting.append(record)
+
+    async def run(self) -> None:
+        """Write what is kept once a second, until cancelled."""
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            await self._write()
+
+    async def finish(self, ending: Ending) -> None:
+        """Write what is left and the call's end."""
+        await self._write()
+        if self._lost:
+            ending.counters["records_lost"] = self._lost
+        await run_db(calls.end_call, self._call_id, ending, now=datetime.now(UTC))
+
+    async def _write(self) -> None:
+        batch, self._waiting = self._waiting, deque()
+        if not batch:
+            return
+        written = False
+        try:
+            await run_db(_write_batch, self._call_id, batch)
+            written = True
+        except DatabaseError:
+            logger.warning("records wait: the database did not take them", extra={"waiting": len(batch)})
+        finally:
+            if not written:  # also when cancelled in the middle: writing twice does no harm
+                self._waiting.extendleft(reversed(batch))
+
+
+def _write_batch(call_id: int, batch: Iterable[TurnRecord | ToolRecord | UsageSeen]) -> None:
+    turns = [record for record in batch if isinstance(record, TurnRecord)]
+    usage = [record for record in batch if isinstance(record, UsageSeen)]
+    if turns:
+        calls.record_turns(call_id, turns)
+    if usage:
+        calls.record_usage(call_id, usage)
+    for record in batch:
+        if isinstance(record, ToolRecord):
+            calls.record_tool_run(call_id, record)

@@ -1,0 +1,27 @@
+"""Run the production server."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from courier import serve
+from voice.checks import serve_refusals
+
+
+class Command(BaseCommand):
+    """Serve pages, webhooks and calls; on SIGTERM let the running calls end."""
+
+    help = "Run the production server (uvicorn). On SIGTERM no new call is taken and running ones end."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Refuse an unsafe configuration, else serve until told to stop."""
+        if refusals := serve_refusals():
+            raise CommandError("\n".join(f"{found.id}: {found.msg} ({found.hint})" for found in refusals))
+        serve.run(options["host"], options["port"], drain_s=settings.DRAIN_S)

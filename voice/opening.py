@@ -1,0 +1,109 @@
+"""Open a call: turn its facts and the settings into what a session and a bridge start with."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from voice import tools
+from voice.bridge import OUT_OF_REACH, Journal, Outcome, Ports, Telephone, Tuning
+from voice.calls import CallFacts
+from voice.clients import gemini as gemini_client
+from voice.clients.sautikit import SautikitClient
+from voice.errors import RemoteError
+from voice.orm import run_db
+from voice.prompts import greeting_nudge, system_instruction
+from voice.session import Brief, Limits
+from voice.wire import gemini
+
+logger = logging.getLogger(__name__)
+
+
+def brief(facts: CallFacts) -> Brief:
+    """Return what the model is told before this call begins."""
+    instruction = system_instruction(
+        courier=settings.COURIER_NAME,
+        language=facts.language,
+        direction=facts.direction,
+        purpose=facts.purpose,
+        parcels=facts.parcels,
+    )
+    setup = gemini.Setup(
+        model=settings.GEMINI_MODEL,
+        instruction=instruction,
+        tools=tuple(tools.declarations()),
+        voice=settings.GEMINI_VOICE,
+        vad_start=settings.GEMINI_VAD_START,
+        vad_end=settings.GEMINI_VAD_END,
+        vad_prefix_ms=settings.GEMINI_VAD_PREFIX_MS,
+        vad_silence_ms=settings.GEMINI_VAD_SILENCE_MS,
+        compress_trigger_tokens=settings.GEMINI_COMPRESS_TRIGGER_TOKENS,
+        compress_target_tokens=settings.GEMINI_COMPRESS_TARGET_TOKENS,
+    )
+    return Brief(setup, greeting_nudge(facts.language), facts.session_id)
+
+
+def limits() -> Limits:
+    """Return how long a call waits for what."""
+    return Limits(
+        setup_s=settings.GEMINI_SETUP_S,
+        no_frames_s=settings.CALL_NO_FRAMES_S,
+        call_s=settings.CALL_LIMIT_S,
+    )
+
+
+def tuning() -> Tuning:
+    """Return how audio is carried."""
+    return Tuning(
+        lead_s=settings.PLAYOUT_LEAD_MS / 1000,
+        tail_ms=settings.PLAYOUT_TAIL_MS,
+        queue_s=settings.PLAYOUT_QUEUE_S,
+        uplink_s=settings.UPLINK_QUEUE_S,
+        tool_s=settings.TOOL_TIMEOUT_S,
+    )
+
+
+def ports(facts: CallFacts, telephone: Telephone, journal: Journal) -> Ports:
+    """Return what this call reaches the world through."""
+    endpoint = gemini_client.Endpoint(
+        url=gemini_client.live_url(settings.GEMINI_LIVE_URL, settings.GEMINI_API_VERSION),
+        key=settings.GEMINI_API_KEY,
+    )
+    return Ports(
+        telephone=telephone,
+        dial=lambda: gemini_client.dial(endpoint),
+        run_tool=_tool_runner(facts),
+        hang_up=lambda: _hang_up(facts.session_id),
+        journal=journal,
+    )
+
+
+def _tool_runner(facts: CallFacts) -> Callable[[gemini.ToolCall], Awaitable[Outcome]]:
+    # Who is calling comes from the call's row and from nowhere else: no tool has an argument for it.
+    caller = tools.Caller(facts.public_id, facts.customer_number, facts.language)
+
+    async def run(call: gemini.ToolCall) -> Outcome:
+        key = tools.business_key(call.name, call.args)
+        try:
+            answer = await run_db(tools.run, call.name, call.args, caller, key)
+        except DatabaseError:
+            logger.exception("a tool found no database", extra={"tool": call.name})
+            return Outcome(OUT_OF_REACH, "failed", key)
+        return Outcome(answer, _STATES.get(str(answer["status"]), "refused"), key)
+
+    return run
+
+
+_STATES = {"ok": "ok", "error": "failed"}
+
+
+async def _hang_up(session_id: str) -> None:
+    if not session_id or not settings.SAUTIKIT_API_KEY:
+        logger.warning("the caller cannot be hung up on: no carrier key, or the carrier named no session")
+        return
+    try:
+        async with SautikitClient(settings.SAUTIKIT_BASE_URL, settings.SAUTIKIT_API_KEY) as carrier:
+            await carrier.hang_up(session_id)
+    except RemoteError as error:
+        logger.error("the caller was not hung up on", extra={"why": str(error)})
