@@ -64,11 +64,11 @@ _MANNER = """\
 _PURPOSES: Mapping[str, str] = {
     "inbound": "The caller rang {courier}. Find out what they need: where a parcel is, another delivery day, "
     "or whether we have the right address.",
-    "outbound": "You rang the recipient of a parcel on behalf of {courier}. Once they agree to talk, say in one "
+    "outbound": "You rang the recipient of a parcel for {courier}. Once they agree to talk, say in one "
     "sentence what it is about; if it is a bad time or the wrong person, apologise and say goodbye.",
-    "confirm_address": "You rang the recipient of a parcel on behalf of {courier} to check where it is to be "
+    "confirm_address": "You rang the recipient of a parcel for {courier} to check where it is to be "
     "brought. Ask them to describe the place.",
-    "reschedule": "You rang the recipient of a parcel on behalf of {courier} because it has to be delivered on "
+    "reschedule": "You rang the recipient of a parcel for {courier} because it has to be delivered on "
     "another day. Offer the free windows and book one.",
     "delivery_update": "You rang the recipient of a parcel for {courier} to tell them when it comes.",
 }
