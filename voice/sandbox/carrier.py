@@ -22,6 +22,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from voice.sandbox.caller import Caller, Script
+from voice.sandbox.delays import Added, ModelWatch, added
 from voice.sandbox.rest import Interface, Loopback, RestError, checked
 from voice.sandbox.stream import Leg, Media, Stream, StreamRefusedError
 from voice.sandbox.verbs import Verb, stream_faults, verbs
@@ -74,6 +75,12 @@ class CallRecord:
     def heard(self) -> bytes:
         """Return the agent as the caller heard it."""
         return bytes(self.media.heard)
+
+    def added(self, watch: ModelWatch) -> Added:
+        """Return what the bridge added to the way of audio; needs a leg with some hiss."""
+        media = self.media
+        arrived_s = [media.began_s + frame.at_s for frame in media.arrivals if not frame.text]
+        return added(media.sent, bytes(media.sent_pcm), arrived_s, watch.sessions.values())
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ little: give the leg some hiss. The agent's is resampled on its way, so only beg
 import base64
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,6 +31,14 @@ class Percentiles:
     p50_ms: float
     p95_ms: float
     p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What the bridge added to one call, each way; None where nothing could be compared."""
+
+    to_model: Percentiles | None
+    to_caller: Percentiles | None
 
 
 @dataclass(slots=True)
@@ -95,6 +103,16 @@ def to_caller_ms(model: Traffic, arrived_s: Sequence[float]) -> list[float]:
         if first_s is not None and not busy:
             delays.append((first_s - spoke_s) * 1000)
     return delays
+
+
+def added(
+    sent: Sequence[Passage], sent_pcm: bytes, arrived_s: Sequence[float], sessions: Iterable[Traffic]
+) -> Added:
+    """Return what the bridge added to a call; its session is the one that heard most of the call's frames."""
+    compared = [(to_model_ms(sent, sent_pcm, session), session) for session in sessions]
+    up_ms, session = max(compared, key=lambda one: len(one[0]), default=([], Traffic()))
+    down_ms = to_caller_ms(session, arrived_s) if up_ms else []
+    return Added(percentiles(up_ms), percentiles(down_ms))
 
 
 def percentiles(values_ms: Sequence[float]) -> Percentiles | None:

@@ -105,7 +105,8 @@ class Stream:
         self._caller = caller
         self._leg = leg
         self._random = random.Random(leg.seed)
-        self._noise = np.random.default_rng(leg.seed)
+        # Not the same in two calls, or their frames could be taken for each other.
+        self._noise = np.random.default_rng([leg.seed, *ids.get("streamSid", "").encode()])
         self._fork = Fork(channel_hz=leg.channel_hz)
         self._wake = asyncio.Event()
         self._texts: list[str] = []

@@ -6,10 +6,12 @@ import json
 import pytest
 
 from voice.sandbox.delays import (
+    Added,
     ModelWatch,
     Passage,
     Percentiles,
     Traffic,
+    added,
     percentiles,
     to_caller_ms,
     to_model_ms,
@@ -51,6 +53,18 @@ def test_an_utterance_is_late_by_its_first_frame():
     model = Traffic(spoke_s=[1.0, 1.1, 1.2, 5.0, 9.0])
 
     assert to_caller_ms(model, [1.03, 1.07, 4.99, 5.03, 9.04]) == pytest.approx([30, 40])
+
+
+def test_a_calls_session_is_the_one_that_heard_it():
+    sent = [Passage(0.0, 640), Passage(0.02, 1280)]
+    others = Traffic(bytearray(noise(1)), [Passage(9.0, 640)], [1.0])
+    its = Traffic(bytearray(noise(2)), [Passage(0.03, 640), Passage(0.05, 1280)], [2.0])
+
+    found = added(sent, noise(2), [2.01], [others, its])
+
+    assert found.to_model == Percentiles(30, 30, 30)
+    assert found.to_caller == Percentiles(10, 10, 10)
+    assert added(sent, noise(2), [], []) == Added(None, None)
 
 
 def test_the_watch_keeps_audio_of_both_ways_by_session():
