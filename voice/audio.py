@@ -20,6 +20,8 @@ _BYTES_PER_S = TELEPHONE_HZ * 2
 _FRAME_BYTES = _BYTES_PER_S * FRAME_MS // 1000
 _FRAME_S = FRAME_MS / 1000
 _CLEARED_S = 0.04
+_TIMER_S = 0.001
+"""What event loops round timers to: to wait for less is to spin."""
 
 _TAPS = 96
 _CUTOFF = 0.91  # of the lower band edge: the stop band begins where the new band ends
@@ -135,7 +137,8 @@ class Pacer:
         """Return how long until a frame may go out; None while there is none."""
         if len(self._queue) < self._frame_bytes:
             return None
-        return max(0.0, self._heard_at_s - self._lead_s - now_s, self._not_before_s - now_s)
+        wait_s = max(self._heard_at_s - self._lead_s, self._not_before_s) - now_s
+        return wait_s if wait_s >= _TIMER_S else 0.0
 
     def pop(self, now_s: float) -> bytes:
         """Return the next frame when it is due, else nothing."""
@@ -222,7 +225,7 @@ class InputClock:
         """Return how long until `pop` has to be tried again when nothing more arrives."""
         if self._sent_at_s is None or len(self._queue) >= _FRAME_BYTES:
             return _FRAME_S / self._CATCH_UP
-        return max(0.0, self._sent_at_s + self._GRACE_S - now_s)
+        return max(_TIMER_S, self._sent_at_s + self._GRACE_S - now_s)
 
     def counters(self) -> dict[str, int]:
         """Return what was lost and what was made up, in milliseconds."""
