@@ -39,6 +39,7 @@ PADDING = bytes(FRAME_BYTES - STAMP.size)
 CHUNKS_MS = (40, 320, 320, 40, 400, 680, 200)  # 2 s of speech, as gemini-live.md §3.2 saw it cut
 CYCLE_S = 5.0
 FASTER = 4.5
+LEAD_S = 0.3
 SETUP_COMPLETE = b'{"setupComplete":{}}'
 GENERATED = b'{"serverContent":{"generationComplete":true}}'
 TURN_COMPLETE = b'{"serverContent":{"turnComplete":true}}'
@@ -75,6 +76,7 @@ class Caller(WSListener):
         self.transport: WSTransport | None = None
         self.number = 0
         self.heard_at = 0.0
+        self.utterance_at = 0.0
         self.interrupted_at = 0.0
         self.closing = False
 
@@ -95,15 +97,15 @@ class Caller(WSListener):
             return
         if frame.msg_type != WSMsgType.BINARY or not self.measured.counting:
             return
-        now, gap = time.monotonic(), 0.0
+        now = time.monotonic()
         played_s = frame.payload_size / 32_000
         if self.interrupted_at:
             if now - self.interrupted_at < 0.5:
                 self.measured.stale.append((now - self.interrupted_at) * 1000)
-        elif self.heard_at:
-            gap = now - self.heard_at
-            if 0.005 < gap < 0.5:  # not the lead that opens an utterance, not the pause between two
-                self.measured.jitter.append(abs(gap - played_s) * 1000)
+        elif now - self.heard_at > 0.5:
+            self.utterance_at = now
+        elif now - self.utterance_at > LEAD_S:  # before that the lead is built up, as fast as speech arrives
+            self.measured.jitter.append(abs(now - self.heard_at - played_s) * 1000)
         self.heard_at = now
 
     def tick(self) -> None:
