@@ -251,10 +251,11 @@ def _chosen_slot(shipment: Shipment, day: str, window: str | None, now: datetime
         raise NoSlotError(offers=_offers(shipment, now, wanted))
     free = [slot for slot in fitting if slot.booked < slot.capacity]
     # Any free window but the one that it has already, if there is one.
-    others = [slot for slot in free if slot.pk != shipment.slot_id]
+    parcel = parcel_of(shipment)
+    others = [slot for slot in free if slot.starts_at != parcel.booked_start]
     best = next(iter(others or free or fitting))
     try:
-        check_window(_window(best), parcel_of(shipment), now, POLICY)
+        check_window(_window(best), parcel, now, POLICY)
     except SlotFullError as error:
         raise SlotFullError(offers=_offers(shipment, now, wanted)) from error
     return best

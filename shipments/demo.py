@@ -1,0 +1,283 @@
+"""Draw a day of parcels of people who do not exist, in four cities; the same seed draws the same day.
+
+Who, what and where are fixed; the seed draws what is to be heard in a demonstration and cannot be known
+beforehand: when a parcel on the road comes, and which windows are free.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import count
+from random import Random
+from zoneinfo import ZoneInfo
+
+from shipments.statuses import Reason, Status, Substatus
+from shipments.tracking import new_tracking_id
+
+WINDOWS = ((time(9), time(12)), (time(12), time(15)), (time(15), time(18)))
+CAPACITY = 8
+SUNDAY = 6
+DAYS = 8
+"""How many days ahead are planned, tomorrow first; nothing is driven on Sundays."""
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """A depot and where its people are; `dialling` begins their numbers, all plainly fictional."""
+
+    name: str
+    country: str
+    time_zone: str
+    dialling: str
+    currency: str
+
+    @property
+    def depot(self) -> str:
+        """The name of its depot."""
+        return f"{self.name} Demo Depot"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who waits for a parcel, and where."""
+
+    name: str
+    line1: str
+    building: str
+    neighbourhood: str
+    landmark: str
+    directions: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemoEvent:
+    """Something in a parcel's past; `day` is set for the one that is news anew every day."""
+
+    at: datetime
+    status: Status
+    substatus: str
+    reason: str
+    description: str
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoParcel:
+    """A parcel as the demonstration begins."""
+
+    tracking_id: str
+    phone: str
+    person: Person
+    city: City
+    shipper: str
+    status: Status
+    substatus: str
+    attempts: int
+    changes_allowed: bool
+    cod_minor: int
+    eta_at: datetime | None
+    promised: tuple[datetime, datetime] | None
+    events: tuple[DemoEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSlot:
+    """A window of a depot and how many of its places are taken."""
+
+    date: date
+    window_start: time
+    window_end: time
+    booked: int
+
+
+CITIES: dict[City, tuple[Person, ...]] = {
+    City("Nairobi", "KE", "Africa/Nairobi", "+2547000000", "KES"): (
+        Person(
+            "Amina Otieno",
+            "14 Example Lane",
+            "Jacaranda Court",
+            "Kilimani",
+            "opposite Sunbird petrol station",
+            "Blue gate after the second turning",
+        ),
+        Person(
+            "Brian Kamau",
+            "3 Sample Road",
+            "Acacia House",
+            "Westlands",
+            "next to Kingfisher Pharmacy",
+            "Third floor, ask at the reception",
+        ),
+        Person(
+            "Wanjiru Njoroge",
+            "",
+            "Baobab Flats",
+            "South B",
+            "behind Morning Star Academy",
+            "Green gate, house 12",
+        ),
+        Person(
+            "Hassan Ali",
+            "27 Specimen Street",
+            "",
+            "Eastleigh",
+            "near Crescent Textile Arcade",
+            "Shop on the corner",
+        ),
+        Person("Grace Achieng", "", "", "Kasarani", "opposite Seasons Bakery", "Follow the murram road"),
+        Person("Peter Mwangi", "8 Model Close", "Ibis Villas", "Lavington", "beside Orchid Nursery", ""),
+    ),
+    City("Lagos", "NG", "Africa/Lagos", "+23480000000", "NGN"): (
+        Person(
+            "Chidi Okafor",
+            "5 Example Crescent",
+            "Palm View Apartments",
+            "Yaba",
+            "opposite Silverbird Bookshop",
+            "Second house on the left",
+        ),
+        Person(
+            "Funke Adeyemi",
+            "19 Sample Street",
+            "",
+            "Surulere",
+            "beside Golden Ladle Restaurant",
+            "Black gate",
+        ),
+        Person("Tunde Balogun", "", "Coral Plaza", "Ikeja", "behind Lighthouse Cinema", "Suite 4"),
+        Person("Ngozi Eze", "2 Specimen Avenue", "Heron House", "Lekki", "near Pelican Roundabout", ""),
+    ),
+    City("Accra", "GH", "Africa/Accra", "+2332000000", "GHS"): (
+        Person(
+            "Kwame Mensah",
+            "11 Example Avenue",
+            "Cocoa House",
+            "Osu",
+            "opposite Drumbeat Hall",
+            "White building, first floor",
+        ),
+        Person("Abena Owusu", "", "", "Madina", "near Hibiscus Clinic", "Yellow kiosk at the junction"),
+        Person("Kofi Asante", "6 Sample Link", "Volta Court", "East Legon", "behind Toucan Supermarket", ""),
+        Person("Efua Boateng", "", "Anchor Flats", "Tema", "beside Harbour Lights Chapel", "Block C"),
+    ),
+    City("Kampala", "UG", "Africa/Kampala", "+2567000000", "UGX"): (
+        Person(
+            "Joseph Okello",
+            "4 Example Close",
+            "Crane Apartments",
+            "Ntinda",
+            "opposite Rolex Corner",
+            "Brown gate, ring twice",
+        ),
+        Person("Sarah Nakato", "", "", "Bukoto", "near Matoke Garden", "Take the second lane"),
+        Person("Moses Ssemwanga", "21 Sample Hill", "Pearl House", "Kololo", "behind Jasmine Hotel", ""),
+        Person("Ruth Atim", "", "Mango Court", "Makindye", "beside Bright Hope School", "House 7"),
+    ),
+}
+
+_SHIPPERS = (
+    "Example Books",
+    "Sample Electronics",
+    "Model Fashion",
+    "Specimen Spares",
+    "Placeholder Pharmacy",
+)
+
+_LIVES: tuple[tuple[Status, str], ...] = (
+    # What becomes of the first, second … parcel of each city: what is asked for most comes first.
+    (Status.OUT_FOR_DELIVERY, ""),
+    (Status.IN_TRANSIT, ""),
+    (Status.ATTEMPT_FAIL, Substatus.NOT_AVAILABLE),
+    (Status.AVAILABLE_FOR_PICKUP, ""),
+    (Status.DELIVERED, ""),
+    (Status.EXCEPTION, Substatus.INCORRECT_ADDRESS),
+    (Status.INFO_RECEIVED, ""),
+)
+_BEFORE: dict[Status, tuple[Status, ...]] = {
+    Status.INFO_RECEIVED: (),
+    Status.IN_TRANSIT: (Status.INFO_RECEIVED,),
+    Status.OUT_FOR_DELIVERY: (Status.INFO_RECEIVED, Status.IN_TRANSIT),
+    Status.EXCEPTION: (Status.INFO_RECEIVED, Status.IN_TRANSIT),
+}
+_DESCRIPTIONS: dict[Status, str] = {
+    Status.INFO_RECEIVED: "Announced by the sender",
+    Status.IN_TRANSIT: "Sorted at the depot",
+    Status.OUT_FOR_DELIVERY: "With the rider",
+    Status.ATTEMPT_FAIL: "Nobody was there",
+    Status.AVAILABLE_FOR_PICKUP: "Ready at the counter",
+    Status.DELIVERED: "Handed over",
+    Status.EXCEPTION: "The address could not be found",
+}
+
+
+def parcels(seed: int, now: datetime) -> list[DemoParcel]:
+    """Return the day's parcels; times hang on `now`, rounded down to ten minutes."""
+    now = now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0)
+    identity, drawn = _random("parcels"), _random(f"arrivals {seed}")
+    return [
+        _parcel(city, person, place, identity, drawn, now)
+        for city, people in CITIES.items()
+        # One more parcel than people: the last of each city waits for two.
+        for place, person in enumerate((*people, people[-1]))
+    ]
+
+
+def _random(seed: str) -> Random:
+    return Random(seed)  # noqa: S311 - to be drawn again is the point
+
+
+def _parcel(
+    city: City, person: Person, place: int, identity: Random, drawn: Random, now: datetime
+) -> DemoParcel:
+    people = CITIES[city]
+    status, substatus = _LIVES[place % len(_LIVES)]
+    if place == len(people):
+        status, substatus = Status.INFO_RECEIVED, ""
+    zone = ZoneInfo(city.time_zone)
+    number = people.index(person) + 1
+    eta_min = drawn.randrange(40, 171, 10)
+    promised_on = now.astimezone(zone).date() + timedelta(days=1)
+    promised_on += timedelta(days=promised_on.weekday() == SUNDAY)
+    promised = tuple(datetime.combine(promised_on, at, zone) for at in WINDOWS[drawn.randrange(3)])
+    return DemoParcel(
+        tracking_id=new_tracking_id(identity.choice),
+        phone=f"{city.dialling}{number:02}",
+        person=person,
+        city=city,
+        shipper=identity.choice(_SHIPPERS),
+        status=status,
+        substatus=substatus,
+        attempts=1 if status == Status.ATTEMPT_FAIL else 0,
+        changes_allowed=True,
+        cod_minor=identity.choice((0, 0, 125_000, 89_900)),
+        eta_at=now + timedelta(minutes=eta_min) if status == Status.OUT_FOR_DELIVERY else None,
+        promised=(promised[0], promised[1]) if status == Status.IN_TRANSIT else None,
+        events=tuple(_events(status, substatus, zone, now)),
+    )
+
+
+def _events(status: Status, substatus: str, zone: ZoneInfo, now: datetime) -> Iterator[DemoEvent]:
+    """Yield a parcel's past, the oldest first; its last event is today's."""
+    road = _BEFORE.get(status, (Status.INFO_RECEIVED, Status.IN_TRANSIT, Status.OUT_FOR_DELIVERY))
+    for days_ago, earlier in zip(count(len(road), -1), road, strict=False):
+        at = now - timedelta(days=days_ago, hours=3)
+        yield DemoEvent(at, earlier, "", "", _DESCRIPTIONS[earlier])
+    reason = {
+        Status.ATTEMPT_FAIL: Reason.CONSIGNEE_NOT_HOME.value,
+        Status.EXCEPTION: Reason.CONSIGNEE_INCORRECT_ADDRESS.value,
+    }.get(status, "")
+    at = now - timedelta(hours=2)
+    yield DemoEvent(at, status, substatus, reason, _DESCRIPTIONS[status], now.astimezone(zone).date())
+
+
+def slots(seed: int, city: City, today: date) -> list[DemoSlot]:
+    """Return a depot's windows from tomorrow on; a third is full, and every day has one that is free."""
+    drawn = _random(f"slots {seed} {city.name}")
+    planned = []
+    for ahead in range(1, DAYS + 1):
+        free = drawn.randrange(len(WINDOWS))
+        for place, (start, end) in enumerate(WINDOWS):
+            is_full = drawn.random() < 0.33 and place != free
+            booked = CAPACITY if is_full else drawn.randrange(2, CAPACITY - 2)
+            planned.append(DemoSlot(today + timedelta(days=ahead), start, end, booked))
+    return [slot for slot in planned if slot.date.weekday() != SUNDAY]

@@ -1,0 +1,169 @@
+"""The demonstration's day: as drawn, and as written."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+from django.forms.models import model_to_dict
+from django.utils import timezone
+
+from shipments import demo, services
+from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.phones import normalise
+from shipments.statuses import Status
+from shipments.tracking import check_character
+from tests.shipments.builders import NOW, a_parcel
+
+SATURDAY_NIGHT = datetime(2026, 11, 28, 21, 55, tzinfo=UTC)
+
+
+def seed(*args) -> str:
+    out = StringIO()
+    call_command("seed_demo", *args, stdout=out)
+    return out.getvalue()
+
+
+def rows() -> dict[str, list]:
+    hidden = ("eta_at", "eta_computed_at", "version")  # they move with the clock
+    models = (Shipment, Address, DeliverySlot, TrackingEvent)
+    fields = {
+        model.__name__: [model_to_dict(row) for row in model.objects.order_by("pk")] for model in models
+    }
+    return {
+        name: [{k: v for k, v in row.items() if k not in hidden} for row in found]
+        for name, found in fields.items()
+    }
+
+
+# As drawn
+
+
+def test_one_seed_draws_one_day():
+    assert demo.parcels(7, NOW) == demo.parcels(7, NOW + timedelta(minutes=9))
+    assert demo.parcels(7, NOW) != demo.parcels(8, NOW)
+
+
+def test_another_seed_changes_neither_parcels_nor_people():
+    ones, others = demo.parcels(1, NOW), demo.parcels(2, NOW)
+
+    assert [(p.tracking_id, p.phone, p.status) for p in ones] == [
+        (p.tracking_id, p.phone, p.status) for p in others
+    ]
+
+
+@pytest.mark.parametrize("now", [NOW, SATURDAY_NIGHT])
+def test_parcels_are_plausible(now):
+    parcels = demo.parcels(3, now)
+
+    assert len({p.tracking_id for p in parcels}) == len(parcels)
+    assert {p.city.name for p in parcels} == {"Nairobi", "Lagos", "Accra", "Kampala"}
+    for parcel in parcels:
+        assert check_character(parcel.tracking_id[:-1]) == parcel.tracking_id[-1]
+        assert normalise(parcel.phone, "KE") == parcel.phone
+        assert "000000" in parcel.phone or "00000" in parcel.phone
+        assert all(event.at <= now for event in parcel.events)
+        assert parcel.events == tuple(sorted(parcel.events, key=lambda event: event.at))
+        assert parcel.events[-1].status == parcel.status
+        assert parcel.eta_at is None or parcel.eta_at > now
+        assert parcel.promised is None or parcel.promised[0] > now
+
+
+@pytest.mark.parametrize("seed_number", range(20))
+def test_every_working_day_has_a_free_window_and_no_sunday_has_any(seed_number):
+    for city in demo.CITIES:
+        planned = demo.slots(seed_number, city, NOW.date())
+
+        free = {slot.date for slot in planned if slot.booked < demo.CAPACITY}
+        assert free == {slot.date for slot in planned}
+        assert len(free) == 7
+        assert all(day.weekday() != 6 for day in free)
+
+
+# As written
+
+
+@pytest.mark.django_db
+def test_the_list_has_what_a_caller_needs():
+    listed = json.loads(seed("--json"))
+
+    assert {frozenset(parcel) for parcel in listed} == {frozenset({"tracking_id", "phone", "name", "status"})}
+    assert listed[0] == {
+        "tracking_id": Shipment.objects.order_by("pk")[0].tracking_id,
+        "phone": "+254700000001",
+        "name": "Amina Otieno",
+        "status": "out_for_delivery",
+    }
+    assert Shipment.objects.count() == len(listed)
+
+
+@pytest.mark.django_db
+def test_all_parcels_are_marked_and_no_user_is_made():
+    seed()
+
+    assert not Shipment.objects.filter(is_demo=False).exists()
+    assert not get_user_model().objects.exists()
+
+
+@pytest.mark.django_db
+def test_it_can_be_run_twice():
+    seed()
+    before = rows()
+
+    seed()
+
+    assert rows() == before
+
+
+@pytest.mark.django_db
+def test_running_it_again_puts_a_moved_parcel_back():
+    seed()
+    before = rows()
+    shipment = Shipment.objects.get(phone="+254700000002")
+    now = timezone.now()
+    offered = services.offer_slots(number=shipment.phone, said_id=None, day=None, now=now)["slots"]
+    assert isinstance(offered, list)
+    proposed = services.prepare_reschedule(
+        number=shipment.phone,
+        said_id=None,
+        day=offered[0]["day"],
+        window=offered[0]["window"],
+        call_public_id="call",
+        key="k",
+        now=now,
+    )
+    services.confirm_reschedule(
+        number=shipment.phone, change_id=str(proposed["change_id"]), call_public_id="call", now=now
+    )
+    assert rows() != before
+
+    seed()
+
+    assert {**rows(), "TrackingEvent": None} == {**before, "TrackingEvent": None}
+    assert Shipment.objects.get(pk=shipment.pk).version == 3
+    assert DeliveryChange.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_the_callers_of_the_demonstration_are_understood():
+    listed = json.loads(seed("--json", "--seed", "42"))
+    on_the_road = next(p for p in listed if p["status"] == Status.OUT_FOR_DELIVERY)
+    now = timezone.now()
+
+    by_number = services.track(number=on_the_road["phone"], said_id=None, now=now)
+    by_id = services.track(number=on_the_road["phone"], said_id=" ".join(on_the_road["tracking_id"]), now=now)
+
+    assert by_number == by_id
+    assert by_number["status"] == "ok"
+    assert "It should reach you" in str(by_number["say"])
+
+
+@pytest.mark.django_db
+def test_a_real_parcel_is_never_written_over():
+    a_parcel(tracking_id=demo.parcels(1, NOW)[3].tracking_id)
+
+    with pytest.raises(CommandError):
+        seed()
+    assert Shipment.objects.count() == 1
