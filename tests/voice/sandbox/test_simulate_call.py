@@ -12,7 +12,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
+from voice.management.commands import simulate_call
+from voice.models import Call, ToolRun, Turn
 from voice.sandbox.rest import Loopback
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
@@ -106,3 +109,45 @@ def test_a_call_that_is_not_taken_is_a_failure():
 def test_a_recording_that_is_none_is_refused_in_one_line(tmp_path):
     with pytest.raises(CommandError, match=r"none\.wav"):
         simulate("http://127.0.0.1:9", "--wav", str(tmp_path / "none.wav"))
+
+
+def test_a_model_of_our_own_needs_an_address_of_this_machine(settings):
+    settings.GEMINI_LIVE_URL = "wss://model.example"
+
+    with pytest.raises(CommandError, match="GEMINI_LIVE_URL"):
+        simulate("http://127.0.0.1:9", "--model", "scripted")
+
+
+def test_what_our_database_has_of_the_call_is_told_in_the_order_it_happened():
+    now = timezone.now()
+    call = Call.objects.create(session_id="HD_1", created_at=now, ended_at=now, cost_usd_micros=6_315)
+    Turn.objects.create(
+        call=call, position=1, speaker="caller", text="Where is it?", started_ms=900, ended_ms=1800
+    )
+    Turn.objects.create(
+        call=call,
+        position=2,
+        speaker="agent",
+        text="On its",
+        started_ms=2500,
+        ended_ms=2900,
+        interrupted=True,
+    )
+    ToolRun.objects.create(
+        call=call,
+        model_call_id="1",
+        name="track_shipment",
+        arguments={"said_id": "1234"},
+        state="ok",
+        started_ms=1900,
+        duration_ms=12,
+    )
+
+    lines = simulate_call._conversation(simulate_call._records("HD_1"))
+
+    assert lines == [
+        "caller       0.9 s  Where is it?",
+        "tool         1.9 s  track_shipment(said_id='1234') → ok, 12 ms",
+        "agent        2.5 s  On its —",
+        "cost      KES 0.00 telephone, USD 0.006315 model",
+    ]

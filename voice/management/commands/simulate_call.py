@@ -8,7 +8,8 @@ import logging
 import socket
 import time
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,18 @@ from django.db import DatabaseError
 from voice.audio import MODEL_OUT_HZ
 from voice.management.commands.carrier import webhook_url
 from voice.models import Call, ToolRun, Turn
+from voice.sandbox.brain import Voice
 from voice.sandbox.caller import Interrupt, Line, Say, Script
 from voice.sandbox.carrier import CallRecord, FakeCarrier, Family
-from voice.sandbox.recording import Timings, at_telephone_rate, measure, read_wav, stereo_wav
+from voice.sandbox.delays import Added, ModelWatch
+from voice.sandbox.live_server import LiveServer, Seen
+from voice.sandbox.recording import at_telephone_rate, measure, read_wav, stereo_wav
+from voice.sandbox.scenario import load
+from voice.sandbox.scripted import scripted_voice
 from voice.sandbox.stream import Leg
 
 _RECORDS_S = 5.0  # the last record of a call is written after its end
+_SPEECH_PACKAGES = "the speech packages of requirements/offline-voice.lock"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Document = dict[str, Any]
@@ -56,22 +63,31 @@ class Command(BaseCommand):
         parser.add_argument("--patience-s", type=float, default=20.0, help="the longest wait for an answer")
         parser.add_argument("--family", choices=list(Family), default=Family.LIVE, help="of webhook fields")
         parser.add_argument("--irregular", action="store_true", help="send frames of any length")
+        parser.add_argument(
+            "--model",
+            choices=["scripted", "offline"],
+            help="be the model too, at the port of GEMINI_LIVE_URL: then the bridge's own delay is known",
+        )
         parser.add_argument("--record", metavar="OUT.wav", type=Path, help="left caller, right agent")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Place the call and print what came of it; fail when it did not come about."""
-        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # our own carrier's start and stop
-        record = asyncio.run(_place(options))
+        for ours in (
+            "uvicorn.error",
+            "websockets.server",
+        ):  # our own carrier's and model's comings and goings
+            logging.getLogger(ours).setLevel(logging.WARNING)
+        record, bridge = asyncio.run(_place(options))
         if options["record"]:
             options["record"].write_bytes(stereo_wav(record.said, record.heard))
-        document = _document(record, measure(record.said, record.heard), options["record"])
+        document = _document(record, bridge, options["record"])
         self.stdout.write(json.dumps(document, indent=2) if options["json"] else "\n".join(_lines(document)))
         if record.status != "completed" or not record.media.sent:
             raise CommandError(f"the call did not come about: {'; '.join(record.faults) or record.ended_by}")
 
 
-async def _place(options: Document) -> CallRecord:
+async def _place(options: Document) -> tuple[CallRecord, Added | None]:
     lines = await _script(options)
     caller = Script(lines, linger_ms=options["linger_ms"], patience_s=options["patience_s"])
     secret = next(iter(settings.SAUTIKIT_SIGNING_SECRETS), "")
@@ -80,29 +96,58 @@ async def _place(options: Document) -> CallRecord:
         api_key=settings.SAUTIKIT_API_KEY or "sandbox-key",
         family=Family(options["family"]),
         signing_secret=secret,
-        leg=Leg(irregular=options["irregular"]),
-        port=_hang_up_port(),
+        leg=Leg(irregular=options["irregular"], hiss=2),
+        port=_port_of(settings.SAUTIKIT_BASE_URL) or 0,
     )
-    async with carrier:
-        return await carrier.place_call(options["to"], options["frm"], caller)
+    watch = ModelWatch()
+    async with _model(options["model"], watch), carrier:
+        record = await carrier.place_call(options["to"], options["frm"], caller)
+    return record, record.added(watch) if options["model"] else None
 
 
-def _hang_up_port() -> int:
-    """Return the port at which the deployment asks for a hang-up, when it can be ours."""
+@asynccontextmanager
+async def _model(kind: str | None, watch: ModelWatch) -> AsyncIterator[None]:
+    """Be the model for the time of the call, and watch what passes."""
+    if kind is None:
+        yield
+        return
+    port = _port_of(settings.GEMINI_LIVE_URL)
+    if port is None:
+        raise CommandError("--model needs GEMINI_LIVE_URL at a free port of this machine")
+
+    def witness(seen: Seen) -> None:
+        watch.note(seen.session, seen.frame, from_client=seen.from_client)
+
+    async with LiveServer(voice=_voice(kind), port=port, witness=witness):
+        yield
+
+
+def _voice(kind: str) -> Voice:
+    if kind == "scripted":
+        return scripted_voice(load("receptionist"))
     try:
-        base = urlsplit(settings.SAUTIKIT_BASE_URL)
+        voice: Voice = importlib.import_module("voice.sandbox.offline").offline_voice()
+    except ImportError as error:
+        raise CommandError(f"--model offline needs {_SPEECH_PACKAGES}: {error}") from error
+    return voice
+
+
+def _port_of(url: str) -> int | None:
+    """Return the port of an address on this machine, when it is free for us."""
+    try:
+        base = urlsplit(url)
         port: int | None = base.port if base.hostname in _LOOPBACK else None
     except ValueError:
-        return 0
+        return None
     if port is None:
-        return 0
+        return None
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
-                return 0  # a carrier is there already; it does not know our call, so we wait on dead air
+                return None
             raise
     return port
 
@@ -126,12 +171,10 @@ async def _spoken(words: Sequence[str]) -> list[bytes]:
         mouth = importlib.import_module("voice.sandbox.mouth").OfflineMouth()
         return [at_telephone_rate(await mouth.speak(text), MODEL_OUT_HZ) for text in words]
     except ImportError as error:
-        raise CommandError(
-            f"--say needs the speech packages of requirements/offline-voice.lock: {error}"
-        ) from error
+        raise CommandError(f"--say needs {_SPEECH_PACKAGES}: {error}") from error
 
 
-def _document(record: CallRecord, timings: Timings, recording: Path | None) -> Document:
+def _document(record: CallRecord, bridge: Added | None, recording: Path | None) -> Document:
     """Return all that is known of the call as one JSON object."""
     first = record.hooks[0]
     return {
@@ -144,7 +187,8 @@ def _document(record: CallRecord, timings: Timings, recording: Path | None) -> D
         "faults": list(record.faults),
         "closes": [{"code": close.code, "reason": close.reason} for close in record.media.closes],
         "lost_ms": record.media.lost_bytes // 32,
-        "timings": asdict(timings),
+        "timings": asdict(measure(record.said, record.heard)),
+        "bridge": asdict(bridge) if bridge else None,
         "recording": str(recording) if recording else None,
         **_records(record.session_id),
     }
@@ -206,7 +250,9 @@ def _conversation(document: Document) -> list[str]:
     told = [(turn["started_ms"], _turn_line(turn)) for turn in document["turns"]]
     told += [(tool["started_ms"], _tool_line(tool)) for tool in document["tools"]]
     call = document["call"]
-    cost = f"KES {call['cost_kes_minor'] or 0:,} cents, USD {call['cost_usd_micros'] or 0:,} millionths"
+    shillings, cents = divmod(call["cost_kes_minor"], 100)
+    dollars, micros = divmod(call["cost_usd_micros"], 1_000_000)
+    cost = f"KES {shillings}.{cents:02} telephone, USD {dollars}.{micros:06} model"
     return [*(line for _, line in sorted(told)), f"cost      {cost}"]
 
 
@@ -229,6 +275,21 @@ def _timing_lines(document: Document) -> list[str]:
         f"          answer → agent heard {'never' if first is None else f'{first} ms'}",
         f"          caller stops → agent heard {_listed(timings['answers_ms'])}",
         f"          caller interrupts → agent silent {_listed(timings['silenced_ms'])}",
+        *_bridge_lines(document["bridge"]),
+    ]
+
+
+def _bridge_lines(bridge: Document | None) -> list[str]:
+    if bridge is None:
+        return ["          bridge's own delay not known: the model is not watched from here (--model)"]
+    return [
+        f"          bridge's own delay {way}: "
+        + (
+            ", ".join(f"{name.removesuffix('_ms')} {value} ms" for name, value in part.items())
+            if part
+            else "none"
+        )
+        for way, part in (("to the model", bridge["to_model"]), ("to the caller", bridge["to_caller"]))
     ]
 
 
