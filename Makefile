@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo run test check bench nightly clean
+.PHONY: demo run test check bench nightly locks clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -41,6 +41,14 @@ bench: $(VENV)/.installed
 nightly: $(VENV)/.installed $(VENV)/.speech
 	@$(OWN_SERVICES) NIGHTLY=1 $(PYTEST) -n auto --dist loadgroup --durations 20
 	@NIGHTLY=1 $(PY) -m tests.services $(PYTEST) -n auto --dist loadgroup -m "database or layer"
+
+# One resolution for all three, so that no two disagree; without the address of any index.
+locks: $(VENV)/.installed
+	@compile="$(VENV)/bin/pip-compile -q --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options pyproject.toml"; \
+	$$compile --extra dev --extra postgres -o requirements/dev.lock; \
+	$$compile --extra postgres -c requirements/dev.lock -o requirements/runtime.lock; \
+	$$compile --extra offline-voice -c requirements/dev.lock -o requirements/offline-voice.lock
 
 clean:
 	rm -rf $(VENV) var .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info db.sqlite3*

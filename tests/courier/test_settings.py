@@ -64,6 +64,23 @@ def test_every_fixed_name_is_read():
     assert FIXED.keys() <= NAMES
 
 
+def test_the_readme_lists_every_setting_and_no_other():
+    listed = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+
+    assert len(listed) == len(set(listed))
+    assert set(listed) == NAMES
+
+
+def test_the_readme_gives_the_true_defaults(read):
+    rows = re.findall(r"^\| `([A-Z_]+)` \| `([^`]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+
+    bare = read()
+
+    given = {name: str(int(bare[name]) if isinstance(bare[name], bool) else bare[name]) for name, _ in rows}
+    assert len(rows) > 30
+    assert dict(rows) == given
+
+
 def test_a_bare_checkout_needs_no_setting(read):
     settings = read()
 
