@@ -1,0 +1,118 @@
+"""The parcels as a dispatcher sees them."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.urls import reverse
+
+from shipments import services
+from shipments.models import Shipment
+from shipments.statuses import Status
+from tests.shipments.builders import AMINA, CALL, NOW, a_depot, a_parcel, a_slot, an_address
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("admin:shipments_shipment_changelist")
+
+
+@pytest.fixture
+def dispatcher(client):
+    client.force_login(get_user_model().objects.create_superuser("dispatcher"))
+    return client
+
+
+def page(parcel: Shipment) -> str:
+    return reverse("admin:shipments_shipment_change", args=[parcel.pk])
+
+
+def test_a_parcel_is_shown_with_its_history_and_what_was_asked_for(dispatcher):
+    depot = a_depot()
+    a_slot(depot)
+    parcel = a_parcel(tracking_id="KM-4279", depot=depot, cod_minor=125_050, cod_currency="KES")
+    proposed = services.prepare_reschedule(
+        number=AMINA, said_id=None, day="friday", window=None, call_public_id=CALL, key="k", now=NOW
+    )
+    services.confirm_reschedule(
+        number=AMINA, change_id=str(proposed["change_id"]), call_public_id=CALL, now=NOW
+    )
+
+    shown = dispatcher.get(page(parcel)).content.decode()
+
+    for words in ("KM-4279", "In transit", "Moved to Friday 27 November", "Applied", CALL, "KES 1,250.50"):
+        assert words in shown
+    assert "Fri 27 Nov 09:00–12:00" in shown  # at the recipient's
+    assert 'name="_save"' not in shown
+
+
+@pytest.mark.parametrize(
+    "search", ["KM-4279", "k m four two seven nine", AMINA, "0700 000 001", "254700000001", "amina"]
+)
+def test_a_parcel_is_found_by_id_number_and_name(dispatcher, search):
+    a_parcel(tracking_id="KM-4279")
+    a_parcel("+254700000002", tracking_id="ZZ-0001", recipient_name="Brian Sample")
+
+    shown = dispatcher.get(LIST, {"q": search}).content.decode()
+
+    assert "KM-4279" in shown
+    assert "ZZ-0001" not in shown
+
+
+def test_the_list_can_be_narrowed(dispatcher):
+    a_parcel(tracking_id="KM-0001", status=Status.DELIVERED)
+    a_parcel(tracking_id="KM-0002", is_demo=True)
+
+    delivered = dispatcher.get(LIST, {"status__exact": "delivered"}).content.decode()
+    demo = dispatcher.get(LIST, {"is_demo__exact": "1"}).content.decode()
+
+    assert ("KM-0001" in delivered, "KM-0002" in delivered) == (True, False)
+    assert ("KM-0001" in demo, "KM-0002" in demo) == (False, True)
+
+
+def test_the_list_costs_the_same_for_one_parcel_and_for_many(dispatcher, django_assert_max_num_queries):
+    depot = a_depot()
+    for hours in range(20):
+        a_parcel(depot=depot, eta_at=NOW + timedelta(hours=hours))
+
+    with django_assert_max_num_queries(10):
+        dispatcher.get(LIST)
+
+
+def test_nobody_writes_a_parcel_past_the_rules(dispatcher):
+    parcel = a_parcel()
+
+    answer = dispatcher.post(page(parcel), {"status": "delivered"})
+
+    parcel.refresh_from_db()
+    assert answer.status_code == 403
+    assert parcel.status == Status.IN_TRANSIT
+    assert dispatcher.get(reverse("admin:shipments_shipment_add")).status_code == 403
+
+
+def test_what_a_sender_wrote_is_shown_as_text(dispatcher):
+    parcel = a_parcel(recipient_name="<script>alert(1)</script>", address=an_address(landmark="<img src=x>"))
+
+    shown = dispatcher.get(page(parcel)).content.decode() + dispatcher.get(LIST).content.decode()
+
+    assert "<script>alert(1)" not in shown
+    assert "<img src=x>" not in shown
+
+
+@pytest.mark.parametrize("model", ["deliverychange", "address", "depot", "driver"])
+def test_every_list_opens(dispatcher, model):
+    depot = a_depot()
+    a_slot(depot)
+    a_parcel(depot=depot)
+    services.prepare_reschedule(
+        number=AMINA, said_id=None, day="friday", window=None, call_public_id=CALL, key="k", now=NOW
+    )
+
+    assert dispatcher.get(reverse(f"admin:shipments_{model}_changelist"), {"q": "a"}).status_code == 200
+
+
+def test_a_depot_opens_with_its_windows(dispatcher):
+    depot = a_depot()
+    a_slot(depot)
+
+    shown = dispatcher.get(reverse("admin:shipments_depot_change", args=[depot.pk])).content.decode()
+
+    assert 'value="2026-11-27"' in shown
