@@ -1,0 +1,161 @@
+"""Several calls at the same moment: each place is given once, and each yes counts once."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+from typing import TypeVar
+
+import pytest
+from django.db import connection
+
+from shipments import services
+from shipments.errors import AlreadyWaitingError, ParcelChangedError, ShipmentError, SlotFullError
+from shipments.models import DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.statuses import ChangeState, Source, Status
+from tests.shipments.builders import AMINA, CALL, FRIDAY, NOW, a_depot, a_parcel, a_slot
+
+pytestmark = pytest.mark.django_db(transaction=True)
+T = TypeVar("T")
+
+
+def at_once(*works: Callable[[], T]) -> list[T | ShipmentError]:
+    """Do everything at the same moment, each on a thread and a connection of its own."""
+    start = Barrier(len(works))
+
+    def do(work: Callable[[], T]) -> T | ShipmentError:
+        try:
+            start.wait(5)
+            return work()
+        except ShipmentError as refusal:
+            return refusal
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(do, works))
+
+
+def prepare(number=AMINA, call=CALL, day="friday", window=None):
+    return services.prepare_reschedule(
+        number=number,
+        said_id=None,
+        day=day,
+        window=window,
+        call_public_id=call,
+        key=f"{day} {window}",
+        now=NOW,
+    )
+
+
+def confirming(change_id, number=AMINA, call=CALL):
+    return lambda: services.confirm_reschedule(
+        number=number, change_id=change_id, call_public_id=call, now=NOW
+    )
+
+
+def kinds(answers: Sequence[object]) -> list[type]:
+    return sorted((type(answer) for answer in answers), key=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize("places", [1, 3])
+def test_the_last_places_of_a_window_are_given_once(places):
+    depot = a_depot()
+    slot = a_slot(depot, capacity=places)
+    numbers = [f"+2547000001{n:02}" for n in range(8)]
+    for number in numbers:
+        a_parcel(number, depot=depot)
+    works = [
+        confirming(prepare(number, call=f"call-{number}")["change_id"], number, f"call-{number}")
+        for number in numbers
+    ]
+
+    answers = at_once(*works)
+
+    slot.refresh_from_db()
+    assert kinds(answers) == [SlotFullError] * (8 - places) + [dict] * places
+    assert slot.booked == places
+    assert Shipment.objects.filter(slot=slot, version=2).count() == places
+    assert Shipment.objects.filter(slot=None, version=1).count() == 8 - places
+    assert TrackingEvent.objects.filter(source=Source.VOICE_AGENT).count() == places
+
+
+def test_one_yes_heard_eight_times_counts_once():
+    depot = a_depot()
+    slot = a_slot(depot)
+    parcel = a_parcel(depot=depot)
+    change_id = prepare()["change_id"]
+
+    answers = at_once(*[confirming(change_id)] * 8)
+
+    slot.refresh_from_db()
+    parcel.refresh_from_db()
+    assert answers == [answers[0]] * 8
+    assert kinds(answers) == [dict] * 8
+    assert (slot.booked, parcel.version) == (1, 2)
+    assert TrackingEvent.objects.filter(source=Source.VOICE_AGENT).count() == 1
+
+
+def test_of_two_calls_about_one_parcel_one_moves_it():
+    depot = a_depot()
+    a_slot(depot)
+    a_slot(depot, FRIDAY, 14, 17)
+    a_parcel(depot=depot)
+    works = [
+        confirming(prepare(call=f"call-{window}", window=window)["change_id"], call=f"call-{window}")
+        for window in ("morning", "afternoon")
+    ]
+
+    answers = at_once(*works)
+
+    assert kinds(answers) == [ParcelChangedError, dict]
+    assert sum(DeliverySlot.objects.values_list("booked", flat=True)) == 1
+
+
+def test_of_two_calls_about_a_parcel_with_the_rider_one_reaches_the_dispatcher():
+    depot = a_depot()
+    a_slot(depot)
+    a_parcel(depot=depot, status=Status.OUT_FOR_DELIVERY)
+    works = [confirming(prepare(call=call)["change_id"], call=call) for call in ("call-a", "call-b")]
+
+    answers = at_once(*works)
+
+    assert kinds(answers) == [AlreadyWaitingError, dict]
+    assert DeliveryChange.objects.filter(state=ChangeState.NEEDS_APPROVAL).count() == 1
+
+
+def test_two_parcels_that_change_places_do_not_wait_for_each_other():
+    depot = a_depot()
+    early, late = (
+        a_slot(depot, capacity=3, booked=1),
+        a_slot(depot, FRIDAY + timedelta(days=1), capacity=3, booked=1),
+    )
+    numbers = ("+254700000101", "+254700000102")
+    for number, slot in zip(numbers, (early, late), strict=True):
+        a_parcel(number, depot=depot, slot=slot, promised_start=slot.starts_at, promised_end=slot.ends_at)
+    works = [
+        confirming(prepare(number, call=number[-4:], day=day)["change_id"], number, number[-4:])
+        for number, day in zip(numbers, ("saturday", "friday"), strict=True)
+    ]
+
+    answers = at_once(*works)
+
+    assert kinds(answers) == [dict, dict]
+    assert list(DeliverySlot.objects.values_list("booked", flat=True)) == [1, 1]
+
+
+def test_one_wish_heard_four_times_is_one_proposal():
+    depot = a_depot()
+    a_slot(depot)
+    a_parcel(depot=depot)
+
+    answers = at_once(*[prepare] * 4)
+
+    standing = DeliveryChange.objects.get(state=ChangeState.PROPOSED)
+    assert kinds(answers) == [dict] * 4
+    assert (
+        services.confirm_reschedule(number=AMINA, change_id=standing.ref, call_public_id=CALL, now=NOW)[
+            "state"
+        ]
+        == "applied"
+    )
