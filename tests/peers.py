@@ -83,6 +83,10 @@ class FakeModel:
         if "setup" in message and self._ready:
             self.put({"setupComplete": {}})
 
+    def send_now(self, frame: bytes) -> None:
+        """Take a frame of audio."""
+        self.got.append((self._time(), json.loads(frame)))
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield what the test put in."""
         while (frame := await self._frames.get()) is not None:

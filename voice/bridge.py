@@ -49,6 +49,9 @@ class Model(Protocol):
     async def send(self, frame: str | bytes) -> None:
         """Send one frame."""
 
+    def send_now(self, frame: bytes) -> None:
+        """Send one frame of audio without waiting, unless the connection is gone."""
+
     def __aiter__(self) -> AsyncIterator[str | bytes]:
         """Yield the frames that arrive; raise a RemoteError when the connection is lost."""
 
@@ -155,6 +158,7 @@ class Bridge:
         self._utterance_is_new = True
         self._queued = asyncio.Event()
         self._rearmed = asyncio.Event()
+        self._due_s = 0.0
         self._running: set[asyncio.Task[call.ToolDone]] = set()
         self._end: call.End | None = None
 
@@ -200,22 +204,21 @@ class Bridge:
             logger.error("the telephone sends other audio than was agreed", extra={"found": found})
             await self._do(call.WrongAudio(found))
         self._clock.push(frame, now_s)
-        await self._pass_on(now_s)
+        self._pass_on(now_s)
 
-    async def _pass_on(self, now_s: float) -> None:
+    def _pass_on(self, now_s: float) -> None:
         model = self._model
         if model is None or not self._listening:
             return
         # A congested socket is never waited for: the clock keeps the audio, and a hang-up is noticed.
-        with suppress(RemoteError):  # a lost connection is the listener's to report
-            while not model.congested and (pcm := self._clock.pop(now_s)):
-                await model.send(gemini.audio(pcm))
+        while not model.congested and (pcm := self._clock.pop(now_s)):
+            model.send_now(gemini.audio(pcm))
 
     async def _fill_silence(self) -> None:
         """Keep the model's input going when the telephone sends nothing: it waits for ever otherwise."""
         while True:
             await asyncio.sleep(self._clock.wait_s(self._time()))
-            await self._pass_on(self._time())
+            self._pass_on(self._time())
 
     # From the model to the telephone
 
@@ -286,7 +289,8 @@ class Bridge:
     async def _do(self, event: call.Event) -> None:
         for command in self._session.handle(event, self._time()):
             await self._carry_out(command)
-        self._rearmed.set()
+        if self._session.deadline_s < self._due_s:
+            self._rearmed.set()
 
     async def _carry_out(self, command: call.Command) -> None:
         match command:
@@ -296,7 +300,7 @@ class Bridge:
                 await self._tell(frame)
             case call.Listen():
                 self._listening = True
-                await self._pass_on(self._time())
+                self._pass_on(self._time())
             case call.Play(pcm, rate_hz):
                 self._play(pcm, rate_hz)
             case call.EndUtterance():
@@ -320,11 +324,13 @@ class Bridge:
         """Turn the session's next deadline into a `Tick`."""
         while True:
             self._rearmed.clear()
+            self._due_s = self._session.deadline_s
             try:
-                async with asyncio.timeout_at(self._session.deadline_s):
+                async with asyncio.timeout_at(self._due_s):
                     await self._rearmed.wait()
             except TimeoutError:
-                await self._do(call.Tick())
+                if self._time() >= self._session.deadline_s:  # else it moved on, as it does with each frame
+                    await self._do(call.Tick())
 
     # Tools
 

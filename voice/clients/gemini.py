@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.protocol import State
 
 from voice.errors import ModelBusy, ModelLost, ModelRefused, RemoteError
 
@@ -84,6 +85,16 @@ class Connection:
             await self._socket.send(frame, text=True)
         except ConnectionClosed as error:
             raise _translated(error) from error
+
+    def send_now(self, frame: bytes) -> None:
+        """Send a frame of text at once, unless the connection is gone; ask `congested` before.
+
+        For audio: the library's `send` is an async context manager a frame, which is a tenth of a call's CPU,
+        and waits a second for the close of a connection that is going.
+        """
+        if self._socket.protocol.state is State.OPEN:
+            self._socket.protocol.send_text(frame)
+            self._socket.send_data()
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         """Yield the frames that arrive.
