@@ -113,10 +113,11 @@ def test_a_held_half_is_not_lost_with_the_connection(listener, port):
 
 def test_nothing_is_lost_while_the_application_does_not_read(listener, port):
     said = [bytes([number % 250 + 1]) * 640 for number in range(2_000)]
+    frames = b"".join(ws_frame(2, frame) for frame in said)
     with RawSocket(port) as telephone:
         telephone.shake_hands("/")
         listener.reading.clear()
-        sending = threading.Thread(target=lambda: [telephone.send(ws_frame(2, frame)) for frame in said])
+        sending = threading.Thread(target=telephone.send, args=(frames,))
         sending.start()
         listener.reading.set()
         sending.join()

@@ -42,6 +42,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--port", type=int, default=8000, help="of the server; a free one when it is taken"
         )
+        parser.add_argument(
+            "--folder", type=Path, default=settings.BASE_DIR / "var" / "run", help="for logs and secrets"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare the database, start everything, say where it is, and stop it all in the end."""

@@ -1,0 +1,69 @@
+"""Everything comes up by one command, can be used, and goes when it is told to."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.line import ROOT, eventually
+
+pytestmark = pytest.mark.slow
+
+
+def commands_that_use(folder: Path) -> list[str]:
+    """Return the processes whose environment names the folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder).encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:  # it has gone, or is not ours to look at
+            continue
+    return found
+
+
+def test_all_is_up_until_it_is_told_to_stop(tmp_path):
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "DATABASE_URL": f"sqlite:///{tmp_path}/stack.sqlite3",
+    }
+    command = [sys.executable, "manage.py", "stack", "--port", "0", "--folder", str(tmp_path / "run")]
+    printed = tmp_path / "printed"
+    with printed.open("wb") as out:
+        stack = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+        try:
+            eventually(lambda: "Ctrl-C" in printed.read_text() or stack.poll() is not None, 90)
+            text = printed.read_text()
+            assert stack.poll() is None, text
+            up = commands_that_use(tmp_path)
+            admin = re.search(r"^admin +(\S+)$", text, re.MULTILINE)
+            log_in = re.search(r"^log-in +(\S+) / (\S+)$", text, re.MULTILINE)
+            assert admin, text
+            assert log_in, text
+            with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+                browser.get(admin[1])
+                words = {"username": log_in[1], "password": log_in[2], "next": "/admin/"}
+                page = browser.post(
+                    f"{admin[1]}login/",
+                    data=words | {"csrfmiddlewaretoken": browser.cookies["csrftoken"]},
+                    headers={"Referer": admin[1]},
+                )
+        finally:
+            stack.send_signal(signal.SIGTERM)
+            stack.wait(30)
+
+    assert page.status_code == 200
+    assert "/admin/logout/" in page.text
+    assert {name for name in ("live_server", "carrier", "serve") if any(name in line for line in up)} == {
+        "live_server",
+        "carrier",
+        "serve",
+    }
+    assert commands_that_use(tmp_path) == []
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "run").glob("*_secrets"))
