@@ -5,12 +5,12 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from shipments import phones, wording
 from shipments.models import Shipment
@@ -21,6 +21,7 @@ from voice.statuses import (
     LIVE,
     CallStatus,
     Direction,
+    EndedReason,
     EventSource,
     Outcome,
     StreamState,
@@ -30,7 +31,9 @@ from voice.wire import sautikit
 logger = logging.getLogger(__name__)
 
 _RANK = {"": 0, StreamState.CREATED: 1, StreamState.STARTED: 2, StreamState.STOPPED: 3, StreamState.ERROR: 3}
-_FAILED = frozenset({"model_failure", "carrier_error", "capacity"})
+_FAILED = frozenset({EndedReason.MODEL_FAILURE, EndedReason.CARRIER_ERROR, EndedReason.CAPACITY})
+_LABEL = 64
+_MOST = 2**31 - 1  # what an integer column holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +68,20 @@ def open_call(webhook: sautikit.Webhook, *, own_number: str, region: str, now: d
     Until one token is consumed each delivery gets one of its own and all are valid: the carrier may act
     on any of its tries.
     """
-    call = _find(webhook) or _create(webhook, own_number=own_number, region=region, now=now)
-    if call.status not in LIVE or call.tokens.filter(used_at__isnull=False).exists():
-        return None
-    token, status_token = access.new_token(), access.new_token()
-    StreamToken.objects.create(
-        call=call,
-        digest=access.digest(token),
-        status_digest=access.digest(status_token),
-        created_at=now,
-        expires_at=now + timedelta(seconds=settings.STREAM_TOKEN_S),
-    )
+    with transaction.atomic():
+        call = _find(webhook) or _create(webhook, own_number=own_number, region=region, now=now)
+        # Should a token be consumed between this look and the new one, that one opens nothing: the
+        # database allows one used token a call.
+        if call.status not in LIVE or call.tokens.filter(used_at__isnull=False).exists():
+            return None
+        token, status_token = access.new_token(), access.new_token()
+        StreamToken.objects.create(
+            call=call,
+            digest=access.digest(token),
+            status_digest=access.digest(status_token),
+            created_at=now,
+            expires_at=now + timedelta(seconds=settings.STREAM_TOKEN_S),
+        )
     return Opening(_facts(call), token, status_token)
 
 
@@ -84,13 +90,16 @@ def _find(webhook: sautikit.Webhook) -> Call | None:
         found = Call.objects.filter(session_id=webhook.session_id).first()
         if found is not None:
             return found
-    if webhook.client_request_id:
-        found = Call.objects.filter(client_request_id=webhook.client_request_id).first()
-        if found is not None and webhook.session_id and not found.session_id:
-            Call.objects.filter(pk=found.pk, session_id=None).update(session_id=webhook.session_id)
-            found.session_id = webhook.session_id
+    if not webhook.client_request_id:
+        return None
+    found = Call.objects.filter(client_request_id=webhook.client_request_id).first()
+    if found is None or not webhook.session_id:
         return found
-    return None
+    # The carrier promises no uniqueness of this label: who bears it under another session is another call.
+    if not Call.objects.filter(pk=found.pk, session_id=None).update(session_id=webhook.session_id):
+        return None
+    found.session_id = webhook.session_id
+    return found
 
 
 def _create(webhook: sautikit.Webhook, *, own_number: str, region: str, now: datetime) -> Call:
@@ -101,6 +110,7 @@ def _create(webhook: sautikit.Webhook, *, own_number: str, region: str, now: dat
             return Call.objects.create(
                 direction=_direction(webhook),
                 session_id=webhook.session_id or None,
+                client_request_id=_label(webhook) or None,
                 caller_number=webhook.caller[:64],
                 called_number=webhook.called[:64],
                 customer_number=number,
@@ -110,7 +120,16 @@ def _create(webhook: sautikit.Webhook, *, own_number: str, region: str, now: dat
                 created_at=now,
             )
     except IntegrityError:  # the same call, delivered twice at once: the other one made the row
-        return Call.objects.get(session_id=webhook.session_id)
+        theirs = _find(webhook)
+        if theirs is None:
+            raise
+        return theirs
+
+
+def _label(webhook: sautikit.Webhook) -> str:
+    """Return what names a call that has no session; cut to our column it would name another."""
+    label = webhook.client_request_id
+    return label if not webhook.session_id and len(label) <= _LABEL else ""
 
 
 def _opening(parcel: Shipment, now: datetime) -> dict[str, str]:
@@ -148,12 +167,16 @@ def accept_stream(token: str, *, now: datetime) -> CallFacts | None:
     digest = access.digest(token)
     try:
         with transaction.atomic():
+            # Two tokens of one call at once would each wait for the other's rows; SQLite needs no lock here,
+            # and what keeps a token from opening two streams is the update below.
+            call = Call.objects.select_for_update(of=("self",)).filter(tokens__digest=digest).first()
+            if call is None:
+                return None
             taken = StreamToken.objects.filter(
                 digest=digest, used_at=None, voided_at=None, expires_at__gt=now
             ).update(used_at=now)
             if not taken:
                 return None
-            call = Call.objects.get(tokens__digest=digest)
             StreamToken.objects.filter(call=call, used_at=None).update(voided_at=now)
             answered = Call.objects.filter(pk=call.pk, status__in=LIVE).update(
                 status=CallStatus.ANSWERED, answered_at=now, heartbeat_at=now
@@ -179,24 +202,24 @@ def _facts(call: Call) -> CallFacts:
 
 
 def note_edge(webhook: sautikit.Webhook, *, now: datetime) -> None:
-    """Keep a later edge of a call; it annotates, and ends only what never had a stream."""
-    call = _find(webhook)
-    if call is None:
-        logger.info("an edge of a call that is not ours", extra={"edge": webhook.edge.value})
-    CallEvent.objects.create(
-        source=EventSource.VOICE,
-        kind=webhook.edge.value,
-        call=call,
-        payload={"duration_s": webhook.duration_s, "stream_sid": webhook.stream_sid[:64]},
-        received_at=now,
-    )
-    if call is not None and webhook.duration_s is not None:
-        _set_carrier_duration(call, webhook.duration_s)
-    if call is not None and webhook.edge in _OVER:
-        # A call that was never answered has no socket to tell of its end.
-        Call.objects.filter(pk=call.pk, status__in=LIVE, answered_at=None).update(
-            status=_OVER[webhook.edge], ended_at=now, outcome=Outcome.NO_OUTCOME
-        )
+    """Keep a later edge of a call, once; it annotates, and ends only what never had a stream."""
+    payload = {"duration_s": webhook.duration_s, "stream_sid": webhook.stream_sid[:64]}
+    # Without a session there is no telling a repeat from another call's edge: each is kept.
+    once = f"voice:{_digest(webhook.session_id, webhook.edge, payload)}" if webhook.session_id else None
+    with transaction.atomic():
+        call = _find(webhook)
+        if call is None:
+            logger.info("an edge of a call that is not ours", extra={"edge": webhook.edge.value})
+        _keep_event(once, EventSource.VOICE, webhook.edge.value, call, payload, now)
+        if call is None:
+            return
+        if webhook.duration_s is not None:
+            _set_carrier_duration(call, webhook.duration_s)
+        if webhook.edge in _OVER:
+            # A call that was never answered has no socket to tell of its end.
+            Call.objects.filter(pk=call.pk, status__in=LIVE, answered_at=None).update(
+                status=_OVER[webhook.edge], ended_at=now, outcome=Outcome.NO_OUTCOME
+            )
 
 
 _OVER = {
@@ -241,8 +264,11 @@ def note_event(event_id: str, kind: str, payload: Mapping[str, Any], *, now: dat
     named = data if isinstance(data, dict) else payload
     ids = {str(named[key]) for key in ("call_id", "session_id", "sessionId", "callId") if named.get(key)}
     requests = {str(named[key]) for key in ("client_request_id", "clientRequestId") if named.get(key)}
-    call = Call.objects.filter(Q(session_id__in=ids) | Q(client_request_id__in=requests)).first()
     with transaction.atomic():
+        call = (
+            Call.objects.filter(session_id__in=ids).first()
+            or Call.objects.filter(client_request_id__in=requests).first()
+        )
         new = _keep_event(event_id[:160], EventSource.EVENTS, kind, call, payload, now)
         duration = named.get("duration_seconds")
         if new and call is not None and isinstance(duration, int) and duration >= 0:
@@ -251,24 +277,24 @@ def note_event(event_id: str, kind: str, payload: Mapping[str, Any], *, now: dat
 
 
 def _keep_event(
-    event_id: str,
+    event_id: str | None,
     source: EventSource,
     kind: str,
     call: Call | None,
     payload: Mapping[str, Any],
     now: datetime,
 ) -> bool:
-    _, new = CallEvent.objects.get_or_create(
-        event_id=event_id,
-        defaults={
-            "source": source,
-            "kind": kind[:64],
-            "call": call,
-            "payload": dict(payload),
-            "received_at": now,
-        },
+    event = CallEvent(
+        event_id=event_id, source=source, kind=kind[:64], call=call, payload=dict(payload), received_at=now
     )
-    return new
+    if event_id is not None and CallEvent.objects.filter(event_id=event_id).exists():
+        return False
+    try:
+        with transaction.atomic():
+            event.save(force_insert=True)
+    except IntegrityError:  # kept by another process in this very moment
+        return False
+    return True
 
 
 def _set_carrier_duration(call: Call, seconds: int) -> None:
@@ -285,18 +311,19 @@ def _digest(*parts: object) -> str:
 
 def record_turns(call_id: int, turns: Sequence[TurnRecord]) -> None:
     """Keep what was said; the same position again replaces what stood there."""
+    latest = {turn.position: turn for turn in turns}  # PostgreSQL refuses one row twice in a statement
     Turn.objects.bulk_create(
         [
             Turn(
                 call_id=call_id,
                 position=turn.position,
                 speaker=turn.speaker,
-                text=turn.text,
+                text=_storable(turn.text),
                 started_ms=turn.started_ms,
                 ended_ms=turn.ended_ms,
                 interrupted=turn.interrupted,
             )
-            for turn in turns
+            for turn in latest.values()
         ],
         update_conflicts=True,
         unique_fields=["call", "position"],
@@ -308,12 +335,12 @@ def record_tool_run(call_id: int, tool: ToolRecord) -> None:
     """Keep what a tool did; the same call of the model's is kept once."""
     ToolRun.objects.get_or_create(
         call_id=call_id,
-        model_call_id=tool.model_call_id[:128],
+        model_call_id=_storable(tool.model_call_id)[:128],
         defaults={
-            "name": tool.name[:64],
-            "business_key": tool.business_key[:256],
-            "arguments": tool.arguments,
-            "result": tool.result,
+            "name": _storable(tool.name)[:64],
+            "business_key": _storable(tool.business_key)[:256],
+            "arguments": sautikit.storable(tool.arguments),
+            "result": sautikit.storable(tool.result),
             "state": tool.state,
             "started_ms": tool.started_ms,
             "duration_ms": tool.duration_ms,
@@ -326,21 +353,27 @@ def record_usage(call_id: int, reports: Sequence[UsageSeen]) -> None:
     records = []
     for report in reports:
         tokens = billing.tokens_of(report.raw)
+        raw = sautikit.storable(report.raw)
         records.append(
             UsageRecord(
                 call_id=call_id,
                 at_ms=report.at_ms,
-                digest=_digest(report.raw),
-                raw=report.raw,
-                text_in=tokens.text_in,
-                audio_in=tokens.audio_in,
-                text_out=tokens.text_out,
-                audio_out=tokens.audio_out,
-                thoughts=tokens.thoughts,
-                cached=tokens.cached,
+                digest=_digest(raw),
+                raw=raw,
+                text_in=min(tokens.text_in, _MOST),
+                audio_in=min(tokens.audio_in, _MOST),
+                text_out=min(tokens.text_out, _MOST),
+                audio_out=min(tokens.audio_out, _MOST),
+                thoughts=min(tokens.thoughts, _MOST),
+                cached=min(tokens.cached, _MOST),
             )
         )
     UsageRecord.objects.bulk_create(records, ignore_conflicts=True)
+
+
+def _storable(text: str) -> str:
+    """Return text as every database takes it: PostgreSQL refuses a NUL, and with it the whole batch."""
+    return "".join(filter(str.isprintable, " ".join(text.split())))
 
 
 def heartbeat(call_id: int, now: datetime) -> None:
@@ -350,23 +383,24 @@ def heartbeat(call_id: int, now: datetime) -> None:
 
 def end_call(call_id: int, ending: Ending, *, now: datetime) -> None:
     """Write a call's end and what it cost, once: who comes second changes nothing."""
-    call = Call.objects.get(pk=call_id)
-    bill = _bill(call, ending.duration_s)
-    Call.objects.filter(pk=call_id, status__in=LIVE).update(
-        status=CallStatus.FAILED if ending.reason in _FAILED else CallStatus.COMPLETED,
-        ended_reason=ending.reason,
-        outcome=ending.outcome or Outcome.NO_OUTCOME,
-        ended_at=now,
-        timings=ending.timings,
-        counters=ending.counters,
-        cost_kes_minor=bill.kes_minor,
-        cost_usd_micros=bill.usd_micros,
-        rates_date=bill.rates_date,
-    )
+    with transaction.atomic():
+        call = Call.objects.get(pk=call_id)
+        bill = _bill(call, ending.duration_s)
+        Call.objects.filter(pk=call_id, status__in=LIVE).update(
+            status=CallStatus.FAILED if ending.reason in _FAILED else CallStatus.COMPLETED,
+            ended_reason=ending.reason,
+            outcome=ending.outcome or Outcome.NO_OUTCOME,
+            ended_at=now,
+            timings=ending.timings,
+            counters=ending.counters,
+            cost_kes_minor=bill.kes_minor,
+            cost_usd_micros=bill.usd_micros,
+            rates_date=bill.rates_date,
+        )
 
 
 def _bill(call: Call, seconds: float) -> billing.Bill:
-    day = (call.answered_at or call.created_at or datetime.now(UTC)).date()
+    day = (call.answered_at or call.created_at).date()
     reports = UsageRecord.objects.filter(call=call)
     return billing.price(
         direction=call.direction,
