@@ -136,15 +136,17 @@ def prepare_reschedule(
     shipment = find_own(number, said_id or "")
     route = change_route(parcel_of(shipment), POLICY)
     idempotency_key = _scoped("prepare", call_public_id, str(shipment.pk), key)
-    if (standing := _standing(idempotency_key, shipment, now)) is not None:
-        return _proposed(standing)
-    slot = _chosen_slot(shipment, day, window, now)
     with transaction.atomic():
+        # One proposal of a parcel after the other: by this lock on PostgreSQL, while SQLite has one writer.
+        Shipment.objects.select_for_update().filter(pk=shipment.pk).first()
+        if (standing := _standing(idempotency_key, shipment, now)) is not None:
+            return _proposed(standing)
+        slot = _chosen_slot(shipment, day, window, now)
         # What was read back before is void: only the latest may be agreed to.
         mine = DeliveryChange.objects.filter(call_public_id=call_public_id, state=ChangeState.PROPOSED)
         mine.update(state=ChangeState.SUPERSEDED)
-        earlier = DeliveryChange.objects.filter(idempotency_key__startswith=idempotency_key).count()
-        change = DeliveryChange(
+        earlier = DeliveryChange.objects.filter(idempotency_key__startswith=f"{idempotency_key}:").count()
+        change = DeliveryChange.objects.create(
             shipment=shipment,
             kind=ChangeKind.RESCHEDULE,
             slot=slot,
@@ -160,11 +162,6 @@ def prepare_reschedule(
             created_at=now,
             expires_at=now + timedelta(seconds=POLICY.proposal_s),
         )
-        try:
-            with transaction.atomic():
-                change.save(force_insert=True)
-        except IntegrityError:  # the same wish came twice at once: one of them is enough
-            change = DeliveryChange.objects.get(idempotency_key=change.idempotency_key)
     return _proposed(change)
 
 
