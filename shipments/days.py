@@ -52,6 +52,11 @@ _ORDINALS: dict[str, int] = {
         start=1,
     )
 } | {"thirtieth": 30}
+_TENS = {"twenty": 20, "thirty": 30}
+_UNITS: dict[str, int] = {word: day for word, day in _ORDINALS.items() if day < 10} | {
+    word: day for day, word in enumerate(words("one two three four five six seven eight nine"), start=1)
+}
+_COMPOUND = re.compile(rf"\b({'|'.join(_TENS)})[\s-]+({'|'.join(_UNITS)})\b")
 _FROM_TODAY = (
     (r"day\s+after\s+tomorrow|kesho\s*kutwa|apres[\s-]*demain", 2),
     (r"\b(?:tomorrow|kesho|demain)\b", 1),
@@ -69,11 +74,16 @@ def read_day(said: str, today: date) -> date:
         NoSuchDayError: it is a date that no calendar has.
         UnclearDayError: no day can be made out.
     """
-    text = plain(said)
+    text = _COMPOUND.sub(_figure, plain(said))
     for reader in (_full_date, _date_in_year, _from_today, _in_days, _weekday, _day_of_month):
         if (found := reader(text, today)) is not None:
             return found
     raise UnclearDayError
+
+
+def _figure(match: re.Match[str]) -> str:
+    """Return "twenty-seventh" or "thirty one" as a figure."""
+    return str(_TENS[match[1]] + _UNITS[match[2]])
 
 
 def _full_date(text: str, today: date) -> date | None:
