@@ -46,9 +46,12 @@ def tokens_of(raw: Mapping[str, Any]) -> Tokens:
 
     The details do not always add up to the totals, and the dearer reading errs on the safe side.
     """
-    text_in, audio_in = _by_modality(raw, "promptTokensDetails", ("promptTokenCount",))
+    text_in, audio_in = _by_modality(raw, ("promptTokensDetails",), ("promptTokenCount",))
+    # The second spelling is Vertex's.
     text_out, audio_out = _by_modality(
-        raw, "responseTokensDetails", ("responseTokenCount", "candidatesTokenCount")
+        raw,
+        ("responseTokensDetails", "candidatesTokensDetails"),
+        ("responseTokenCount", "candidatesTokenCount"),
     )
     return Tokens(
         text_in=text_in + _count(raw.get("toolUsePromptTokenCount")),
@@ -79,9 +82,11 @@ def price(
     return Bill(kes_minor, -(-micros // _MILLION), rates["from"])
 
 
-def _by_modality(raw: Mapping[str, Any], details: str, totals: tuple[str, ...]) -> tuple[int, int]:
+def _by_modality(
+    raw: Mapping[str, Any], details: tuple[str, ...], totals: tuple[str, ...]
+) -> tuple[int, int]:
     text = audio = 0
-    rows = raw.get(details)
+    rows = next((raw[name] for name in details if raw.get(name)), None)
     for row in rows if isinstance(rows, list) else []:
         if isinstance(row, dict):
             count = _count(row.get("tokenCount"))
