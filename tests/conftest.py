@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import re
 import threading
 import time
@@ -10,9 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from courier.logs import LineFormatter
 from tests.settings import PLANTED
+
+# How long an example takes says something about the machine and who else is on it, not about the code.
+settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("whole", settings.get_profile("quick"), max_examples=1_000)
+settings.load_profile("whole" if os.environ.get("NIGHTLY") else "quick")
 
 _DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
 # Fictional numbers of the four countries, with or without their plus; and any number that has one.
