@@ -9,14 +9,17 @@ from datetime import datetime
 from typing import ClassVar, TypeVar
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from shipments.errors import ShipmentError
 from shipments.models import Address, DeliveryChange, DeliverySlot, Depot, Driver, Shipment, TrackingEvent
 from shipments.phones import normalise
+from shipments.services import decide_change
 from shipments.spelling import readings
 from shipments.statuses import ChangeState, Status
 
@@ -40,8 +43,8 @@ Shown = TypeVar("Shown", bound=Callable[..., str])
 
 
 def _badge(field: str, colours: Mapping[str, str]) -> Callable[[Shown], Shown]:
-    """Show a column as a coloured badge, sorted by `field`."""
-    shown: Callable[[Shown], Shown] = display(description=field, ordering=field, label=dict(colours))
+    """Show a column as a coloured badge under the heading `field`."""
+    shown: Callable[[Shown], Shown] = display(description=field, label=dict(colours), empty_value="–")
     return shown
 
 
@@ -188,10 +191,10 @@ class ShipmentAdmin(_ForReading, ModelAdmin):  # type: ignore[misc] # unfold shi
         """Return the estimate or else the booked window, at the recipient's."""
         return _local(shipment.eta_at, shipment) if shipment.eta_at else self.planned(shipment)
 
-    @admin.display(description="change waiting", boolean=True)
-    def waiting(self, shipment: Shipment) -> bool:
-        """Tell whether a dispatcher has something to decide."""
-        return shipment.change_waiting
+    @_badge("change", {"To decide": "warning"})
+    def waiting(self, shipment: Shipment) -> str:
+        """Return whether a dispatcher has something to decide."""
+        return "To decide" if shipment.change_waiting else ""
 
     @admin.display(description="planned")
     def planned(self, shipment: Shipment) -> str:
@@ -238,6 +241,33 @@ class DeliveryChangeAdmin(_ForReading, ModelAdmin):  # type: ignore[misc] # unfo
     list_filter = ("state", "kind")
     list_select_related = ("shipment",)
     search_fields = ("ref", "shipment__tracking_id", "shipment__phone", "call_public_id")
+    actions: ClassVar = ["approve", "turn_down"]
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this user may decide on what customers ask for."""
+        user = request.user
+        return user.is_active and user.has_perm("shipments.change_deliverychange")
+
+    @admin.action(description="Approve and move the parcel", permissions=["decide"])
+    def approve(self, request: HttpRequest, queryset: QuerySet[DeliveryChange]) -> None:
+        """Carry out the chosen changes that wait."""
+        self._decide(request, queryset, approve=True)
+
+    @admin.action(description="Turn down", permissions=["decide"])
+    def turn_down(self, request: HttpRequest, queryset: QuerySet[DeliveryChange]) -> None:
+        """Leave the parcels of the chosen changes as they are planned."""
+        self._decide(request, queryset, approve=False)
+
+    def _decide(self, request: HttpRequest, queryset: QuerySet[DeliveryChange], *, approve: bool) -> None:
+        by = request.user.get_username()
+        for change in queryset.select_related("shipment"):
+            try:
+                decide_change(ref=change.ref, approve=approve, by=by, now=timezone.now())
+            except ShipmentError as refusal:
+                self.message_user(request, f"{change.shipment}: {refusal}", messages.WARNING)
+            else:
+                done = "moved" if approve else "left as planned"
+                self.message_user(request, f"{change.shipment}: {done}.", messages.SUCCESS)
 
     @_badge("state", _CHANGE_COLOURS)
     def badge(self, change: DeliveryChange) -> str:

@@ -21,7 +21,8 @@ ShipmentError
 └── ProposalError             what was read back can no longer be confirmed
     ├── NoProposalError
     ├── ProposalExpiredError
-    └── ParcelChangedError
+    ├── ParcelChangedError
+    └── AlreadyDecidedError
 """
 
 from typing import ClassVar
@@ -216,3 +217,11 @@ class ParcelChangedError(ProposalError):
         "The parcel has just been changed by someone else, so I have not moved it. "
         "Please let me check it again for you."
     )
+
+
+class AlreadyDecidedError(ProposalError):
+    """Another dispatcher was first, or a newer wish took its place."""
+
+    code = "already_decided"
+    retryable = False
+    sentence = "That change has been decided already."

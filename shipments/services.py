@@ -16,6 +16,7 @@ from django.db.models.functions import Greatest
 from shipments import wording
 from shipments.days import read_day, read_window
 from shipments.errors import (
+    AlreadyDecidedError,
     AlreadyWaitingError,
     DayRefusedError,
     NoProposalError,
@@ -23,13 +24,14 @@ from shipments.errors import (
     ParcelChangedError,
     ProposalExpiredError,
     SlotFullError,
+    TooSoonError,
 )
 from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.places import is_same_place
 from shipments.rules import Policy, Route, Window, change_route, check_day, check_window
 from shipments.signals import shipment_changed
 from shipments.spelling import folded
-from shipments.statuses import ChangeKind, ChangeState, Source, Substatus
+from shipments.statuses import ChangeKind, ChangeState, Source, Status, Substatus
 from shipments.telling import (
     Foreign,
     NotFound,
@@ -236,6 +238,46 @@ def confirm_address(
     }
 
 
+def decide_change(*, ref: str, approve: bool, by: str, now: datetime) -> None:
+    """Carry out or turn down a change that waits for a dispatcher; `by` is his name for the records.
+
+    Raises:
+        ShipmentError: it was decided already, or what was asked for cannot be had any more.
+    """
+    change = DeliveryChange.objects.select_related("slot__depot").filter(ref=ref).first()
+    if change is None or change.slot is None:
+        raise NoProposalError
+    slot = change.slot
+    decided = ChangeState.APPROVED if approve else ChangeState.REJECTED
+    with transaction.atomic():
+        waiting = DeliveryChange.objects.filter(pk=change.pk, state=ChangeState.NEEDS_APPROVAL)
+        if not waiting.update(state=decided, decided_by=by[:120], decided_at=now):
+            raise AlreadyDecidedError
+        shipment = Shipment.objects.for_telling().get(pk=change.shipment_id)
+        when = wording.slot(slot.starts_at, slot.ends_at, shipment.zone)
+        description = f"Stays as planned: not moved to {when}"
+        if approve:
+            change_route(parcel_of(shipment), POLICY)
+            if slot.starts_at <= now:
+                raise TooSoonError
+            # What a rider has with him comes back first.
+            back = shipment.status in (Status.OUT_FOR_DELIVERY, Status.EXCEPTION)
+            _move(shipment, slot, now, Status.IN_TRANSIT if back else Status(shipment.status))
+            DeliveryChange.objects.filter(pk=change.pk, state=decided).update(state=ChangeState.APPLIED)
+            description = f"Moved to {when}"
+        _record(
+            shipment,
+            description=f"{description} by the dispatcher",
+            substatus=Substatus.APPOINTMENT_SCHEDULED if approve else "",
+            source=Source.DISPATCHER,
+            actor=by,
+            call_public_id=change.call_public_id,
+            key=f"decision:{change.ref}",
+            now=now,
+            change_ref=change.ref,
+        )
+
+
 # Choosing a window
 
 
@@ -380,7 +422,7 @@ def _carry_out(change: DeliveryChange, now: datetime) -> None:
         raise NoProposalError
     check_day(_day_of(slot, shipment), shipment.zone, now, POLICY)
     if route is Route.APPLY:
-        _move(shipment, slot, now)
+        _move(shipment, slot, now, Status(shipment.status))
         state, substatus = ChangeState.APPLIED, Substatus.APPOINTMENT_SCHEDULED
         description = f"Moved to {wording.slot(slot.starts_at, slot.ends_at, shipment.zone)}"
     else:
@@ -401,8 +443,8 @@ def _carry_out(change: DeliveryChange, now: datetime) -> None:
     )
 
 
-def _move(shipment: Shipment, slot: DeliverySlot, now: datetime) -> None:
-    """Give a parcel a place in `slot` and give its old place back.
+def _move(shipment: Shipment, slot: DeliverySlot, now: datetime, status: Status) -> None:
+    """Give a parcel a place in `slot` and a status, and give its old place back.
 
     Compare-and-set carries the safety on both databases: SQLite has no row locks.
     """
@@ -410,6 +452,8 @@ def _move(shipment: Shipment, slot: DeliverySlot, now: datetime) -> None:
         pk=shipment.pk, version=shipment.version, status=shipment.status, phone=shipment.phone
     ).update(
         version=F("version") + 1,
+        status=status,
+        substatus=shipment.substatus if status == shipment.status else "",
         slot=slot,
         promised_start=slot.starts_at,
         promised_end=slot.ends_at,
@@ -419,6 +463,7 @@ def _move(shipment: Shipment, slot: DeliverySlot, now: datetime) -> None:
     )
     if not moved:
         raise ParcelChangedError
+    shipment.status = status
     # Rows in the order of their keys: two parcels that change places must not wait for each other.
     for pk in sorted({slot.pk, shipment.slot_id or slot.pk}):
         if pk == slot.pk:
@@ -440,16 +485,18 @@ def _record(
     now: datetime,
     substatus: str = "",
     change_ref: str = "",
+    source: Source = Source.VOICE_AGENT,
+    actor: str = "voice agent",
 ) -> None:
-    """Append what a call did to a parcel's history, once, and tell the world when it is committed."""
+    """Append to a parcel's history, once a key, and tell the world when it is committed."""
     event = TrackingEvent(
         shipment=shipment,
         occurred_at=now,
         status=shipment.status,
         substatus=substatus,
         description=description,
-        source=Source.VOICE_AGENT,
-        actor="voice agent",
+        source=source,
+        actor=actor[:120],
         call_public_id=call_public_id,
         idempotency_key=key,
     )

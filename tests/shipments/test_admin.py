@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.urls import reverse
+from django.utils import timezone
 
 from shipments import services
-from shipments.models import Shipment
+from shipments.models import DeliveryChange, Shipment
 from shipments.statuses import Status
 from tests.shipments.builders import AMINA, CALL, NOW, a_depot, a_parcel, a_slot, an_address
 
@@ -116,3 +118,48 @@ def test_a_depot_opens_with_its_windows(dispatcher):
     shown = dispatcher.get(reverse("admin:shipments_depot_change", args=[depot.pk])).content.decode()
 
     assert 'value="2026-11-27"' in shown
+
+
+@pytest.mark.parametrize(
+    ("action", "version", "shown"), [("approve", 2, "moved."), ("turn_down", 1, "left as planned.")]
+)
+def test_a_dispatcher_decides_what_waits(dispatcher, action, version, shown):
+    today = timezone.localdate()
+    depot = a_depot()
+    a_slot(depot, today + timedelta(days=3))
+    parcel = a_parcel(depot=depot, status=Status.OUT_FOR_DELIVERY)
+    proposed = services.prepare_reschedule(
+        number=AMINA,
+        said_id=None,
+        day=(today + timedelta(days=3)).isoformat(),
+        window=None,
+        call_public_id=CALL,
+        key="k",
+        now=timezone.now(),
+    )
+    services.confirm_reschedule(
+        number=AMINA, change_id=str(proposed["change_id"]), call_public_id=CALL, now=timezone.now()
+    )
+    change = DeliveryChange.objects.get()
+    order = {"action": action, "_selected_action": change.pk}
+    address = reverse("admin:shipments_deliverychange_changelist")
+
+    first = dispatcher.post(address, order, follow=True).content.decode()
+    again = dispatcher.post(address, order, follow=True).content.decode()
+
+    parcel.refresh_from_db()
+    change.refresh_from_db()
+    assert shown in first
+    assert "decided already" in again
+    assert (parcel.version, change.decided_by) == (version, "dispatcher")
+
+
+def test_who_may_only_read_decides_nothing(client):
+    reader = get_user_model().objects.create_user("reader", is_staff=True)
+    reader.user_permissions.add(*Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(reader)
+
+    shown = client.get(reverse("admin:shipments_deliverychange_changelist"))
+
+    assert shown.status_code == 200
+    assert "turn_down" not in shown.content.decode()

@@ -6,6 +6,7 @@ import pytest
 
 from shipments import services
 from shipments.errors import (
+    AlreadyDecidedError,
     AlreadyWaitingError,
     AttemptsUsedError,
     ClosedError,
@@ -324,6 +325,56 @@ def test_a_parcel_out_for_delivery_is_moved_by_a_dispatcher_only():
     assert track()["change_waiting"] is True
     with pytest.raises(AlreadyWaitingError):
         prepare(key="again")
+
+
+def test_a_dispatcher_carries_out_what_waits():
+    depot = a_depot()
+    slot = a_slot(depot)
+    parcel = a_parcel(depot=depot, status=Status.OUT_FOR_DELIVERY, eta_at=NOW, eta_computed_at=NOW)
+    change_id = str(prepare()["change_id"])
+    confirm(change_id)
+
+    services.decide_change(ref=change_id, approve=True, by="dispatcher", now=NOW)
+
+    parcel.refresh_from_db()
+    slot.refresh_from_db()
+    change = DeliveryChange.objects.get()
+    event = TrackingEvent.objects.get(source=Source.DISPATCHER)
+    assert (parcel.status, parcel.slot, parcel.version, slot.booked) == (Status.IN_TRANSIT, slot, 2, 1)
+    assert (change.state, change.decided_by) == (ChangeState.APPLIED, "dispatcher")
+    assert (event.status, event.actor, event.call_public_id) == (Status.IN_TRANSIT, "dispatcher", CALL)
+    with pytest.raises(AlreadyDecidedError):
+        services.decide_change(ref=change_id, approve=False, by="another", now=NOW)
+
+
+def test_what_a_dispatcher_turns_down_leaves_the_parcel_free_for_another_wish():
+    depot = a_depot()
+    slot = a_slot(depot)
+    a_parcel(depot=depot, status=Status.OUT_FOR_DELIVERY)
+    change_id = str(prepare()["change_id"])
+    confirm(change_id)
+
+    services.decide_change(ref=change_id, approve=False, by="dispatcher", now=NOW)
+
+    slot.refresh_from_db()
+    assert slot.booked == 0
+    assert DeliveryChange.objects.get().state == ChangeState.REJECTED
+    assert prepare(key="again")["needs_approval"] is True
+
+
+def test_what_cannot_be_had_any_more_stays_undecided():
+    depot = a_depot()
+    a_slot(depot)
+    parcel = a_parcel(depot=depot, status=Status.OUT_FOR_DELIVERY)
+    change_id = str(prepare()["change_id"])
+    confirm(change_id)
+    Shipment.objects.filter(pk=parcel.pk).update(status=Status.DELIVERED)
+
+    with pytest.raises(DeliveredError):
+        services.decide_change(ref=change_id, approve=True, by="dispatcher", now=NOW)
+    with pytest.raises(NoProposalError):
+        services.decide_change(ref="NOSUCH", approve=True, by="dispatcher", now=NOW)
+    assert DeliveryChange.objects.get().state == ChangeState.NEEDS_APPROVAL
 
 
 def test_only_one_wish_of_two_calls_reaches_the_dispatcher():
