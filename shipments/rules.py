@@ -35,6 +35,10 @@ class Policy:
     eta_grid_s: int = 600
 
 
+POLICY = Policy()
+"""The figures that the product runs with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parcel:
     """What the rules know of a parcel."""

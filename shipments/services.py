@@ -5,8 +5,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import IntegrityError, transaction
@@ -14,11 +13,9 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from shipments import wording
-from shipments.days import read_day, read_window
 from shipments.errors import (
     AlreadyDecidedError,
     AlreadyWaitingError,
-    DayRefusedError,
     NoProposalError,
     NoSlotError,
     ParcelChangedError,
@@ -28,7 +25,7 @@ from shipments.errors import (
 )
 from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.places import is_same_place
-from shipments.rules import Policy, Route, Window, change_route, check_day, check_window
+from shipments.rules import POLICY, Route, change_route, check_day
 from shipments.signals import shipment_changed
 from shipments.spelling import folded
 from shipments.statuses import ChangeKind, ChangeState, Source, Status, Substatus
@@ -45,10 +42,17 @@ from shipments.telling import (
     tell,
 )
 from shipments.text import told
+from shipments.windows import (
+    OFFERS,
+    chosen_slot,
+    day_of,
+    free_slots,
+    offers,
+    phrases,
+    planned_day,
+    slot_fields,
+)
 
-POLICY = Policy()
-
-_OFFERS = 3
 _CONFIRMED = (ChangeState.APPLIED, ChangeState.NEEDS_APPROVAL, ChangeState.APPROVED, ChangeState.REJECTED)
 
 
@@ -99,22 +103,22 @@ def offer_slots(*, number: str, said_id: str | None, day: str | None, now: datet
     """
     shipment = find_own(number, said_id or "")
     change_route(parcel_of(shipment), POLICY)
-    free = _free_slots(shipment, now)
+    free = free_slots(shipment, now)
     if day:
-        wanted = _planned_day(shipment, day, now)
-        free_then = [slot for slot in free if _day_of(slot, shipment) == wanted]
+        wanted = planned_day(shipment, day, now)
+        free_then = [slot for slot in free if day_of(slot, shipment) == wanted]
         if not free_then:
-            raise NoSlotError(offers=_phrases(free, shipment))
+            raise NoSlotError(offers=phrases(free, shipment))
         free = free_then
     if not free:
         raise NoSlotError
-    phrases = _phrases(free, shipment)
-    said = f"{'; '.join(phrases[:-1])}; or {phrases[-1]}" if len(phrases) > 1 else phrases[0]
+    *first, last = phrases(free, shipment)
+    said = f"{'; '.join(first)}; or {last}" if first else last
     return {
         "status": "ok",
         "say": f"For your parcel ending {ending(shipment)} I can offer {said}.",
         "ending": ending(shipment),
-        "slots": [_slot_fields(slot, shipment) for slot in free[:_OFFERS]],
+        "slots": [slot_fields(slot, shipment) for slot in free[:OFFERS]],
     }
 
 
@@ -143,7 +147,7 @@ def prepare_reschedule(
         Shipment.objects.select_for_update().filter(pk=shipment.pk).first()
         if (standing := _standing(idempotency_key, shipment, now)) is not None:
             return _proposed(standing)
-        slot = _chosen_slot(shipment, day, window, now)
+        slot = chosen_slot(shipment, day, window, now)
         # What was read back before is void: only the latest may be agreed to.
         mine = DeliveryChange.objects.filter(call_public_id=call_public_id, state=ChangeState.PROPOSED)
         mine.update(state=ChangeState.SUPERSEDED)
@@ -278,101 +282,6 @@ def decide_change(*, ref: str, approve: bool, by: str, now: datetime) -> None:
         )
 
 
-# Choosing a window
-
-
-def _chosen_slot(shipment: Shipment, day: str, window: str | None, now: datetime) -> DeliverySlot:
-    """Return the free slot that comes nearest to what was asked for."""
-    wanted = _planned_day(shipment, day, now)
-    of_the_day = [slot for slot in _slots(shipment, now) if _day_of(slot, shipment) == wanted]
-    fitting = _fitting(of_the_day, read_window(window or ""))
-    if not fitting:
-        raise NoSlotError(offers=_offers(shipment, now, wanted))
-    free = [slot for slot in fitting if slot.booked < slot.capacity]
-    # Any free window but the one that it has already, if there is one.
-    parcel = parcel_of(shipment)
-    others = [slot for slot in free if slot.starts_at != parcel.booked_start]
-    best = next(iter(others or free or fitting))
-    try:
-        check_window(_window(best), parcel, now, POLICY)
-    except SlotFullError as error:
-        raise SlotFullError(offers=_offers(shipment, now, wanted)) from error
-    return best
-
-
-def _planned_day(shipment: Shipment, day: str, now: datetime) -> date:
-    """Return the day that was named, if it can be planned for."""
-    wanted = read_day(day, now.astimezone(shipment.zone).date())
-    try:
-        check_day(wanted, shipment.zone, now, POLICY)
-    except DayRefusedError as error:
-        raise type(error)(offers=_offers(shipment, now, wanted)) from error
-    return wanted
-
-
-def _fitting(slots: Sequence[DeliverySlot], part: tuple[time, time] | None) -> list[DeliverySlot]:
-    """Return the slots that overlap a part of the day, the best first."""
-    if part is None:
-        return list(slots)
-    overlaps = [(_minutes_shared(slot, part), slot) for slot in slots]
-    return [slot for shared, slot in sorted(overlaps, key=lambda pair: -pair[0]) if shared > 0]
-
-
-def _minutes_shared(slot: DeliverySlot, part: tuple[time, time]) -> int:
-    start, end = max(slot.window_start, part[0]), min(slot.window_end, part[1])
-    return (end.hour - start.hour) * 60 + end.minute - start.minute
-
-
-def _slots(shipment: Shipment, now: datetime) -> list[DeliverySlot]:
-    """Return what is driven from the parcel's depot on the days ahead, full or not, the earliest first."""
-    if shipment.depot_id is None:
-        return []
-    today = now.astimezone(shipment.zone).date()
-    days = (today, today + timedelta(days=POLICY.days_ahead + 1))
-    slots = DeliverySlot.objects.filter(depot_id=shipment.depot_id, date__range=days)
-    return list(slots.select_related("depot"))
-
-
-def _free_slots(shipment: Shipment, now: datetime) -> list[DeliverySlot]:
-    """Return the slots that this parcel can be moved to."""
-    parcel = parcel_of(shipment)
-    free = []
-    for slot in _slots(shipment, now):
-        try:
-            check_window(_window(slot), parcel, now, POLICY)
-        except DayRefusedError:
-            continue
-        free.append(slot)
-    return free
-
-
-def _offers(shipment: Shipment, now: datetime, wanted: date) -> tuple[str, ...]:
-    """Return what is free instead, the windows of the wanted day first."""
-    free = _free_slots(shipment, now)
-    return _phrases(sorted(free, key=lambda slot: _day_of(slot, shipment) != wanted), shipment)
-
-
-def _phrases(slots: Sequence[DeliverySlot], shipment: Shipment) -> tuple[str, ...]:
-    return tuple(wording.slot(slot.starts_at, slot.ends_at, shipment.zone) for slot in slots[:_OFFERS])
-
-
-def _slot_fields(slot: DeliverySlot, shipment: Shipment) -> dict[str, str]:
-    start, end = slot.starts_at.astimezone(shipment.zone), slot.ends_at.astimezone(shipment.zone)
-    return {
-        "day": start.date().isoformat(),
-        "window": f"{start:%H:%M}-{end:%H:%M}",
-        "words": wording.slot(start, end, shipment.zone),
-    }
-
-
-def _window(slot: DeliverySlot) -> Window:
-    return Window(slot.starts_at, slot.ends_at, slot.capacity - slot.booked)
-
-
-def _day_of(slot: DeliverySlot, shipment: Shipment) -> date:
-    return slot.starts_at.astimezone(shipment.zone).date()
-
-
 # Proposals
 
 
@@ -420,7 +329,7 @@ def _carry_out(change: DeliveryChange, now: datetime) -> None:
     slot = change.slot
     if slot is None:
         raise NoProposalError
-    check_day(_day_of(slot, shipment), shipment.zone, now, POLICY)
+    check_day(day_of(slot, shipment), shipment.zone, now, POLICY)
     if route is Route.APPLY:
         _move(shipment, slot, now, Status(shipment.status))
         state, substatus = ChangeState.APPLIED, Substatus.APPOINTMENT_SCHEDULED
@@ -471,7 +380,7 @@ def _move(shipment: Shipment, slot: DeliverySlot, now: datetime, status: Status)
                 booked=F("booked") + 1
             )
             if not taken:
-                raise SlotFullError(offers=_offers(shipment, now, _day_of(slot, shipment)))
+                raise SlotFullError(offers=offers(shipment, now, day_of(slot, shipment)))
         else:
             DeliverySlot.objects.filter(pk=pk).update(booked=Greatest(F("booked") - 1, 0))
 
