@@ -1,0 +1,171 @@
+"""Decide by rules what a receptionist says: knows the setup's words and tools, and no parcel.
+
+It stands in for the model where speech is real and the vendor is not: it is as narrow as a demonstration
+needs, and calls our tools over the wire like the model does.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from voice.sandbox.brain import SILENCE, FunctionCall, Reply
+
+_GREETING = re.compile(r'Say first[^"]*"([^"]+)"', re.DOTALL)
+_YES = re.compile(r"\b(yes|yeah|yep|sure|okay|ok|correct|right|please do|go ahead|that works)\b")
+_NO = re.compile(r"\b(no|nope|don't|do not|leave it|not now)\b")
+_BYE = re.compile(r"\b(bye|goodbye|that's all|that is all|nothing else|no thank)")
+_PERSON = re.compile(r"\b(person|human|agent|somebody|someone|colleague|call me back|manager)\b")
+_MOVE = re.compile(
+    r"\b(mov\w+|reschedul\w+|postpon\w+|another (day|time)|other day|different day|change the (day|date|time)"
+    r"|deliver it (on|later|tomorrow)|bring it (on|later|tomorrow))\b"
+)
+_ADDRESS = re.compile(r"\b(?:address|place|building)\b.{0,12}\b(?:is|at)\b\W+(.{3,})", re.DOTALL)
+_WHERE = re.compile(r"\b(where|track\w*|parcel|package|delivery|when|status|arriv\w+|coming)\b")
+_DAY = re.compile(
+    r"\b((?:next |this |on )?(?:mon|tues|wednes|thurs|fri|satur|sun)day(?: next week)?|tomorrow|today"
+    r"|the day after tomorrow|next week"
+    r"|\d{1,2}(?:st|nd|rd|th)?(?: of)? (?:january|february|march|april|may|june|july|august|september"
+    r"|october|november|december)"
+    r"|(?:january|february|march|april|may|june|july|august|september|october|november|december)"
+    r" \d{1,2}(?:st|nd|rd|th)?)\b"
+)
+_WINDOW = re.compile(r"\b(morning|afternoon|evening|noon|lunch ?time)\b")
+_NAMED_ID = re.compile(
+    r"\b(?:number|code|id|tracking|it is|it's)\b(?: is|:|,)*\s*(.*)", re.IGNORECASE | re.DOTALL
+)
+_ID_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "zero one two three four five six seven eight nine oh double ay bee cee see dee ee eff gee aitch eye "
+        "jay kay el em en pee queue cue are ar ess tea tee you vee ex why zed zee to too for ate",
+    )
+)
+_LEAST_ID = 5
+
+
+class Receptionist:
+    """The brain of one conversation."""
+
+    def __init__(self, setup: Mapping[str, object]) -> None:
+        instruction = _text_of(setup.get("systemInstruction"))
+        quoted = _GREETING.search(instruction)
+        self._greeting = quoted[1].strip() if quoted else "Hello, I am an AI assistant. How can I help you?"
+        self._tools = _names_of(setup.get("tools"))
+        self._greeted = False
+        self._wish = "track_shipment"
+        self._tracking_id = ""
+        self._window = ""
+        self._change_id = ""
+
+    async def nudged(self, text: str) -> Reply:
+        """Greet, the first time; afterwards do as one who is told to go on."""
+        if self._greeted:
+            return Reply(say="Are you still there?")
+        self._greeted = True
+        return Reply(say=self._greeting)
+
+    async def heard(self, utterance: str) -> Reply:
+        """Answer a turn of the caller's."""
+        said = utterance.lower().replace("’", "'")
+        if self._change_id and (reply := self._about_the_proposal(said)):
+            return reply
+        if _BYE.search(said):
+            return self._part()
+        if found := said_id(utterance):
+            self._tracking_id = found
+        if _MOVE.search(said) or (self._wish == "prepare_reschedule" and _DAY.search(said)):
+            return self._move(said)
+        if place := _ADDRESS.search(utterance):
+            return self._call("confirm_address", said=place[1].strip(" ."))
+        if found:
+            return self._call(self._wish if self._wish == "offer_slots" else "track_shipment")
+        if _PERSON.search(said) and "request_callback" in self._tools:
+            return self._call("request_callback", with_id=False)
+        if _WHERE.search(said):
+            return self._call("track_shipment")
+        if not any(character.isalnum() for character in said):
+            return SILENCE
+        return Reply(say="I am sorry, I did not understand that. Could you say it again?")
+
+    async def answered(self, name: str, call_id: str, response: Mapping[str, object]) -> Reply:
+        """Say what a tool answered, and remember what it proposed."""
+        told = response.get("data")
+        proposed = told.get("change_id") if isinstance(told, Mapping) else None
+        self._change_id = str(proposed) if name == "prepare_reschedule" and proposed else ""
+        if name == "confirm_reschedule":
+            self._wish = "track_shipment"
+        if name == "end_call":
+            return SILENCE
+        return Reply(say=str(response.get("message", "")) or "I cannot tell you that just now.")
+
+    def _about_the_proposal(self, said: str) -> Reply | None:
+        if _DAY.search(said) and not _YES.search(said):
+            return self._move(said)
+        if _YES.search(said):
+            return Reply(calls=(FunctionCall("confirm_reschedule", {"change_id": self._change_id}),))
+        if _NO.search(said):
+            self._change_id = ""
+            return Reply(say="All right, I have changed nothing. Is there anything else?")
+        return None
+
+    def _move(self, said: str) -> Reply:
+        day, window = _DAY.search(said), _WINDOW.search(said)
+        self._wish = "prepare_reschedule"
+        if window:
+            self._window = window[1]
+        if day is None:
+            return self._call("offer_slots")
+        return self._call("prepare_reschedule", day=day[1].removeprefix("on "), window=self._window)
+
+    def _part(self) -> Reply:
+        farewell = Reply(say="Thank you for calling. Goodbye.")
+        if "end_call" not in self._tools:
+            return farewell
+        return Reply(say=farewell.say, calls=(FunctionCall("end_call", {}),))
+
+    def _call(self, tool: str, *, with_id: bool = True, **args: str) -> Reply:
+        if tool not in self._tools:
+            return Reply(say="I am sorry, I cannot do that on this line.")
+        if with_id and self._tracking_id:
+            args["tracking_id"] = self._tracking_id
+        return Reply(calls=(FunctionCall(tool, {name: value for name, value in args.items() if value}),))
+
+
+def said_id(utterance: str) -> str:
+    """Return what sounds like a tracking number in a turn, as it was said; "" when nothing does.
+
+    The longest run of single characters, digits, spelled letters and glued groups that holds a digit.
+    """
+    named = _NAMED_ID.search(utterance)
+    best: list[str] = []
+    run: list[str] = []
+    for word in [*re.findall(r"[A-Za-z0-9]+", named[1] if named else utterance), "|"]:
+        if (len(word) == 1 and word != "|") or any(map(str.isdigit, word)) or _is_spelled(word):
+            run.append(word)
+            continue
+        best, run = max(best, run, key=_length), []
+    has_digit = any(any(map(str.isdigit, word)) or word.lower() in _ID_WORDS for word in best)
+    return " ".join(best) if has_digit and _length(best) >= _LEAST_ID else ""
+
+
+def _is_spelled(word: str) -> bool:
+    return word.lower() in _ID_WORDS or (word.isupper() and len(word) <= 8)
+
+
+def _length(run: list[str]) -> int:
+    return sum(1 if word.lower() in _ID_WORDS else len(word) for word in run)
+
+
+def _text_of(content: Any) -> str:
+    parts = content.get("parts", []) if isinstance(content, Mapping) else []
+    return " ".join(str(part.get("text", "")) for part in parts if isinstance(part, Mapping))
+
+
+def _names_of(tools: Any) -> frozenset[str]:
+    groups = tools if isinstance(tools, list) else []
+    return frozenset(
+        str(tool["name"])
+        for group in groups
+        for tool in group.get("functionDeclarations", [])
+        if "name" in tool
+    )
