@@ -12,8 +12,9 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from shipments import phones, wording
+from shipments import phones
 from shipments.models import Shipment
+from shipments.services import opening_fields
 from voice import access, billing
 from voice.models import Call, CallEvent, StreamToken, ToolRun, Turn, UsageRecord
 from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
@@ -116,7 +117,7 @@ def _create(webhook: sautikit.Webhook, *, own_number: str, region: str, now: dat
                 customer_number=number,
                 language=settings.DEFAULT_LANGUAGE,
                 shipment=recent[0] if len(recent) == 1 else None,
-                context=[_opening(parcel, now) for parcel in recent],
+                context=[opening_fields(parcel, now) for parcel in recent],
                 created_at=now,
             )
     except IntegrityError:  # the same call, delivered twice at once: the other one made the row
@@ -130,19 +131,6 @@ def _label(webhook: sautikit.Webhook) -> str:
     """Return what names a call that has no session; cut to our column it would name another."""
     label = webhook.client_request_id
     return label if not webhook.session_id and len(label) <= _LABEL else ""
-
-
-def _opening(parcel: Shipment, now: datetime) -> dict[str, str]:
-    """Return what the agent knows of a caller's own parcel before anybody speaks."""
-    known = {
-        "ends_with": wording.tail(parcel.tracking_key),
-        "state": f"Your parcel {wording.state(parcel.status, parcel.substatus)}.",
-    }
-    if parcel.promised_start and parcel.promised_end and parcel.promised_end > now:
-        known["expected"] = wording.between(parcel.promised_start, parcel.promised_end, now, parcel.zone)
-    if parcel.shipper:
-        known["from"] = parcel.shipper
-    return known
 
 
 def _direction(webhook: sautikit.Webhook) -> Direction:
