@@ -104,9 +104,9 @@ def test_a_first_edge_opens_a_call_with_what_its_caller_may_hear():
     assert facts.customer_number == AMINA
     assert facts.parcels == (
         {
-            "ends_with": "4279",
-            "state": "Your parcel is out for delivery.",
-            "expected": "between 11 am and 1 pm",
+            "ends_with": "4 2 7 9",
+            "state": "is out for delivery",
+            "expected": "Tuesday 24 November, 11 am to 1 pm",
             "from": "Example Books",
         },
     )
