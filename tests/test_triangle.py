@@ -24,6 +24,7 @@ from google.genai import errors, types
 from tests.peers import FakeJournal, FakeTelephone
 from voice.bridge import Bridge, Outcome, Ports, Tuning
 from voice.clients.gemini import Endpoint, dial, live_url
+from voice.limits import Limits
 from voice.records import ToolRecord, TurnRecord, UsageSeen
 from voice.sandbox import strictness
 from voice.sandbox.conversation import Timing
@@ -32,7 +33,7 @@ from voice.sandbox.scenario import parse
 from voice.sandbox.scripted import scripted_voice
 from voice.sandbox.shapes import camel
 from voice.sandbox.tones import decode, encode
-from voice.session import Brief, Limits, Session
+from voice.session import Brief, Session
 from voice.wire import gemini, sautikit
 
 MODEL = "gemini-3.8-live"

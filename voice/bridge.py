@@ -14,10 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from voice import session as call
+from voice import events as call
 from voice.audio import TELEPHONE_HZ, InputClock, Pacer, RateWatch, Resampler
 from voice.errors import RemoteError, RemoteProtocolError
 from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
+from voice.session import Session
 from voice.wire import gemini, sautikit
 
 logger = logging.getLogger(__name__)
@@ -141,7 +142,7 @@ class _Bucket:
 class Bridge:
     """One call, from the telephone's open stream to both sockets closed."""
 
-    def __init__(self, session: call.Session, ports: Ports, tuning: Tuning) -> None:
+    def __init__(self, session: Session, ports: Ports, tuning: Tuning) -> None:
         self._session = session
         self._ports = ports
         self._tuning = tuning

@@ -15,9 +15,10 @@ from voice import calls, opening
 from voice.admission import GATE
 from voice.bridge import Bridge
 from voice.current import call_id
+from voice.events import CLOSE_UPSTREAM
 from voice.journal import CallJournal
 from voice.orm import run_db
-from voice.session import CLOSE_UPSTREAM, Session
+from voice.session import Session
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,10 @@ from voice.calls import CallFacts
 from voice.clients import gemini as gemini_client
 from voice.clients.sautikit import SautikitClient
 from voice.errors import RemoteError
+from voice.limits import Limits
 from voice.orm import run_db
 from voice.prompts import greeting_nudge, system_instruction
-from voice.session import Brief, Limits
+from voice.session import Brief
 from voice.wire import gemini
 
 logger = logging.getLogger(__name__)

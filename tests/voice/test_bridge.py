@@ -9,8 +9,9 @@ from tests.peers import FakeJournal, FakeModel, FakeTelephone, speech
 from tests.virtual_time import run
 from voice.bridge import Bridge, Outcome, Ports, Tuning
 from voice.errors import ModelLost, ModelRefused
+from voice.limits import Limits
 from voice.records import ToolRecord
-from voice.session import Brief, Limits, Session
+from voice.session import Brief, Session
 from voice.wire import gemini, sautikit
 
 FRAME = b"\x07\x00" * 320  # 20 ms at 16 kHz

@@ -2,9 +2,10 @@
 
 import pytest
 
-from voice import session as call
+from voice import events as call
+from voice.limits import Limits
 from voice.records import ToolRecord, TurnRecord, UsageSeen
-from voice.session import Brief, Limits, Session
+from voice.session import Brief, Session
 from voice.wire import gemini, sautikit
 
 PCM = b"\x01\x00" * 960
