@@ -4,6 +4,7 @@ import secrets
 
 from django.db import models
 from django.db.models import Q
+from django.utils.timezone import localtime
 
 from voice.statuses import (
     CallStatus,
@@ -22,6 +23,18 @@ _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 def new_public_id() -> str:
     """Return 80 random bits as 16 characters that may stand in a log and in the carrier's metadata."""
     return "".join(secrets.choice(_CROCKFORD) for _ in range(16))
+
+
+class CallQuerySet(models.QuerySet["Call"]):
+    """Look calls up as their pages need them."""
+
+    def for_list(self) -> "CallQuerySet":
+        """Return the calls with the parcel that a row names."""
+        return self.select_related("shipment")
+
+    def for_page(self) -> "CallQuerySet":
+        """Return the calls with all that was said, done and told of them."""
+        return self.select_related("shipment").prefetch_related("turns", "tool_runs", "events", "usage")
 
 
 class Call(models.Model):
@@ -58,12 +71,19 @@ class Call(models.Model):
     cost_usd_micros = models.PositiveBigIntegerField(default=0, help_text="the model's, millionths of USD")
     rates_date = models.DateField(null=True, blank=True, help_text="the rates that both were computed by")
 
+    objects = CallQuerySet.as_manager()
+
     class Meta:
         ordering = ("-created_at", "-pk")
         indexes = (models.Index(fields=["status", "-created_at"], name="call_by_status"),)
 
     def __str__(self) -> str:
-        return self.public_id
+        return f"{localtime(self.created_at):%a %d %b %H:%M} · {self.masked_number}"
+
+    @property
+    def masked_number(self) -> str:
+        """The customer's number by its last three digits; "withheld" when there is none."""
+        return f"••• {self.customer_number[-3:]}" if self.customer_number else "withheld"
 
     @property
     def duration_s(self) -> int | None:

@@ -1,0 +1,115 @@
+"""Show dispatchers the calls, for reading only: what a call was is not changed afterwards."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.timezone import localtime
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from shipments.phones import normalise
+from voice import call_page
+from voice.models import Call
+from voice.statuses import CallStatus
+
+
+@admin.register(Call)
+class CallAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
+    """The calls, each with its page: conversation, tools, timings, both bills, the carrier's events."""
+
+    list_display = ("when", "way", "customer", "parcel", "badge", "achieved", "lasted", "cost")
+    list_display_links = ("when",)
+    list_filter = ("status", "direction", "outcome", "ended_reason", "created_at")
+    list_per_page = 50
+    search_fields = ("=public_id", "=session_id", "shipment__tracking_id")
+    search_help_text = "Telephone number, tracking number, or the call's id"
+    fields = ("public_id",)  # the page is a template of its own
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: calls are made on the telephone."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Call | None = None) -> bool:
+        """Refuse: what was is not changed."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Call | None = None) -> bool:
+        """Refuse: records go when their time is over, by a command."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
+        """Return the calls with what a row shows, or for one page all that it shows."""
+        match = request.resolver_match
+        one = match is not None and "object_id" in match.kwargs
+        return Call.objects.for_page() if one else Call.objects.for_list()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Call], search_term: str
+    ) -> tuple[QuerySet[Call], bool]:
+        """Find a call also by its customer's number, written as people write it."""
+        if number := normalise(search_term, settings.PHONE_REGION):
+            return queryset.filter(customer_number=number), False
+        found: tuple[QuerySet[Call], bool] = super().get_search_results(request, queryset, search_term)
+        return found
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Call | None = None,
+    ) -> HttpResponse:
+        """Put the call's page into the template."""
+        if obj is not None:
+            context |= {"call": obj, "page": call_page.page_of(obj), "title": str(obj)}
+        response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
+        return response
+
+    @admin.display(description="when", ordering="created_at")
+    def when(self, call: Call) -> str:
+        """Return when it began to ring, here."""
+        return f"{localtime(call.created_at):%a %d %b %H:%M}"
+
+    @admin.display(description="direction", ordering="direction")
+    def way(self, call: Call) -> str:
+        """Return who dialled."""
+        return call.get_direction_display()
+
+    @admin.display(description="customer")
+    def customer(self, call: Call) -> str:
+        """Return the last digits of the customer's number."""
+        return call.masked_number
+
+    @admin.display(description="parcel", ordering="shipment__tracking_id")
+    def parcel(self, call: Call) -> str:
+        """Return the parcel that the call is about, where there was only one to be."""
+        return call.shipment.tracking_id if call.shipment else call_page.NONE
+
+    @display(
+        description="status",
+        ordering="status",
+        label={status.label: call_page.STATUS_COLOURS[status] for status in CallStatus},
+    )
+    def badge(self, call: Call) -> str:
+        """Return where the telephone call is."""
+        return call.get_status_display()
+
+    @admin.display(description="outcome", ordering="outcome")
+    def achieved(self, call: Call) -> str:
+        """Return what the call was good for."""
+        return call_page.outcome(call)
+
+    @admin.display(description="duration")
+    def lasted(self, call: Call) -> str:
+        """Return how long it lasted, in minutes and seconds."""
+        return call_page.NONE if call.duration_s is None else call_page.clock(call.duration_s * 1000)
+
+    @admin.display(description="cost", ordering="cost_usd_micros")
+    def cost(self, call: Call) -> str:
+        """Return both bills, which are in different money."""
+        return call_page.both_bills(call)
