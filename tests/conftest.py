@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from courier.logs import LineFormatter
 from tests.settings import PLANTED
+from voice import orm
 
 # How long an example takes says something about the machine and who else is on it, not about the code.
 settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,8 +30,8 @@ _PHONE = re.compile(
 _TOKEN = re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])")
 """What `voice.access.new_token` makes: 256 bits in base64 for addresses."""
 _OURS = ("courier", "shipments", "voice")
-# Threads that are made once and stay: the ORM's, asgiref's, and the pool of database connections.
-_STAYING_THREADS = ("orm", "ThreadPoolExecutor", "asyncio_", "pool-", "execnet", "psycopg")
+# Threads that are made once and stay: asgiref's, the runner's, and the pool's of database connections.
+_STAYING_THREADS = ("ThreadPoolExecutor", "asyncio_", "pool-", "execnet", "psycopg")
 _LEAVING_S = 2.0
 
 
@@ -114,14 +115,29 @@ def _sockets() -> set[str]:
 
 @pytest.fixture(autouse=True)
 def threads_and_sockets_are_not_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves a thread or a socket; the sockets of the database's pool are meant to stay."""
-    on_database = request.node.get_closest_marker("database") is not None
+    """Fail a test that leaves a thread or a socket; the sockets of a database's pool are meant to stay."""
+    has_pool = request.node.get_closest_marker("database") and "DATABASE_URL" in os.environ
     threads, sockets = _threads(), _sockets()
+
+    def left() -> list[object]:
+        return [*(_threads() - threads), *(() if has_pool else _sockets() - sockets)]
+
     yield
     until = time.monotonic() + _LEAVING_S
-    while (_threads() - threads or _sockets() - sockets) and time.monotonic() < until:
+    while left() and time.monotonic() < until:
         gc.collect()
         threading.Event().wait(0.01)
-    assert not _threads() - threads, f"threads were left: {_threads() - threads}"
-    if not on_database:
-        assert not _sockets() - sockets, "sockets were left"
+    assert not left(), f"threads or sockets were left: {left()}"
+
+
+@pytest.fixture(autouse=True)
+def database_work_is_over(
+    request: pytest.FixtureRequest, threads_and_sockets_are_not_left: None
+) -> Iterator[None]:
+    """Let work that nobody waits for any longer end before the database is emptied under it."""
+    for name in _DATABASE_FIXTURES & set(request.fixturenames):
+        request.getfixturevalue(name)  # first, so that it is taken down after this
+    yield
+    if orm.executor.cache_info().currsize:
+        orm.executor().shutdown()
+        orm.executor.cache_clear()
