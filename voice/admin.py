@@ -4,71 +4,34 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import localtime
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from shipments.admin import ShipmentAdmin
 from shipments.phones import normalise
 from voice import call_page
 from voice.models import Call
 from voice.statuses import CallStatus
 
 
-@admin.register(Call)
-class CallAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
-    """The calls, each with its page: conversation, tools, timings, both bills, the carrier's events."""
+class _ForReading:
+    """Let nobody write what the telephone wrote, and a command takes away when its time is over."""
 
-    list_display = ("when", "way", "customer", "parcel", "badge", "achieved", "lasted", "cost")
-    list_display_links = ("when",)
-    list_filter = ("status", "direction", "outcome", "ended_reason", "created_at")
-    list_per_page = 50
-    search_fields = ("=public_id", "=session_id", "shipment__tracking_id")
-    search_help_text = "Telephone number, tracking number, or the call's id"
-    fields = ("public_id",)  # the page is a template of its own
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: calls are made on the telephone."""
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Call | None = None) -> bool:
-        """Refuse: what was is not changed."""
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Call | None = None) -> bool:
-        """Refuse: records go when their time is over, by a command."""
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
-        """Return the calls with what a row shows, or for one page all that it shows."""
-        match = request.resolver_match
-        one = match is not None and "object_id" in match.kwargs
-        return Call.objects.for_page() if one else Call.objects.for_list()
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Call], search_term: str
-    ) -> tuple[QuerySet[Call], bool]:
-        """Find a call also by its customer's number, written as people write it."""
-        if number := normalise(search_term, settings.PHONE_REGION):
-            return queryset.filter(customer_number=number), False
-        found: tuple[QuerySet[Call], bool] = super().get_search_results(request, queryset, search_term)
-        return found
-
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Call | None = None,
-    ) -> HttpResponse:
-        """Put the call's page into the template."""
-        if obj is not None:
-            context |= {"call": obj, "page": call_page.page_of(obj), "title": str(obj)}
-        response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
-        return response
+class _Columns:
+    """What a row says of a call."""
 
     @admin.display(description="when", ordering="created_at")
     def when(self, call: Call) -> str:
@@ -84,11 +47,6 @@ class CallAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
     def customer(self, call: Call) -> str:
         """Return the last digits of the customer's number."""
         return call.masked_number
-
-    @admin.display(description="parcel", ordering="shipment__tracking_id")
-    def parcel(self, call: Call) -> str:
-        """Return the parcel that the call is about, where there was only one to be."""
-        return call.shipment.tracking_id if call.shipment else call_page.NONE
 
     @display(
         description="status",
@@ -113,3 +71,65 @@ class CallAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
     def cost(self, call: Call) -> str:
         """Return both bills, which are in different money."""
         return call_page.both_bills(call)
+
+
+class _CallsOfParcel(_ForReading, _Columns, TabularInline):  # type: ignore[misc] # unfold ships no types
+    """The calls about a parcel, the latest first."""
+
+    model = Call
+    fields = ("when", "way", "customer", "badge", "achieved", "lasted")
+    readonly_fields = fields
+    show_change_link = True
+    extra = 0
+
+
+# Here and not there: shipments knows of no calls.
+ShipmentAdmin.inlines = [*ShipmentAdmin.inlines, _CallsOfParcel]
+
+
+@admin.register(Call)
+class CallAdmin(_ForReading, _Columns, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+    """The calls, each with its page: conversation, tools, timings, both bills, the carrier's events."""
+
+    list_display = ("when", "way", "customer", "parcel", "badge", "achieved", "lasted", "cost")
+    list_display_links = ("when",)
+    list_filter = ("status", "direction", "outcome", "ended_reason", "created_at")
+    list_per_page = 50
+    search_fields = ("=public_id", "=session_id", "shipment__tracking_id")
+    search_help_text = "Telephone number, tracking number, or the call's id"
+    fields = ("public_id",)  # the page is a template of its own
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
+        """Return the calls with what a row shows, or for one page all that it shows."""
+        match = request.resolver_match
+        one = match is not None and "object_id" in match.kwargs
+        return Call.objects.for_page() if one else Call.objects.for_list()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Call], search_term: str
+    ) -> tuple[QuerySet[Call], bool]:
+        """Find a call also by its customer's number, written as people write it."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        if number := normalise(search_term, settings.PHONE_REGION):
+            found |= queryset.filter(customer_number=number)
+        return found, may_repeat
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Call | None = None,
+    ) -> HttpResponse:
+        """Put the call's page into the template."""
+        if obj is not None:
+            context |= {"call": obj, "page": call_page.page_of(obj), "title": str(obj)}
+        response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
+        return response
+
+    @admin.display(description="parcel", ordering="shipment__tracking_id")
+    def parcel(self, call: Call) -> str:
+        """Return the parcel that the call is about, where there was only one to be."""
+        return call.shipment.tracking_id if call.shipment else call_page.NONE

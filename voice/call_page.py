@@ -250,8 +250,8 @@ def _answers(answers_ms: list[int]) -> list[Row]:
         return []
     return [
         ("Answers measured", str(len(answers_ms))),
-        ("Answer time, median", took(median(answers_ms))),
-        ("Answer time, longest", took(max(answers_ms))),
+        ("Caller's words → answer, median", took(median(answers_ms))),
+        ("Caller's words → answer, longest", took(max(answers_ms))),
     ]
 
 

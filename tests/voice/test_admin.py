@@ -187,6 +187,16 @@ def test_what_a_call_changed_is_on_its_page(dispatcher):
     assert reverse("admin:shipments_shipment_change", args=[parcel.pk]) in shown
 
 
+def test_a_parcel_has_its_calls_on_its_page(dispatcher):
+    parcel = a_parcel()
+    call = an_ended_call()
+
+    shown = dispatcher.get(reverse("admin:shipments_shipment_change", args=[parcel.pk])).content.decode()
+
+    assert page(call) in shown
+    assert "Status given" in shown
+
+
 def test_the_list_has_what_a_dispatcher_looks_for(dispatcher):
     a_parcel(tracking_id="KM-4279")
     an_ended_call()
