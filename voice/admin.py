@@ -6,6 +6,8 @@ from django.conf import settings
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.timezone import localtime
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
@@ -77,10 +79,16 @@ class _CallsOfParcel(_ForReading, _Columns, TabularInline):  # type: ignore[misc
     """The calls about a parcel, the latest first."""
 
     model = Call
-    fields = ("when", "way", "customer", "badge", "achieved", "lasted")
+    fields = ("page", "way", "customer", "badge", "achieved", "lasted")
     readonly_fields = fields
-    show_change_link = True
+    hide_title = True
     extra = 0
+
+    @admin.display(description="when")
+    def page(self, call: Call) -> str:
+        """Return the way to the call's page."""
+        address = reverse("admin:voice_call_change", args=[call.pk])
+        return format_html('<a class="text-link" href="{}">{}</a>', address, self.when(call))
 
 
 # Here and not there: shipments knows of no calls.
