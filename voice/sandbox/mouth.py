@@ -1,6 +1,7 @@
 """Speak English without a vendor: hibari's voice at 24 kHz, in a thread, each sentence once."""
 
 import asyncio
+import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from typing import Any
@@ -14,6 +15,7 @@ MOUTH_HZ = 24_000
 _KEPT = 512
 _SEED = 7  # the same words sound the same in every run
 _PAUSE_S = 0.25
+_HALF_DAY = re.compile(r"\b([ap])m\b")
 
 
 class OfflineMouth:
@@ -44,6 +46,7 @@ def _synthesiser() -> Any:
 
 @lru_cache(_KEPT)
 def _spoken(text: str, pitch: float) -> bytes:
+    text = _HALF_DAY.sub(r"\1.m.", text)  # "9 am to" is spoken as "nine into" otherwise
     wave = _synthesiser()(text, speed=1 / pitch, seed=_SEED)
     pcm: bytes = (np.clip(wave, -1, 1) * 32_000).astype("<i2").tobytes()
     if pitch != 1.0:  # played faster or slower than it was made, it is another person's

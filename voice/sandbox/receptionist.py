@@ -13,7 +13,7 @@ from voice.sandbox.brain import SILENCE, FunctionCall, Reply
 _GREETING = re.compile(r'Say first[^"]*"([^"]+)"', re.DOTALL)
 _YES = re.compile(r"\b(yes|yeah|yep|sure|okay|ok|correct|right|please do|go ahead|that works)\b")
 _NO = re.compile(r"\b(no|nope|don't|do not|leave it|not now)\b")
-_BYE = re.compile(r"\b(bye|goodbye|that's all|that is all|nothing else|no thank)")
+_BYE = re.compile(r"\b(bye|goodbye|thanks?|that's all|that is all|nothing else|no thank)")
 _PERSON = re.compile(r"\b(person|human|agent|somebody|someone|colleague|call me back|manager)\b")
 _MOVE = re.compile(
     r"\b(mov\w+|reschedul\w+|postpon\w+|another (day|time)|other day|different day|change the (day|date|time)"
@@ -29,7 +29,8 @@ _DAY = re.compile(
     r"|(?:january|february|march|april|may|june|july|august|september|october|november|december)"
     r" \d{1,2}(?:st|nd|rd|th)?)\b"
 )
-_WINDOW = re.compile(r"\b(morning|afternoon|evening|noon|lunch ?time)\b")
+_CLOCK = r"\d{1,2}(?::\d\d)? ?(?:am|pm|a\.m\.?|p\.m\.?|noon)?"
+_WINDOW = re.compile(rf"\b({_CLOCK} ?(?:to|until|till|-) ?{_CLOCK}|morning|afternoon|evening|lunch ?time)")
 _NAMED_ID = re.compile(
     r"\b(?:number|code|id|tracking|it is|it's)\b(?: is|:|,)*\s*(.*)", re.IGNORECASE | re.DOTALL
 )
@@ -71,7 +72,7 @@ class Receptionist:
             return reply
         if _BYE.search(said):
             return self._part()
-        if found := said_id(utterance):
+        if found := said_id(_WINDOW.sub("", _DAY.sub("", said)) if _DAY.search(said) else utterance):
             self._tracking_id = found
         if _MOVE.search(said) or (self._wish == "prepare_reschedule" and _DAY.search(said)):
             return self._move(said)
