@@ -145,7 +145,9 @@ class Stream:
             socket = await connect(
                 url,
                 subprotocols=[SUBPROTOCOL],
-                origin=Origin(url.split("/")[2] if url.count("/") >= 2 else ""),
+                origin=Origin(
+                    "http" + "/".join(url.split("/")[:3]).removeprefix("ws")
+                ),  # as libwebsockets does
                 compression=None,
                 user_agent_header=None,
                 proxy=None,
