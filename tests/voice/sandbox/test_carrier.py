@@ -142,7 +142,7 @@ def test_the_handshake_is_that_of_the_pbx():
     call(peer, Script(patience_s=0.1))
 
     assert peer.offered == ["audio.drachtio.org"]
-    assert peer.headers["origin"] == peer.headers["host"]
+    assert peer.headers["origin"] == f"http://{peer.headers['host']}"
     assert not {"user-agent", "cookie", "sec-websocket-extensions"} & peer.headers.keys()
 
 
