@@ -14,8 +14,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from voice.management.commands import simulate_call
 from voice.models import Call, ToolRun, Turn
+from voice.sandbox import report
 from voice.sandbox.rest import Loopback
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
@@ -143,7 +143,7 @@ def test_what_our_database_has_of_the_call_is_told_in_the_order_it_happened():
         duration_ms=12,
     )
 
-    lines = simulate_call._conversation(simulate_call._records("HD_1"))
+    lines = report._conversation(report._records("HD_1"))
 
     assert lines == [
         "caller       0.9 s  Where is it?",
