@@ -136,6 +136,7 @@ class Line:
             "GEMINI_LIVE_URL": model.url,
             "GEMINI_API_KEY": MODEL_KEY,
             "PYTHONUNBUFFERED": "1",
+            "GREETING_SHIELD_S": "0",  # the model here does not greet
         } | environment
 
     def start(self) -> None:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 APPS = ("courier", "voice", "shipments")
 PURE = (
     *("voice.wire", "voice.audio", "voice.events", "voice.limits", "voice.session", "voice.transcript"),
+    *("voice.link", "voice.ledger", "voice.alarms", "voice.notes", "voice.measures"),
     *("voice.billing", "shipments.rules"),
 )
 WORLDLY = {

@@ -7,7 +7,6 @@ from functools import lru_cache
 from math import gcd
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 TELEPHONE_HZ = 16_000
@@ -93,11 +92,31 @@ class Resampler:
         if periods == 0:
             self._kept = samples
             return b""
-        windows = sliding_window_view(samples, len(self._matrix))[:: self._downs][:periods]
+        # One window a period, sharing memory; made by hand, as numpy's own function takes 30 µs for it.
+        windows = np.ndarray((periods, len(self._matrix)), np.float32, samples, 0, (self._downs * 4, 4))
         made = np.rint(windows @ self._matrix)
         self._kept = samples[periods * self._downs :]
         speech: bytes = np.clip(made, -32_768, 32_767).astype("<i2").tobytes()
         return speech
+
+
+_SILENT = 64  # of 32,768: below this nothing is heard
+_SPEECH = 500  # a speaker's level on a telephone, well above the noise of a line
+_SPEECH_S = 0.1
+
+
+def is_heard(pcm: bytes) -> bool:
+    """Tell whether there is any sound in a piece of audio."""
+    samples = np.frombuffer(pcm, "<i2", len(pcm) // 2)
+    return bool(len(samples)) and int(samples.max()) - int(samples.min()) > 2 * _SILENT
+
+
+def has_speech(pcm: bytes) -> bool:
+    """Tell whether somebody speaks in a telephone's audio, as far as loudness can tell."""
+    step = TELEPHONE_HZ // 50
+    blocks = np.frombuffer(pcm, "<i2", len(pcm) // 2 // step * step).reshape(-1, step).astype(np.float32)
+    loud = np.sqrt((blocks**2).mean(axis=1)) > _SPEECH if len(blocks) else blocks
+    return int(np.count_nonzero(loud)) * step >= _SPEECH_S * TELEPHONE_HZ
 
 
 class Pacer:
@@ -161,6 +180,16 @@ class Pacer:
         self._heard_at_s = min(self._heard_at_s, now_s)
         self._not_before_s = now_s + _CLEARED_S
 
+    def trim(self, keep_s: float) -> None:
+        """Drop what is queued but for its first `keep_s`, and count it as cut."""
+        kept = int(keep_s * self._per_s) // self._frame_bytes * self._frame_bytes
+        self._full_bytes += max(0, len(self._queue) - kept)
+        del self._queue[kept:]
+
+    def left_s(self, now_s: float) -> float:
+        """Return how long until all that was given out has been heard."""
+        return max(0.0, self._heard_at_s - now_s)
+
     def played_s(self, now_s: float) -> float:
         """Return how much of what was given out has been heard by now."""
         ahead_s = max(0.0, self._heard_at_s - now_s)
@@ -204,6 +233,27 @@ class InputClock:
             over += over & 1
             del self._queue[:over]
             self._dropped_bytes += over
+
+    def start(self, now_s: float) -> None:
+        """Begin with a listener who is new: no silence is owed for the time before."""
+        self._sent_at_s = self._budget_at_s = now_s
+
+    def sift(self) -> bool:
+        """Tell whether somebody speaks in what is kept; drop it when not."""
+        speech = has_speech(bytes(self._queue))
+        if not speech:
+            del self._queue[: len(self._queue) & ~1]
+        return speech
+
+    def silence(self, now_s: float) -> bytes:
+        """Return a frame of silence when one is due, whatever is kept, else nothing."""
+        if self._sent_at_s is None:
+            self._sent_at_s = now_s
+        if self._sent_at_s + _FRAME_S > now_s:
+            return b""
+        self._sent_at_s += _FRAME_S
+        self._silence_bytes += _FRAME_BYTES
+        return bytes(_FRAME_BYTES)
 
     def pop(self, now_s: float) -> bytes:
         """Return the next frame for the model when one is due, else nothing."""

@@ -16,7 +16,8 @@ from typing import Protocol
 
 from voice import events as call
 from voice.audio import TELEPHONE_HZ, InputClock, Pacer, RateWatch, Resampler
-from voice.errors import RemoteError, RemoteProtocolError
+from voice.errors import ModelLost, RemoteError, RemoteProtocolError
+from voice.events import Hearing
 from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
 from voice.session import Session
 from voice.wire import gemini, sautikit
@@ -82,6 +83,10 @@ class Outcome:
     business_key: str
 
 
+async def _nobody_calls_back(reason: str, summary: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What a call reaches the world through."""
@@ -91,6 +96,12 @@ class Ports:
     run_tool: Callable[[gemini.ToolCall], Awaitable[Outcome]]
     hang_up: Callable[[], Awaitable[None]]
     journal: Journal
+    withdraw: Callable[[str], None] = lambda call_id: None
+    """Keep a tool call from beginning, where it has not begun."""
+    ask_callback: Callable[[str, str], Awaitable[bool]] = _nobody_calls_back
+    """Write a request for a call-back, with reason and summary; tell whether it is written."""
+    clips: Mapping[str, bytes] = field(default_factory=dict)
+    """Our own recordings by name, 16-bit mono PCM at 16 kHz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,8 @@ class Tuning:
     uplink_s: float = 5
     tool_s: float = 5
     hang_up_s: float = 3
+    tell_s: float = 1
+    callback_s: float = 1.5
     texts_per_s: int = 10
     bytes_per_s: int = 48_000
     burst_bytes: int = 480_000
@@ -115,6 +128,9 @@ OUT_OF_REACH: Mapping[str, object] = {
     "data": {},
 }
 """The answer of a tool that could not do its work in time."""
+
+
+_DEAF = frozenset({Hearing.SILENCE, Hearing.PAUSE})
 
 
 class CallOver(Exception):  # noqa: N818 - not an error: the one way in which a call's tasks end together
@@ -149,7 +165,9 @@ class Bridge:
         self._time = asyncio.get_running_loop().time
         self._began_s = self._time()
         self._model: Model | None = None
-        self._listening = False
+        self._listener: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._hearing = Hearing.KEEP
         self._clock = InputClock(limit_s=tuning.uplink_s)
         self._watch = RateWatch()
         self._texts = _Bucket(tuning.texts_per_s, tuning.texts_per_s, at_s=self._began_s)
@@ -157,6 +175,7 @@ class Bridge:
         self._pacer = Pacer(TELEPHONE_HZ, tuning.lead_s, limit_s=tuning.queue_s, tail_ms=tuning.tail_ms)
         self._resampler: Resampler | None = None
         self._utterance_is_new = True
+        self._is_playing = False
         self._queued = asyncio.Event()
         self._rearmed = asyncio.Event()
         self._due_s = 0.0
@@ -172,6 +191,10 @@ class Bridge:
             raise
         finally:
             await self._wind_up()
+
+    def stop(self) -> None:
+        """Bring the call to an end, with a goodbye: the process has to stop."""
+        self._group.create_task(self._do(call.Stopping()))
 
     async def _until_over(self) -> None:
         try:
@@ -204,16 +227,24 @@ class Bridge:
         if found := self._watch.add(len(frame), now_s):
             logger.error("the telephone sends other audio than was agreed", extra={"found": found})
             await self._do(call.WrongAudio(found))
-        self._clock.push(frame, now_s)
+        if self._hearing not in _DEAF:
+            self._clock.push(frame, now_s)
         self._pass_on(now_s)
 
     def _pass_on(self, now_s: float) -> None:
-        model = self._model
-        if model is None or not self._listening:
+        model, hearing = self._model, self._hearing
+        if model is None or hearing is Hearing.KEEP or hearing is Hearing.PAUSE:
             return
+        take = self._clock.pop if hearing is Hearing.PASS else self._clock.silence
         # A congested socket is never waited for: the clock keeps the audio, and a hang-up is noticed.
-        while not model.congested and (pcm := self._clock.pop(now_s)):
+        while not model.congested and (pcm := take(now_s)):
             model.send_now(gemini.audio(pcm))
+
+    def _listen_so(self, how: Hearing) -> None:
+        if self._hearing is Hearing.KEEP or self._hearing is Hearing.PAUSE:
+            self._clock.start(self._time())
+        self._hearing = how
+        self._pass_on(self._time())
 
     async def _fill_silence(self) -> None:
         """Keep the model's input going when the telephone sends nothing: it waits for ever otherwise."""
@@ -224,21 +255,46 @@ class Bridge:
     # From the model to the telephone
 
     async def _listen(self) -> None:
-        """Open the model and act on all it says, until it is gone."""
+        """Open the model and act on all it says, until it is gone or dropped."""
+        me = asyncio.current_task()
         model: Model | None = None
         try:
-            model = self._model = await self._ports.dial()
+            if self._closing is not None:
+                await self._closing
+            model = await self._ports.dial()
+            if self._listener is not me:
+                return
+            self._model = model
             await self._do(call.ModelOpened())
             async for frame in model:
                 for event in self._decode(frame):
+                    if self._listener is not me:
+                        return
                     await self._do(event)
-            await self._do(call.ModelClosed("lost"))
+            await self._lose(me, call.ModelClosed("lost"))
         except RemoteError as error:
-            await self._do(call.ModelClosed(type(error).__name__.removeprefix("Model").lower()))
+            logger.warning("the model is gone", extra={"why": str(error)})
+            why = type(error).__name__.removeprefix("Model").lower()
+            await self._lose(me, call.ModelClosed(why, silent=isinstance(error, ModelLost) and error.silent))
         finally:
-            self._model = None
             if model is not None:
                 await model.close()
+
+    async def _lose(self, listener: asyncio.Task[None] | None, loss: call.ModelClosed) -> None:
+        if self._listener is listener:
+            self._listener = self._model = None
+            await self._do(loss)
+
+    def _dial(self) -> None:
+        self._listener = self._group.create_task(self._listen())
+
+    def _drop(self) -> None:
+        model, listener = self._model, self._listener
+        self._model = self._listener = None
+        if model is not None:
+            self._closing = self._group.create_task(model.close())
+        elif listener is not None:  # it is still dialling
+            listener.cancel()
 
     def _decode(self, frame: str | bytes) -> list[gemini.Event]:
         try:
@@ -253,8 +309,7 @@ class Bridge:
         while True:
             wait_s = pacer.wait_s(self._time())
             if wait_s is None:
-                self._queued.clear()
-                await self._queued.wait()
+                await self._await_speech()
                 continue
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
@@ -264,25 +319,49 @@ class Bridge:
                     self._utterance_is_new = False
                     await self._do(call.AgentHeard())
 
+    async def _await_speech(self) -> None:
+        """Wait for something to say, and report once that all before it has been heard."""
+        self._queued.clear()
+        if not self._is_playing:
+            await self._queued.wait()
+            return
+        try:
+            async with asyncio.timeout(self._pacer.left_s(self._time())):
+                await self._queued.wait()
+        except TimeoutError:
+            if not self._queued.is_set():
+                self._is_playing = False
+                await self._do(call.PlayedOut())
+
+    def _say(self, clip: str) -> None:
+        # One that is missing is over at once: the call goes on as if it had been heard.
+        pcm = self._ports.clips.get(clip, b"")
+        if self._resampler is not None:
+            self._pacer.put(self._resampler.flush())
+        self._pacer.put(pcm)
+        self._end_utterance()
+
     def _play(self, pcm: bytes, rate_hz: int) -> None:
         if rate_hz != TELEPHONE_HZ:
             if self._resampler is None or self._resampler.from_hz != rate_hz:
                 self._resampler = Resampler(rate_hz, TELEPHONE_HZ)
             pcm = self._resampler.push(pcm)
         self._pacer.put(pcm)
+        self._is_playing = True
         self._queued.set()
 
     def _end_utterance(self) -> None:
         if self._resampler is not None:
             self._pacer.put(self._resampler.flush())
         self._pacer.end_utterance()
-        self._utterance_is_new = True
+        self._utterance_is_new = self._is_playing = True
         self._queued.set()
 
     async def _hush(self) -> None:
         self._pacer.clear(self._time())
         self._resampler = None
         self._utterance_is_new = True
+        self._is_playing = False
         await self._ports.telephone.write(sautikit.clear())
 
     # Decisions and their carrying out
@@ -293,23 +372,35 @@ class Bridge:
         if self._session.deadline_s < self._due_s:
             self._rearmed.set()
 
-    async def _carry_out(self, command: call.Command) -> None:
+    async def _carry_out(self, command: call.Command) -> None:  # noqa: C901 - a case a command, no more
         match command:
             case call.Dial():
-                self._group.create_task(self._listen())
+                self._dial()
+            case call.Drop():
+                self._drop()
             case call.Tell(frame):
                 await self._tell(frame)
-            case call.Listen():
-                self._listening = True
-                self._pass_on(self._time())
+            case call.Listen(how):
+                self._listen_so(how)
+            case call.Sift():
+                await self._do(call.Sifted(self._clock.sift()))
             case call.Play(pcm, rate_hz):
                 self._play(pcm, rate_hz)
+            case call.Say(clip):
+                self._say(clip)
+            case call.Trim(keep_s):
+                self._pacer.trim(keep_s)
             case call.EndUtterance():
                 self._end_utterance()
             case call.Hush():
                 await self._hush()
             case call.Run(tool_call):
                 self._run(tool_call)
+            case call.Withdraw(ids):
+                for one in ids:
+                    self._ports.withdraw(one)
+            case call.AskCallback(reason, summary):
+                self._group.create_task(self._ask_callback(reason, summary))
             case call.Record(record):
                 self._ports.journal.add(record)
             case call.End():
@@ -318,8 +409,16 @@ class Bridge:
 
     async def _tell(self, frame: str) -> None:
         if self._model is not None:
-            with suppress(RemoteError):  # a lost connection is the listener's to report
-                await self._model.send(frame)
+            with suppress(RemoteError, TimeoutError):  # a lost connection is the listener's to report
+                async with asyncio.timeout(self._tuning.tell_s):
+                    await self._model.send(frame)
+
+    async def _ask_callback(self, reason: str, summary: str) -> None:
+        written = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._tuning.callback_s):
+                written = await self._ports.ask_callback(reason, summary)
+        await self._do(call.CallbackAsked(written))
 
     async def _keep_time(self) -> None:
         """Turn the session's next deadline into a `Tick`."""

@@ -26,7 +26,14 @@ class ModelBusy(RemoteError):  # noqa: N818 - the field's word for it
 
 
 class ModelLost(RemoteError):  # noqa: N818 - the field's word for it
-    """The connection to the model broke or could not be made; another may do."""
+    """The connection to the model broke or could not be made; another may do.
+
+    `silent` when no close frame came: the model may hold the connection for open.
+    """
+
+    def __init__(self, text: str, *, silent: bool = False) -> None:
+        super().__init__(text)
+        self.silent = silent
 
 
 class CarrierError(RemoteError):

@@ -1,7 +1,8 @@
-"""Name what happens to a call and what is done about it: the events a session takes, the commands it gives."""
+"""Name what happens to a call and what is done about it: what a session takes, and what it gives."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from voice.records import ToolRecord, TurnRecord, UsageSeen
 from voice.wire import gemini, sautikit
@@ -21,9 +22,14 @@ class ModelOpened:
 
 @dataclass(frozen=True, slots=True)
 class ModelClosed:
-    """The connection to the model is gone or never came; `why` is the error's class in lower case."""
+    """The connection to the model is gone or never came.
+
+    `why` is lost, refused or busy; `silent` when no close frame came, so that the other side may still
+    hold it for open.
+    """
 
     why: str
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,30 @@ class ToolDone:
 @dataclass(frozen=True, slots=True)
 class AgentHeard:
     """The first frame of an utterance went to the telephone."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedOut:
+    """All that was queued has been heard: our own queue is empty and the telephone's should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """What was kept of the caller was looked through; `speech` tells whether there is any, and it stays."""
+
+    speech: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """Our process has to stop: the call is to come to an end."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackAsked:
+    """The request for a call-back is written, or could not be."""
+
+    written: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +108,10 @@ Event = (
     | ModelClosed
     | ToolDone
     | AgentHeard
+    | PlayedOut
+    | Sifted
+    | Stopping
+    | CallbackAsked
     | WrongAudio
     | Flooded
     | HungUp
@@ -91,9 +125,24 @@ Event = (
 # What to do about it
 
 
+class Hearing(Enum):
+    """What becomes of the caller's audio."""
+
+    KEEP = auto()  # nothing is sent; what is said is kept
+    HOLD = auto()  # silence is sent; what is said is kept
+    PASS = auto()  # what was kept is sent, then what is said
+    SILENCE = auto()  # silence is sent; what is said is lost
+    PAUSE = auto()  # nothing is sent; what is said is lost
+
+
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Open a connection to the model."""
+    """Open a connection to the model, once the one that was dropped is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Close the connection to the model, or stop dialling it; nothing of it is reported any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +154,14 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Begin to pass the caller's audio on, from what was kept."""
+    """Treat the caller's audio so from now on."""
+
+    how: Hearing = Hearing.PASS
+
+
+@dataclass(frozen=True, slots=True)
+class Sift:
+    """Drop what was kept of the caller when nobody speaks in it, and report `Sifted`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +170,20 @@ class Play:
 
     pcm: bytes
     rate_hz: int
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Queue one of our own recordings for the caller's ear."""
+
+    clip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Drop what is queued but for the next `keep_s`: the end of the sentence will not come."""
+
+    keep_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +201,21 @@ class Run:
     """Run a tool in a task of its own and report `ToolDone`."""
 
     call: gemini.ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Do not begin these tool calls, where they have not begun yet."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskCallback:
+    """Have a colleague call the caller back, and report `CallbackAsked`."""
+
+    reason: str
+    summary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +237,23 @@ class End:
     hang_up: bool
 
 
-Command = Dial | Tell | Listen | Play | EndUtterance | Hush | Run | Record | End
+Command = (
+    Dial
+    | Drop
+    | Tell
+    | Listen
+    | Sift
+    | Play
+    | Say
+    | Trim
+    | EndUtterance
+    | Hush
+    | Run
+    | Withdraw
+    | AskCallback
+    | Record
+    | End
+)
 
 
 # Closing codes towards the telephone: our own range, which every server can send

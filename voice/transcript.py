@@ -1,5 +1,6 @@
 """Merge pieces of transcript into turns, by speaker and with times; no clock of its own."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,6 +26,8 @@ class Transcript:
     in any size, so times are when a piece arrived and text is joined as it comes.
     """
 
+    recent: deque[TurnRecord] = field(default_factory=lambda: deque(maxlen=12))
+    """The newest turns that ended."""
     _open: _Open | None = None
     _positions: int = 0
 
@@ -47,14 +50,13 @@ class Transcript:
         turn, self._open = self._open, None
         if turn is None:
             return []
-        text = " ".join("".join(turn.pieces).split())
-        return [
-            TurnRecord(
-                position=turn.position,
-                speaker=turn.speaker,
-                text=text,
-                started_ms=turn.started_ms,
-                ended_ms=turn.ended_ms,
-                interrupted=interrupted and turn.speaker == "agent",
-            )
-        ]
+        record = TurnRecord(
+            position=turn.position,
+            speaker=turn.speaker,
+            text=" ".join("".join(turn.pieces).split()),
+            started_ms=turn.started_ms,
+            ended_ms=turn.ended_ms,
+            interrupted=interrupted and turn.speaker == "agent",
+        )
+        self.recent.append(record)
+        return [record]

@@ -6,6 +6,10 @@ confirmed at all (gemini-live.md §5.2).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
+
+PendingAudio = Literal["pass", "silence", "pause"]
+"""The caller's audio while a tool runs: as it is, as silence, or not at all (gemini-live.md §6.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +20,24 @@ class Capabilities:
     scheduling: bool = False  # whether a tool's answer may say when it is to be spoken of
     thinking_level: str = ""  # sent when not empty
     content_mid_session: bool = False  # whether `clientContent` is taken after the start
+    waits_for_tools: bool = True  # what a function is whose declaration may not say, or does not
+    pending_audio: PendingAudio = "pass"  # what the model takes while it waits for a tool
 
 
 CAPABILITIES: Mapping[str, Capabilities] = {
     "gemini-3.8-live-extended-thinking": Capabilities(
-        behaviors=frozenset({"NON_BLOCKING"}), thinking_level="LOW", content_mid_session=True
+        behaviors=frozenset({"NON_BLOCKING"}),
+        thinking_level="LOW",
+        content_mid_session=True,
+        waits_for_tools=False,
     ),
     "gemini-3.8-live": Capabilities(
-        behaviors=frozenset({"BLOCKING", "NON_BLOCKING"}), scheduling=True, content_mid_session=True
+        behaviors=frozenset({"BLOCKING", "NON_BLOCKING"}),
+        scheduling=True,
+        content_mid_session=True,
+        waits_for_tools=False,
     ),
-    "gemini-3.1-flash-live-preview": Capabilities(),
+    "gemini-3.1-flash-live-preview": Capabilities(pending_audio="pause"),
 }
 
 

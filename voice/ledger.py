@@ -1,0 +1,138 @@
+"""Keep account of a call's tools: every id answered once, every wish acted on once.
+
+A model that is interrupted while it waits for a tool forgets that it asked and asks again, under a new id
+and in other words (gemini-live.md §6.4). So wishes are told apart by their business key.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from voice.events import ToolDone
+from voice.wire import gemini
+
+_SAID = 200
+
+
+class Asked(Enum):
+    """What a call of a tool turned out to be."""
+
+    NEW = auto()  # to be run
+    RUNNING = auto()  # the same wish is being acted on: it will be answered with it
+    KNOWN = auto()  # the same wish was acted on
+    REPEATED = auto()  # the same call, delivered again
+
+
+@dataclass(slots=True)
+class _Wish:
+    key: str
+    first: gemini.ToolCall
+    owed: dict[str, gemini.ToolCall]  # by id: who waits for the answer
+    awaited: bool = True  # the model still waits for it, as far as we know
+    done: ToolDone | None = None
+    done_s: float = 0.0
+    told: bool = False
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The tool calls of one telephone call.
+
+    `changing` are the tools that change something: of these a success stands for the whole call. Of the
+    others an answer stands for `repeat_s`, as long as the tool was asked nothing else.
+    """
+
+    key_of: Callable[[str, object], str]
+    changing: frozenset[str]
+    repeat_s: float
+    _wishes: list[_Wish] = field(default_factory=list)
+    _ids: dict[str, _Wish] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the model waits for an answer."""
+        return any(wish.done is None and wish.awaited and wish.owed for wish in self._wishes)
+
+    def ask(self, call: gemini.ToolCall, now_s: float) -> Asked:
+        """Enter a call of the model's."""
+        if call.id in self._ids:
+            return Asked.REPEATED
+        key = self.key_of(call.name, call.args)
+        wish = self._standing(key, call.name, now_s)
+        if wish is None:
+            wish = _Wish(key, call, {call.id: call})
+            self._wishes.append(wish)
+            self._ids[call.id] = wish
+            return Asked.NEW
+        self._ids[call.id] = wish
+        wish.awaited = True
+        wish.owed[call.id] = call
+        return Asked.RUNNING if wish.done is None else Asked.KNOWN
+
+    def settle(self, call: gemini.ToolCall) -> Mapping[str, object]:
+        """Return the answer to a call whose wish is known, as told."""
+        wish = self._ids[call.id]
+        wish.owed.pop(call.id, None)
+        wish.told = True
+        return wish.done.result if wish.done else {}
+
+    def finish(self, done: ToolDone, now_s: float) -> list[gemini.ToolCall]:
+        """Take what a tool came to; return the calls to answer with it."""
+        wish = self._ids.get(done.call.id)
+        if wish is None or wish.done is not None:
+            return []
+        wish.done, wish.done_s = done, now_s
+        answered, wish.owed = list(wish.owed.values()), {}
+        # Nobody waits for what was withdrawn before it began, or did nothing.
+        wish.told = bool(answered and wish.awaited) or done.state != "ok"
+        return answered
+
+    def forget(self) -> None:
+        """Note that the model has dropped what it waits for: the caller spoke meanwhile."""
+        for wish in self._wishes:
+            if wish.done is None:
+                wish.awaited = False
+
+    def lose_ids(self) -> None:
+        """Note that a new conversation begins, to which the old calls mean nothing."""
+        self.forget()
+        for wish in self._wishes:
+            wish.owed.clear()
+
+    def cancel(self, ids: tuple[str, ...]) -> None:
+        """Note that the answers to these calls are not wanted."""
+        for one in ids:
+            if one in self._ids:
+                self._ids[one].owed.pop(one, None)
+
+    def untold(self) -> list[ToolDone]:
+        """Return what was done without the model's being told, once."""
+        found = [wish for wish in self._wishes if wish.done is not None and not wish.told]
+        for wish in found:
+            wish.told = True
+        return [wish.done for wish in found if wish.done is not None]
+
+    def lines(self) -> list[str]:
+        """Return what was asked for and what came of it, a line each, for a model that knows nothing."""
+        for wish in self._wishes:
+            wish.told = wish.told or wish.done is not None
+        return [f"{wish.first.name}: {_came_to(wish.done)}" for wish in self._wishes[-12:]]
+
+    def _standing(self, key: str, name: str, now_s: float) -> _Wish | None:
+        asked = [wish for wish in reversed(self._wishes) if wish.first.name == name]
+        for place, wish in enumerate(asked):
+            if wish.key != key:
+                continue
+            if wish.done is None:
+                return wish
+            if name in self.changing:
+                return wish if wish.done.state == "ok" else None
+            fresh = place == 0 and now_s - wish.done_s <= self.repeat_s
+            return wish if fresh and wish.done.state in ("ok", "refused") else None
+        return None
+
+
+def _came_to(done: ToolDone | None) -> str:
+    if done is None:
+        return "still running; you will be told"
+    return f"{done.state}: {str(done.result.get('message', ''))[:_SAID]}"

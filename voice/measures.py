@@ -1,0 +1,56 @@
+"""Count and time what happens in a call, and weigh what it was good for."""
+
+from dataclasses import dataclass, field
+
+_OUTCOMES = {
+    # tool → what a call in which it succeeded was good for, the weightiest last
+    "track_shipment": "status_given",
+    "request_callback": "callback_requested",
+    "confirm_address": "address_confirmed",
+    "confirm_reschedule": "rescheduled",
+}
+_WEIGHTS = tuple(_OUTCOMES.values())
+_KEPT = 100
+
+
+@dataclass(slots=True)
+class Measures:
+    """What one call measured; times are milliseconds from the answer."""
+
+    outcome: str = ""
+    counters: dict[str, int] = field(default_factory=dict)
+    setup_ms: int | None = None
+    first_audio_ms: int | None = None
+    answers_ms: list[int] = field(default_factory=list)
+    gaps_ms: list[int] = field(default_factory=list)
+    interruptions: int = 0
+
+    def count(self, what: str) -> None:
+        """Count one more of something."""
+        self.counters[what] = self.counters.get(what, 0) + 1
+
+    def answer(self, took_ms: int) -> None:
+        """Keep how long the caller waited for an answer."""
+        if len(self.answers_ms) < _KEPT:
+            self.answers_ms.append(took_ms)
+
+    def gap(self, took_ms: int) -> None:
+        """Keep how long the model was away."""
+        if len(self.gaps_ms) < _KEPT:
+            self.gaps_ms.append(took_ms)
+
+    def achieve(self, tool: str) -> None:
+        """Take the success of a tool; the weightiest stays."""
+        new = _OUTCOMES.get(tool)
+        if new is not None and (not self.outcome or _WEIGHTS.index(new) > _WEIGHTS.index(self.outcome)):
+            self.outcome = new
+
+    def timings(self) -> dict[str, object]:
+        """Return the times as they are stored."""
+        return {
+            "setup_ms": self.setup_ms,
+            "first_audio_ms": self.first_audio_ms,
+            "answers_ms": self.answers_ms,
+            "gaps_ms": self.gaps_ms,
+            "interruptions": self.interruptions,
+        }
