@@ -52,6 +52,7 @@ class ModelSession:
     heard: bytearray = field(default_factory=bytearray)
     said: list[dict[str, Any]] = field(default_factory=list)
     closed: threading.Event = field(default_factory=threading.Event)
+    hearing: Callable[[bytes], None] | None = None
 
     def send(self, message: dict[str, Any]) -> None:
         """Send a frame, as the real one does: JSON in binary."""
@@ -97,7 +98,10 @@ class LocalModel:
             for frame in socket:
                 message = json.loads(frame)
                 if audio := message.get("realtimeInput", {}).get("audio"):
-                    session.heard += base64.b64decode(audio["data"])
+                    pcm = base64.b64decode(audio["data"])
+                    session.heard += pcm
+                    if session.hearing is not None:
+                        session.hearing(pcm)
                 else:
                     session.said.append(message)
         except ConnectionClosed:
@@ -287,8 +291,12 @@ def raw_call(line: Line, session_id: str = "") -> Iterator[tuple["RawSocket", Mo
 class RawSocket:
     """A telephone that writes its own bytes, for what no library would send."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=15)
+    def __init__(self, port: int, *, receive_bytes: int = 0) -> None:
+        self.socket = socket.socket()
+        self.socket.settimeout(15)
+        if receive_bytes:  # before it connects, or the window is large already
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self.socket.connect(("127.0.0.1", port))
 
     def __enter__(self) -> "RawSocket":
         return self
