@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
+from courier.frames import FrameWalk, lone_audio
 from voice.admission import GATE
 
 logger = logging.getLogger(__name__)
@@ -51,11 +52,12 @@ class AudioProtocol(WebSocketsSansIOProtocol):
         self._held_since_s = 0.0
         self._holding: asyncio.TimerHandle | None = None
         self._unread = bytearray()
+        self._walk = FrameWalk()
 
     def data_received(self, data: bytes) -> None:
         """Read on; what is too much for one turn of the loop is read in the next ones."""
         if not self._unread and len(data) <= PIECE_BYTES:
-            super().data_received(data)
+            self._read(data)
             return
         if not self._unread:
             self.loop.call_soon(self._read_piece)
@@ -64,13 +66,22 @@ class AudioProtocol(WebSocketsSansIOProtocol):
         if len(self._unread) > UNREAD_BYTES:
             self.transport.abort()
 
+    def _read(self, data: bytes) -> None:
+        whole = lone_audio(data) if self._walk.at_start else None
+        if whole is not None and self.handshake_complete and not self.frames and not self.close_sent:
+            self._join(whole)
+            return
+        if self.handshake_initiated:  # what came before is the request's head
+            self._walk.pass_by(data)
+        super().data_received(data)
+
     def _read_piece(self) -> None:
         if self.transport.is_closing():
             self._unread.clear()
             return
         piece = bytes(self._unread[:PIECE_BYTES])
         del self._unread[:PIECE_BYTES]
-        super().data_received(piece)
+        self._read(piece)
         if self._unread:
             self.loop.call_soon(self._read_piece)
         elif not self.read_paused and not self.transport.is_closing():
@@ -84,10 +95,13 @@ class AudioProtocol(WebSocketsSansIOProtocol):
             return
         if self.close_sent:  # what still comes until the peer has read our close is for nobody
             return
+        self._join(bytes(event.data))
+
+    def _join(self, pcm: bytes) -> None:
         if not self._held:
             self._held_since_s = self.loop.time()
-        self._held.append(bytes(event.data))
-        self._held_bytes += len(event.data)
+        self._held.append(pcm)
+        self._held_bytes += len(pcm)
         if self._held_bytes >= JOINED_BYTES:
             self._pass_held_on()
         elif self._holding is None:
