@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 APPS = ("courier", "voice", "shipments")
 PURE = (
     *("voice.wire", "voice.audio", "voice.events", "voice.limits", "voice.session", "voice.transcript"),
-    *("voice.link", "voice.ledger", "voice.alarms", "voice.notes", "voice.measures"),
+    *("voice.link", "voice.ledger", "voice.alarms", "voice.notes", "voice.measures", "voice.scene"),
+    *("voice.floor", "voice.errands", "voice.farewell"),
     *("voice.billing", "shipments.rules"),
 )
 WORLDLY = {

@@ -33,7 +33,8 @@ from voice.sandbox.scenario import parse
 from voice.sandbox.scripted import scripted_voice
 from voice.sandbox.shapes import camel
 from voice.sandbox.tones import decode, encode
-from voice.session import Brief, Session
+from voice.scene import Brief
+from voice.session import Session
 from voice.wire import gemini, sautikit
 
 MODEL = "gemini-3.8-live"

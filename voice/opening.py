@@ -15,7 +15,7 @@ from voice.errors import RemoteError
 from voice.limits import Limits
 from voice.orm import run_db
 from voice.prompts import greeting_nudge, system_instruction
-from voice.session import Brief
+from voice.scene import Brief
 from voice.wire import gemini
 
 logger = logging.getLogger(__name__)

@@ -31,6 +31,11 @@ class Transcript:
     _open: _Open | None = None
     _positions: int = 0
 
+    @property
+    def count(self) -> int:
+        """Return how many turns were begun."""
+        return self._positions
+
     def add(self, speaker: Speaker, text: str, at_ms: int) -> list[TurnRecord]:
         """Add a piece and return the turn that this ends, if any."""
         ended: list[TurnRecord] = []

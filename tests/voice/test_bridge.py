@@ -11,7 +11,8 @@ from voice.bridge import Bridge, Outcome, Ports, Tuning
 from voice.errors import ModelLost, ModelRefused
 from voice.limits import Limits
 from voice.records import ToolRecord
-from voice.session import Brief, Session
+from voice.scene import Brief
+from voice.session import Session
 from voice.wire import gemini, sautikit
 
 FRAME = b"\x07\x00" * 320  # 20 ms at 16 kHz

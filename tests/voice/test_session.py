@@ -5,7 +5,8 @@ import pytest
 from voice import events as call
 from voice.limits import Limits
 from voice.records import ToolRecord, TurnRecord, UsageSeen
-from voice.session import Brief, Session
+from voice.scene import Brief
+from voice.session import Session
 from voice.wire import gemini, sautikit
 
 PCM = b"\x01\x00" * 960

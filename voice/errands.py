@@ -1,0 +1,132 @@
+"""Decide over the tools that the model calls: what is run, what is answered, and when it is enough."""
+
+from collections.abc import Mapping
+
+from voice import notes
+from voice.alarms import Alarm
+from voice.events import Command, Hearing, Record, Run, Tell, ToolDone, Withdraw
+from voice.floor import Floor
+from voice.ledger import Asked, Ledger
+from voice.records import ToolRecord
+from voice.scene import Scene
+from voice.wire import gemini
+
+_HEARING = {"pass": Hearing.PASS, "silence": Hearing.SILENCE, "pause": Hearing.PAUSE}
+
+
+class Errands:
+    """What the tools of one call are doing."""
+
+    def __init__(self, scene: Scene, floor: Floor) -> None:
+        self.ledger = Ledger(scene.brief.business_key, scene.brief.changing, scene.limits.repeat_s)
+        self._scene = scene
+        self._floor = floor
+        self._a_turn = 0  # calls since the caller last spoke
+        self._waiting: list[str] = []  # answers for a connection that is not there
+        self._turns_before = 0
+        able = scene.able
+        self._blocks = able.waits_for_tools or "BLOCKING" in able.behaviors
+
+    @property
+    def runs_away(self) -> bool:
+        """Tell whether the model goes on calling although it was told to stop."""
+        return self._a_turn > 3 * self._scene.limits.calls_a_turn
+
+    @property
+    def idle_turns(self) -> int:
+        """Return how often somebody spoke since a tool was called."""
+        return self._scene.transcript.count - self._turns_before
+
+    def hearing(self) -> Hearing:
+        """Return what may become of the caller's audio now."""
+        pending = self._scene.able.pending_audio
+        if pending == "pass" or not self.ledger.is_open or not self._scene.alarms.is_set(Alarm.PENDING):
+            return Hearing.PASS
+        return _HEARING[pending]
+
+    def note_caller(self) -> None:
+        """Take a sign of life from the caller: a model that waits for its tools has forgotten them now."""
+        self._a_turn = 0
+        if self._blocks:
+            self.ledger.forget()
+
+    def take(self, tool: gemini.ToolCall, now_s: float) -> list[Command]:
+        """Run a call, answer it with what is known, or refuse it."""
+        limits, measures = self._scene.limits, self._scene.measures
+        self._a_turn += 1
+        self.start_over(now_s)
+        if self._a_turn > limits.calls_a_turn:
+            measures.count("refused_tool_calls")
+            told = {"status": "refused", "retryable": False, "message": notes.TOO_MANY, "data": {}}
+            return self._tell([tool], told, now_s)
+        match self.ledger.ask(tool, now_s):
+            case Asked.NEW:
+                self._scene.alarms.set(Alarm.PENDING, now_s + limits.pending_s)
+                return [Run(tool)]
+            case Asked.KNOWN:
+                measures.count("reissued_tool_calls")
+                return self._tell([tool], self.ledger.settle(tool), now_s)
+            case Asked.RUNNING:
+                measures.count("reissued_tool_calls")
+                return []
+            case Asked.REPEATED:
+                measures.count("repeated_tool_calls")
+                return []
+
+    def start_over(self, now_s: float) -> None:
+        """Begin to count anew how long nothing has come of the talk."""
+        self._turns_before = self._scene.transcript.count
+        self._scene.alarms.set(Alarm.MACHINE, now_s + self._scene.limits.machine_s)
+
+    def cancel(self, ids: tuple[str, ...]) -> list[Command]:
+        """Let go of calls whose answers the model does not want any more."""
+        self.ledger.cancel(ids)
+        return [Withdraw(ids)]
+
+    def finish(self, done: ToolDone, now_s: float, *, over: bool) -> list[Command]:
+        """Take what a tool came to: keep it, and tell who asked unless the call is over."""
+        record = Record(
+            ToolRecord(
+                model_call_id=done.call.id,
+                name=done.call.name,
+                business_key=done.business_key,
+                arguments=done.call.args if isinstance(done.call.args, dict) else {},
+                result=dict(done.result),
+                state=done.state,
+                started_ms=done.started_ms,
+                duration_ms=done.duration_ms,
+            )
+        )
+        if done.state == "ok":
+            self._scene.measures.achieve(done.call.name)
+        asking = self.ledger.finish(done, now_s)
+        return [record] if over else [*self._tell(asking, done.result, now_s), record]
+
+    def catch_up(self) -> list[Command]:
+        """Send the answers that came while there was no connection to a conversation that goes on."""
+        waiting, self._waiting = self._waiting, []
+        return [Tell(frame) for frame in waiting]
+
+    def begin_anew(self) -> list[str]:
+        """Return what a new conversation has to be told; the old calls mean nothing to it."""
+        self._waiting.clear()
+        self.ledger.lose_ids()
+        return self.ledger.lines()
+
+    def news(self) -> list[str]:
+        """Return what was done without the model's knowing, in words for it, once."""
+        return [
+            notes.done_meanwhile(done.call.name, str(done.result.get("message", "")))
+            for done in self.ledger.untold()
+        ]
+
+    def _tell(
+        self, tools: list[gemini.ToolCall], result: Mapping[str, object], now_s: float
+    ) -> list[Command]:
+        frames = [gemini.tool_response(tool.id, tool.name, result) for tool in tools]
+        if not self._scene.link.is_ready:
+            self._waiting += frames
+            return []
+        if frames and not self._floor.caller_speaks:
+            self._floor.expect(notes.ANSWER, self._scene.limits.tool_nudge_s, now_s)
+        return [Tell(frame) for frame in frames]

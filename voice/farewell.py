@@ -1,0 +1,118 @@
+"""Decide how a call comes to its end: who says goodbye, and when it has been heard."""
+
+from dataclasses import dataclass
+
+from voice import notes
+from voice.alarms import Alarm
+from voice.events import CLOSE_NORMAL, CLOSE_UPSTREAM, AskCallback, Command, Tell
+from voice.floor import Floor
+from voice.scene import Scene
+from voice.wire import gemini
+
+LONGEST_S = 20.0
+_AGAIN_S = 3.5
+_CALLERS_CHOICE = frozenset({"agent_hangup", "silence_timeout"})
+"""Ends that a caller averts by speaking."""
+
+
+@dataclass(slots=True)
+class _Plan:
+    reason: str
+    code: int
+    said: bool = False  # a goodbye is on its way to the ear
+
+
+class Farewell:
+    """The end of one call, from the moment that it is wanted; `reason` and `code` go with the end."""
+
+    def __init__(self, scene: Scene, floor: Floor) -> None:
+        self._scene = scene
+        self._floor = floor
+        self._plan: _Plan | None = None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Tell whether the call is about to end."""
+        return self._plan is not None
+
+    @property
+    def ending(self) -> tuple[str, int]:
+        """Return the reason and the closing code of the end that is under way."""
+        return (self._plan.reason, self._plan.code) if self._plan else ("agent_hangup", CLOSE_NORMAL)
+
+    @property
+    def is_heard(self) -> bool:
+        """Tell whether the goodbye was heard to its last word."""
+        floor = self._floor
+        return self._plan is not None and self._plan.said and not (floor.is_playing or floor.is_generating)
+
+    def begin(self, reason: str, code: int, words: str, now_s: float) -> list[Command]:
+        """Have the model say goodbye, in answer to `words`; by a recording when there is none."""
+        if self._plan is not None:
+            return []
+        self._set_out(reason, code, now_s)
+        if self._scene.link.is_ready:
+            return [Tell(gemini.text(words))]
+        return [*self._scene.link.stop(), *self.use_recording(now_s)]
+
+    def take(self, tool: gemini.ToolCall, now_s: float) -> list[Command]:
+        """Let the model end the call."""
+        said = self._floor.turn.sound or self._floor.is_playing
+        plan = self._plan or self._set_out("agent_hangup", CLOSE_NORMAL, now_s)
+        plan.said = plan.said or said
+        answer = {"status": "ok", "retryable": False, "message": notes.CLOSING, "data": {}}
+        scheduling = "SILENT" if said and self._scene.able.scheduling else ""
+        return [Tell(gemini.tool_response(tool.id, tool.name, answer, scheduling))]
+
+    def give_up(self, summary: str, now_s: float) -> list[Command]:
+        """End a call that has no model: have somebody call back first, so as to say so truthfully."""
+        self._set_out("model_failure", CLOSE_UPSTREAM, now_s)
+        self._scene.alarms.unset(*Alarm)
+        self._scene.alarms.set(Alarm.LEAVE, now_s + LONGEST_S)
+        return [*self._scene.link.stop(), AskCallback("model_failure", summary)]
+
+    def apologise(self, now_s: float, *, promised: bool) -> list[Command]:
+        """Tell the caller what becomes of them."""
+        if self._plan is None:
+            return []
+        self._plan.said = True
+        if promised:
+            self._scene.measures.achieve("request_callback")
+        return self._floor.say("apology_callback" if promised else "apology", now_s)
+
+    def note_speech(self, now_s: float) -> None:
+        """Take what the model begins to say for the goodbye."""
+        if self._plan is not None:
+            self._plan.said = True
+            self._scene.alarms.unset(Alarm.RECORDED_GOODBYE)
+            self._scene.alarms.set(Alarm.LEAVE, now_s + LONGEST_S)
+
+    def avert(self) -> bool:
+        """Go on with the call, where that is for the caller to say; tell whether it was."""
+        if self._plan is None or self._plan.reason not in _CALLERS_CHOICE:
+            return False
+        self._plan = None
+        self._scene.alarms.unset(Alarm.RECORDED_GOODBYE, Alarm.LEAVE)
+        return True
+
+    def use_recording(self, now_s: float) -> list[Command]:
+        """Say goodbye by a recording: the model does not."""
+        if self._plan is None or self._plan.said:
+            return []
+        self._plan.said = True
+        return self._floor.say("goodbye", now_s)
+
+    def wait(self, now_s: float) -> bool:
+        """Wait on while a long goodbye is being said, and tell whether it is; the call has a limit of its own."""
+        if self._floor.is_playing:
+            self._scene.alarms.set(Alarm.LEAVE, now_s + _AGAIN_S)
+        return self._floor.is_playing
+
+    def _set_out(self, reason: str, code: int, now_s: float) -> _Plan:
+        alarms, limits = self._scene.alarms, self._scene.limits
+        self._floor.expect_nothing()
+        alarms.unset(Alarm.ASK, Alarm.SILENCE, Alarm.FILLER, Alarm.MACHINE)
+        alarms.set(Alarm.RECORDED_GOODBYE, now_s + limits.greeting_nudge_s)
+        alarms.set(Alarm.LEAVE, now_s + limits.goodbye_s)
+        self._plan = _Plan(reason, code)
+        return self._plan

@@ -1,0 +1,204 @@
+"""Decide who speaks: what the model says, what cuts it off, and what to do when it stays silent."""
+
+from dataclasses import dataclass
+
+from voice import notes
+from voice.alarms import Alarm
+from voice.audio import is_heard
+from voice.events import Command, EndUtterance, Hush, Play, Tell, Trim
+from voice.scene import Scene, kept
+from voice.wire import gemini
+
+_LATE_AUDIO_S = 1.0
+_CUT_SHORT_S = 1.0  # of a sentence whose end will not come
+_AFTER_NUDGE_S = 4.0
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What the model has done since its last turn was complete."""
+
+    audio: bool = False
+    sound: bool = False
+    called: bool = False
+    interrupted: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.sound or self.called or self.interrupted)
+
+
+class Floor:
+    """Who has the floor in one call."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.turn = _Turn()
+        self.empty_turns = 0
+        self.is_generating = False
+        self.is_playing = False
+        self.caller_speaks = False
+        self.heard_out = False
+        """Whether the agent was heard out at least once."""
+        self.expected = ""
+        """What to tell the model when it does not speak as it should; empty when it need not."""
+        self.shielded = False
+        """Whether what the caller says has to wait for the greeting."""
+        self._scene = scene
+        self._muted_until_s = 0.0
+        self._caller_stopped_s: float | None = None
+        self._marks_speech = False  # the model says when the caller begins and stops
+        self._asked = False
+
+    @property
+    def is_quiet(self) -> bool:
+        """Tell whether nobody speaks, and nobody is to."""
+        busy = self.is_playing or self.is_generating or self.caller_speaks or bool(self.expected)
+        return self.heard_out and not busy
+
+    # The model
+
+    def take_speech(self, speech: gemini.Audio, now_s: float) -> list[Command]:
+        """Play what the model says, unless it belongs to a turn that was cut off."""
+        if now_s < self._muted_until_s:
+            self._scene.measures.count("late_audio")
+            return []
+        if not self.turn.sound and is_heard(speech.pcm):
+            self.turn.sound = True
+            self._scene.link.has_spoken = True
+            self.empty_turns = 0
+            self.expect_nothing()
+            if not self._asked:
+                self._scene.alarms.unset(Alarm.ASK, Alarm.SILENCE)
+        self.turn.audio = self.is_generating = self.is_playing = True
+        return [Play(speech.pcm, speech.rate_hz)]
+
+    def be_interrupted(self, now_s: float) -> list[Command]:
+        """Silence the agent: the caller cut in."""
+        # The carrier is told even when nothing is queued here: it still holds up to the lead.
+        self._scene.measures.interruptions += 1
+        self.is_generating = self.is_playing = False
+        self.turn.interrupted = self.heard_out = True
+        self._muted_until_s = now_s + _LATE_AUDIO_S
+        limits = self._scene.limits
+        quiet_s = limits.stuck_s if self.caller_speaks else limits.interrupted_nudge_s
+        self.expect(notes.ANSWER, quiet_s, now_s)
+        return [Hush(), *kept(self._scene.transcript.close(interrupted=True))]
+
+    def end_utterance(self) -> list[Command]:
+        """Note that the model has made all that it is saying."""
+        if not self.is_generating:
+            return []
+        self.is_generating = False
+        return [EndUtterance()]
+
+    def complete_turn(self, reason: str) -> list[Command]:
+        """End a turn of the model's, and count it when there was nothing in it."""
+        self._muted_until_s = 0.0
+        turn, self.turn = self.turn, _Turn()
+        if turn.is_empty or reason == "RESPONSE_REJECTED":
+            self._scene.measures.count("empty_turns")
+            self.empty_turns += 1
+        return [*self.end_utterance(), *kept(self._scene.transcript.close())]
+
+    def be_cut_off(self) -> list[Command]:
+        """Forget what was going on when the connection went."""
+        self.expect_nothing()
+        self.caller_speaks = False
+        self._muted_until_s = 0.0
+        self.turn = _Turn()
+        if not self.is_generating:
+            return []
+        self.is_generating = False
+        return [
+            Trim(_CUT_SHORT_S),
+            EndUtterance(),
+            *kept(self._scene.transcript.close(interrupted=True)),
+        ]
+
+    def expect(self, otherwise: str, nudge_s: float, now_s: float) -> None:
+        """Expect the model to speak; when it has not after `nudge_s`, it is told so."""
+        limits, alarms = self._scene.limits, self._scene.alarms
+        self.expected = otherwise
+        stuck_s = max(limits.stuck_s, nudge_s + _AFTER_NUDGE_S)
+        if otherwise == self._scene.brief.nudge:
+            stuck_s = limits.greeting_clip_s
+        alarms.set(Alarm.NUDGE, now_s + nudge_s)
+        alarms.set(Alarm.STUCK, now_s + stuck_s)
+
+    def expect_nothing(self) -> None:
+        """Leave the model to itself."""
+        self.expected = ""
+        self._scene.alarms.unset(Alarm.NUDGE, Alarm.STUCK)
+
+    def nudge(self, words: str, now_s: float) -> list[Command]:
+        """Tell the model something that it is to answer by speaking."""
+        self.expect(words, self._scene.limits.greeting_nudge_s, now_s)
+        return [Tell(gemini.text(words))]
+
+    def nudge_again(self) -> list[Command]:
+        """Tell the model once more."""
+        self._scene.measures.count("nudges")
+        self.shielded = self.shielded and self.is_playing
+        return [Tell(gemini.text(self.expected))]
+
+    def ask(self, now_s: float) -> list[Command]:
+        """Have a silent caller asked whether they are there."""
+        self._asked = True
+        return self.nudge(notes.ASK, now_s) if self._scene.link.is_ready else []
+
+    # The caller
+
+    def note_caller(self) -> None:
+        """Take any sign of life from the caller."""
+        self._asked = False
+        self._scene.alarms.unset(Alarm.ASK, Alarm.SILENCE)
+
+    def note_activity(self, now_s: float, *, started: bool) -> None:
+        """Take the model's word that the caller begins or stops to speak."""
+        self._marks_speech = True
+        self.caller_speaks = started
+        self._caller_stopped_s = None if started else now_s
+        if started:
+            self.expect_nothing()
+        else:
+            self.expect(notes.ANSWER, self._scene.limits.answer_nudge_s, now_s)
+
+    def take_words(self, text: str, now_s: float) -> list[Command]:
+        """Keep what the caller was understood to say."""
+        if self._caller_stopped_s is None:
+            self._caller_stopped_s = now_s
+        if not (self._marks_speech or self.is_generating or self.is_playing):
+            self.expect(notes.ANSWER, self._scene.limits.answer_nudge_s, now_s)
+        return kept(self._scene.transcript.add("caller", text, self._scene.ms(now_s)))
+
+    # The caller's ear
+
+    def note_heard(self, now_s: float) -> None:
+        """Note that the first of an utterance went to the telephone."""
+        measures, alarms = self._scene.measures, self._scene.alarms
+        if measures.first_audio_ms is None:
+            measures.first_audio_ms = self._scene.ms(now_s)
+        elif self._caller_stopped_s is not None:
+            measures.answer(round((now_s - self._caller_stopped_s) * 1000))
+        self._caller_stopped_s = None
+        if self.shielded and not alarms.is_set(Alarm.SHIELD):
+            alarms.set(Alarm.SHIELD, now_s + self._scene.limits.shield_s)
+
+    def note_played_out(self, now_s: float) -> None:
+        """Note that all that was queued has been heard: the caller's silence begins."""
+        self.is_playing = False
+        link, alarms, limits = self._scene.link, self._scene.alarms, self._scene.limits
+        if self.is_generating or (self.expected and link.is_ready):  # a pause, or a recording of ours
+            return
+        self.shielded = False
+        if not link.is_ready:
+            return
+        self.heard_out = True
+        if not self._asked and not self.caller_speaks:
+            alarms.set(Alarm.ASK, now_s + limits.ask_s)
+            alarms.set(Alarm.SILENCE, now_s + limits.silence_s)
+
+    def say(self, clip: str, now_s: float) -> list[Command]:
+        """Play one of our recordings."""
+        self.is_playing = True
+        return self._scene.say(clip, now_s)
