@@ -71,7 +71,7 @@ def is_empty(answer: httpx.Response) -> bool:
     return answer.status_code == 200 and len(ET.fromstring(answer.text)) == 0
 
 
-def test_a_ringing_call_gets_a_stream_with_all_that_the_carrier_needs(line):
+def test_t1_a_ringing_call_gets_a_stream_with_all_that_the_carrier_needs(line):
     answer = line.ring(line.new_session())
     stream = ET.fromstring(answer.text).find("Stream")
 
@@ -279,7 +279,7 @@ def test_w11_a_signed_webhook_is_served(signed_line, secret):
 
 
 @pytest.mark.parametrize("how", ["none", "forged", "stale", "future", "other body", "nonsense", "huge"])
-def test_w11_a_webhook_with_a_wrong_signature_is_refused(signed_line, how):
+def test_w11_t11_a_webhook_with_a_wrong_signature_is_refused(signed_line, how):
     body, now = BODY % signed_line.new_session().encode(), int(time.time())
     header = {
         "none": None,

@@ -69,7 +69,7 @@ def test_speech_sounds_the_same_however_it_is_cut(cuts):
     assert np.max(np.abs(resampled(pcm, cuts) - resampled(pcm))) <= 1
 
 
-def test_t3_a_sample_cut_in_two_is_put_together():
+def test_a_sample_cut_in_two_is_put_together():
     pcm = tone(440, 0.2, 24_000)
 
     assert np.max(np.abs(resampled(pcm, [1, 3, 5, 1001]) - resampled(pcm))) <= 1
@@ -272,7 +272,7 @@ def watched(bytes_per_s: float, frame_s: float = 0.02, burst: int = 0) -> str | 
     ("bytes_per_s", "found"),
     [(32_000, None), (16_000, "8 kHz mono"), (64_000, "stereo, or 32 kHz"), (48_000, "24 kHz mono")],
 )
-def test_t1_a_wrong_rate_is_told_in_the_first_second(bytes_per_s, found, burst, frame_s):
+def test_s14_a_wrong_rate_is_told_in_the_first_second(bytes_per_s, found, burst, frame_s):
     assert watched(bytes_per_s, frame_s, burst) == found
 
 

@@ -70,7 +70,7 @@ def test_no_message_repeats_a_secret(settings):
     assert "planted" not in f"{found.msg} {found.hint}"
 
 
-def test_both_tracks_are_refused_with_the_reason(settings):
+def test_t1_s15_both_tracks_are_refused_with_the_reason(settings):
     settings.STREAM_TRACK = "both_tracks"
 
     (found,) = settings_are_possible()

@@ -33,7 +33,7 @@ def in_three_days() -> str:
 # Declarations
 
 
-def test_no_tool_has_an_argument_for_who_is_calling():
+def test_t4_no_tool_has_an_argument_for_who_is_calling():
     named = {parameter.name for tool in tools.TOOLS.values() for parameter in tool.parameters}
 
     assert named == {"tracking_id", "day", "window", "change_id", "said"}
@@ -116,7 +116,7 @@ def test_a_stranger_moves_nothing_and_learns_nothing():
 
 
 @pytest.mark.django_db
-def test_an_address_is_matched_and_never_told():
+def test_t7_an_address_is_matched_and_never_told():
     a_parcel()
 
     right = run("confirm_address", {"said": "Jacaranda Court"})
@@ -140,7 +140,7 @@ def test_a_refusal_names_what_is_possible_instead():
 
 
 @pytest.mark.django_db
-def test_what_is_missing_is_asked_for():
+def test_t6_what_is_missing_is_asked_for():
     assert run("prepare_reschedule", {})["message"] == "Which day would you like?"
     assert run("confirm_reschedule", {"change_id": None})["status"] == "refused"
     assert run("confirm_address", {"said": " \x00 "})["status"] == "refused"

@@ -31,7 +31,7 @@ def test_a_frame_may_be_text_or_binary():
     assert gemini.decode('{"setupComplete":{}}') == gemini.decode(b'{"setupComplete":{}}')
 
 
-def test_t4_all_parts_of_a_frame_are_heard():
+def test_all_parts_of_a_frame_are_heard():
     parts = [speech(b"ab"), {"text": "thinking", "thought": True}, speech(b"cd"), speech(b"e", "audio/pcm")]
 
     events = gemini.decode(json.dumps({"serverContent": {"modelTurn": {"parts": parts}}}))
@@ -116,13 +116,13 @@ def test_whatever_comes_is_read_or_refused(value):
         gemini.decode(json.dumps(value))
 
 
-def test_caller_audio_goes_as_audio_and_never_as_media_chunks():
+def test_t12_caller_audio_goes_as_audio_and_never_as_media_chunks():
     frame = json.loads(gemini.audio(b"\x01\x02"))
 
     assert frame == {"realtimeInput": {"audio": {"mimeType": "audio/pcm;rate=16000", "data": "AQI="}}}
 
 
-def test_t6_a_tool_answer_names_its_call():
+def test_a_tool_answer_names_its_call():
     frame = json.loads(gemini.tool_response("c1", "track_shipment", {"status": "ok"}))
 
     assert frame["toolResponse"]["functionResponses"] == [
