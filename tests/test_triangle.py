@@ -27,11 +27,11 @@ from voice.clients.gemini import Endpoint, dial, live_url
 from voice.limits import Limits
 from voice.records import ToolRecord, TurnRecord, UsageSeen
 from voice.sandbox import strictness
-from voice.sandbox.conversation import Timing
 from voice.sandbox.live_server import LiveServer, Seen
 from voice.sandbox.scenario import parse
 from voice.sandbox.scripted import scripted_voice
 from voice.sandbox.shapes import camel
+from voice.sandbox.timing import Timing
 from voice.sandbox.tones import decode, encode
 from voice.scene import Brief
 from voice.session import Session

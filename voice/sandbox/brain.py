@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from voice.sandbox.mishaps import UNSPOILT, Spoilt
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
@@ -34,6 +36,7 @@ class Reply:
     close: tuple[int, str] | None = None
     wait_s: float = 0.0
     then: "Reply | None" = None
+    spoilt: Spoilt = UNSPOILT
 
 
 SILENCE = Reply()

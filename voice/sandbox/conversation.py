@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
@@ -29,38 +29,14 @@ from voice.sandbox.brain import (
     Voice,
 )
 from voice.sandbox.delivery import RATE_HZ, Piece, deliver
+from voice.sandbox.mishaps import NO_MISHAP, Mishap, StallingWire, Wire
 from voice.sandbox.strictness import Refused, Strictness
 from voice.sandbox.tally import Tally
+from voice.sandbox.timing import Timing
 
 _MIND_LIMIT = 100  # thoughts that wait; behind them the client's frames wait, too
 _IN_BYTES_PER_S = MODEL_IN_HZ * 2
 _OUT_BYTES_PER_S = RATE_HZ * 2
-
-
-class Wire(Protocol):
-    """The client's end, as a conversation needs it."""
-
-    def __aiter__(self) -> AsyncIterator[str | bytes]:
-        """Yield the client's frames until it is gone."""
-
-    async def send(self, frame: str | bytes, /) -> None:
-        """Send one frame."""
-
-    async def close(self, code: int, reason: str) -> None:
-        """Hang up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How long the service takes (gemini-live.md §3.2, §5.4, §6.5)."""
-
-    setup_s: float = 0.25
-    handle_s: float = 0.15  # from the confirmation to the resumption handle
-    think_s: float = 0.0  # added to what the brain and the mouth take
-    life_s: float = 3480.0
-    notice_s: float = 60.0  # `goAway` comes that long before the end
-    resume_s: float = 1.0  # a handle of an idle conversation is refused for so long
-    refuse_s: float = 0.5
 
 
 @dataclass(slots=True)
@@ -91,13 +67,15 @@ class Conversation:
         pasts: dict[str, Past],
         dice: Random,
         timing: Timing,
+        mishap: Mishap = NO_MISHAP,
     ) -> None:
-        self._wire = wire
+        self._wire: Wire = StallingWire(wire, mishap.stalls) if mishap.stalls else wire
+        self._mishap = mishap
         self._voice = voice
         self._strict = strict
         self._pasts = pasts
         self._dice = dice
-        self._timing = timing
+        self._timing = timing.after(mishap)
         self._setup: Mapping[str, Any] = {}
         self._past: Past | None = None
         self._mind: asyncio.Queue[Callable[[], Awaitable[Reply]]] = asyncio.Queue(_MIND_LIMIT)
@@ -155,6 +133,8 @@ class Conversation:
                 pass  # 3.8 does not end a turn for the latter
 
     async def _begin(self, start: strictness.Setup) -> None:
+        if self._mishap.close:
+            self._start(self._hang_up(*self._mishap.close))
         if start.mute:
             return
         await asyncio.sleep(self._timing.setup_s)
@@ -176,9 +156,16 @@ class Conversation:
         self._pasts[handle] = self._past
         await self._send({"sessionResumptionUpdate": {"newHandle": handle, "resumable": True}})
 
+    async def _hang_up(self, code: int, reason: str) -> None:
+        await asyncio.sleep(self._mishap.close_after_s)
+        raise Refused(code, reason)
+
     async def _resumed(self, handle: str) -> Past:
         if not handle:
             return Past(self._voice.brain_factory(self._setup))
+        if self._mishap.no_resume:
+            await asyncio.sleep(self._timing.refuse_s)
+            raise Refused(*self._mishap.no_resume)
         past = self._pasts.get(handle)
         if past is None:
             raise Refused(1008, strictness.NO_ENTITY)
@@ -301,12 +288,13 @@ class Conversation:
                 await (self._wire.send(frame) if isinstance(frame, str) else self._send(frame))
             if reply.close:
                 raise Refused(*reply.close)
-            if reply.say or reply.calls:
+            if reply.say or reply.calls or reply.spoilt.zeros_s:
                 await self._take_the_floor(reply)
             reply = reply.then
 
     async def _take_the_floor(self, reply: Reply) -> None:
         pcm = await self._voice.mouth.speak(reply.say) if reply.say else b""
+        pcm = bytes(round(reply.spoilt.zeros_s * RATE_HZ) * 2) or pcm
         await asyncio.sleep(self._timing.think_s)
         async with self._floor:
             while not self._quiet.is_set():
@@ -316,14 +304,20 @@ class Conversation:
 
     async def _have_a_turn(self, reply: Reply, pcm: bytes) -> None:
         began_s = _now_s()
-        delivery = deliver(pcm, reply.say, self._dice)
-        for piece in delivery.pieces:
+        spoilt = reply.spoilt
+        delivery = deliver(pcm, reply.say, self._dice, odd=spoilt.odd)
+        for number, piece in enumerate(delivery.pieces):
+            if number == len(delivery.pieces) // 2:
+                began_s += spoilt.stall_s
             await _sleep_until(began_s + piece.at_s)
             self._tally.said(sum(map(len, piece.parts)) / _OUT_BYTES_PER_S)
             for content in self._frames(piece):
                 await self._send({"serverContent": content})
         if reply.calls:
-            await self._call(reply.calls)
+            await self._call(reply.calls, twice=spoilt.twice)
+        if spoilt.endless:
+            self._turn = None
+            return
         await self._send({"serverContent": {"generationComplete": True}})
         await _sleep_until(began_s + delivery.over_s)
         await self._end_turn()
@@ -342,7 +336,7 @@ class Conversation:
             return [frames[0] | frames[1]]  # one frame may carry several things at once
         return frames
 
-    async def _call(self, calls: tuple[FunctionCall, ...]) -> None:
+    async def _call(self, calls: tuple[FunctionCall, ...], *, twice: bool) -> None:
         written = []
         for call in calls:
             made = FunctionCall(
@@ -355,7 +349,8 @@ class Conversation:
             written.append({"id": made.id, "name": made.name, "args": dict(made.args)})
         self._settle()
         self._tally.called(str(written))
-        await self._send({"toolCall": {"functionCalls": written}})
+        for _ in range(2 if twice else 1):
+            await self._send({"toolCall": {"functionCalls": written}})
 
     async def _cut_off(self, dropped: tuple[FunctionCall, ...]) -> None:
         turn, self._turn = self._turn, None
@@ -371,9 +366,11 @@ class Conversation:
         await self._send({"serverContent": {"turnComplete": True}, "usageMetadata": self._tally.turn()})
 
     async def _grow_old(self) -> None:
-        await asyncio.sleep(max(0.0, self._timing.life_s - self._timing.notice_s))
-        await self._send({"goAway": {"timeLeft": f"{min(self._timing.notice_s, self._timing.life_s):g}s"}})
-        await asyncio.sleep(min(self._timing.notice_s, self._timing.life_s))
+        notice_s = min(self._timing.notice_s, self._timing.life_s)
+        await asyncio.sleep(self._timing.life_s - notice_s)
+        if notice_s:
+            await self._send({"goAway": {"timeLeft": f"{notice_s:g}s"}})
+            await asyncio.sleep(notice_s)
         raise Refused(1011, strictness.DEADLINE)
 
     def _settle(self) -> None:

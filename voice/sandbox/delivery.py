@@ -20,7 +20,7 @@ _BUNDLED = 0.2  # of the pieces come in two parts
 class Piece:
     """What one frame holds, `at_s` after the turn's first: 24 kHz s16le mono, and the words of it.
 
-    A part may end within a sample; the parts of a piece together do not.
+    A part may end within a sample; the parts of a piece together do not, unless that was asked for.
     """
 
     at_s: float
@@ -36,8 +36,11 @@ class Delivery:
     over_s: float
 
 
-def deliver(pcm: bytes, text: str, dice: Random) -> Delivery:
-    """Lay out `pcm` (24 kHz s16le mono), with the words of `text` spread over it a little ahead."""
+def deliver(pcm: bytes, text: str, dice: Random, *, odd: bool = False) -> Delivery:
+    """Lay out `pcm` (24 kHz s16le mono), with the words of `text` spread over it a little ahead.
+
+    The pieces have `odd` byte counts where that is asked for, as nothing forbids.
+    """
     if not pcm:
         return Delivery((Piece(0.0, (), text),) if text else (), 0.0)
     speed = dice.uniform(*_SPEEDS)
@@ -46,7 +49,7 @@ def deliver(pcm: bytes, text: str, dice: Random) -> Delivery:
     start = told = 0
     while start < len(pcm):
         units = dice.choice(_UNITS if pieces else _FIRST_UNITS)
-        end = min(start + units * _UNIT_BYTES, len(pcm))
+        end = min(start + units * _UNIT_BYTES + odd, len(pcm))
         due = -(-len(words) * end // len(pcm))
         said = " ".join(words[told:due])
         spoken = f" {said}" if told and said else said

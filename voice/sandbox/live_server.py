@@ -4,7 +4,8 @@ JSON goes out in binary frames, nothing is pinged, and who asks for another path
 turned away as there (gemini-live.md §1, §7). One connection is one conversation.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import count
@@ -18,8 +19,10 @@ from websockets.http11 import Request, Response
 
 from voice.sandbox import strictness
 from voice.sandbox.brain import Voice
-from voice.sandbox.conversation import Conversation, Past, Timing
+from voice.sandbox.conversation import Conversation, Past
+from voice.sandbox.mishaps import ABORTED, NO_MISHAP, Mishap
 from voice.sandbox.strictness import Strictness, version_of
+from voice.sandbox.timing import Timing
 
 _MESSAGE_BYTES = 16 * 1024 * 1024
 
@@ -37,7 +40,8 @@ class LiveServer:
     """A server that stands in for the voice model: `async with LiveServer(voice=…) as server: server.url`.
 
     `keys` are the API keys that it knows; None takes any, but not none at all. `most` conversations may
-    be held at once. `witness` is shown every frame.
+    be held at once. `witness` is shown every frame. `mishaps` meet one connection each, in order of arrival;
+    those behind them are well.
     """
 
     def __init__(
@@ -52,8 +56,11 @@ class LiveServer:
         timing: Timing | None = None,
         most: int | None = None,
         witness: Callable[[Seen], None] | None = None,
+        mishaps: Sequence[Mishap] = (),
     ) -> None:
         self._voice = voice
+        self._mishaps = deque(mishaps)
+        self._struck: dict[ServerConnection, Mishap] = {}
         self._host = host
         self._port = port
         self._ssl = ssl
@@ -72,7 +79,7 @@ class LiveServer:
             self._answer,
             self._host,
             self._port,
-            process_request=_check_path,
+            process_request=self._admit,
             ssl=self._ssl,
             compression=None,
             ping_interval=None,  # the real one was never seen to ping
@@ -102,7 +109,17 @@ class LiveServer:
         if self._server:
             await self._server.serve_forever()
 
+    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        if version_of(request.path) is None:
+            return connection.respond(HTTPStatus.NOT_FOUND, "The requested URL was not found.\n")
+        mishap = self._mishaps.popleft() if self._mishaps else NO_MISHAP
+        if mishap.status:
+            return connection.respond(HTTPStatus(mishap.status), "")
+        self._struck[connection] = mishap
+        return None
+
     async def _answer(self, connection: ServerConnection) -> None:
+        mishap = self._struck.pop(connection)
         request = connection.request
         if request is None or not self._knows(_key(request)):
             await connection.close(1007, strictness.KEY)
@@ -120,6 +137,7 @@ class LiveServer:
                 pasts=self._pasts,
                 dice=Random(f"{self._seed}/{number}"),
                 timing=self._timing,
+                mishap=mishap,
             ).run()
         finally:
             self._held -= 1
@@ -150,13 +168,10 @@ class _Line:
         await self._connection.send(frame)
 
     async def close(self, code: int, reason: str) -> None:
-        await self._connection.close(code, reason)
-
-
-def _check_path(connection: ServerConnection, request: Request) -> Response | None:
-    if version_of(request.path) is None:
-        return connection.respond(HTTPStatus.NOT_FOUND, "The requested URL was not found.\n")
-    return None
+        if code == ABORTED:
+            self._connection.transport.abort()
+        else:
+            await self._connection.close(code, reason)
 
 
 def _key(request: Request) -> str:

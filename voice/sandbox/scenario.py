@@ -3,7 +3,9 @@
 A TOML or JSON file of rules under `when`. Each has one of `nudged`, `heard` (a regular expression that is
 looked for in the words) or `answered` (a tool's name; `with` may ask for values in its answer), or
 `after_s` (by itself, so long after the setup); it has `say`, `calls`, `raw`, `close`, `wait_s` and
-`then`, and `once = true` when it may be used only once. The first rule that fits is used.
+`then`, and `once = true` when it may be used only once. The first rule that fits is used. For faults it may
+have `spoilt` (voice/sandbox/mishaps.py) and `huge_bytes`, a frame of that size which means nothing; the
+tables under `connection` say what goes wrong with the first connection, the second and so on.
 
 In what is said and in a call's arguments, `{name}` stands for the newest value of that name: a named
 group of an expression that fitted, or a value anywhere in a tool's answer. An argument that comes to
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from voice.errors import LocalError
+from voice.sandbox.mishaps import UNSPOILT, Mishap, Spoilt, closing, mishap, spoilt
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
@@ -32,11 +35,12 @@ class Action:
     """What a rule does, with its names not yet filled in."""
 
     say: str = ""
-    calls: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    calls: tuple[tuple[str, Mapping[str, Any], str], ...] = ()  # name, arguments, id
     raw: tuple[Mapping[str, Any] | str, ...] = ()
     close: tuple[int, str] | None = None
     wait_s: float = 0.0
     then: "Action | None" = None
+    spoilt: Spoilt = UNSPOILT
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Scenario:
 
     rules: tuple[Rule, ...]
     hears: tuple[str, ...] = ()
+    connections: tuple[Mishap, ...] = ()
 
 
 def load(name: str | Path) -> Scenario:
@@ -84,10 +89,11 @@ def parse(document: Mapping[str, Any], name: str = "scenario") -> Scenario:
         ScenarioError: it holds something else.
     """
     try:
-        _only(document, {"when", "hears"})
+        _only(document, {"when", "hears", "connection"})
         rules = [_rule(rule, f"rule {number}") for number, rule in enumerate(document.get("when", []), 1)]
         hears = document.get("hears", [])
-        return Scenario(tuple(rules), tuple(str(words) for words in hears))
+        mishaps = tuple(mishap(table) for table in document.get("connection", []))
+        return Scenario(tuple(rules), tuple(str(words) for words in hears), mishaps)
     except (ValueError, KeyError, TypeError, AttributeError, re.error) as error:
         raise ScenarioError(f"{name}: {error}") from error
 
@@ -115,17 +121,21 @@ def _rule(rule: Mapping[str, Any], place: str) -> Rule:
 
 
 def _action(action: Mapping[str, Any]) -> Action:
-    _only(action, {"say", "calls", "raw", "close", "wait_s", "then"})
-    close = action.get("close")
+    _only(action, {"say", "calls", "raw", "close", "wait_s", "then", "spoilt", "huge_bytes"})
     for call in action.get("calls", []):
-        _only(call, {"name", "args"})
+        _only(call, {"name", "args", "id"})
+    huge = int(action.get("huge_bytes", 0))
     return Action(
         say=str(action.get("say", "")),
-        calls=tuple((str(call["name"]), call.get("args", {})) for call in action.get("calls", [])),
-        raw=tuple(action.get("raw", [])),
-        close=(int(close["code"]), str(close.get("reason", ""))) if close else None,
+        calls=tuple(
+            (str(call["name"]), call.get("args", {}), str(call.get("id", "")))
+            for call in action.get("calls", [])
+        ),
+        raw=(*action.get("raw", []), *([{"padding": "x" * huge}] if huge else [])),
+        close=closing(action.get("close")),
         wait_s=float(action.get("wait_s", 0.0)),
         then=_action(action["then"]) if "then" in action else None,
+        spoilt=spoilt(action["spoilt"]) if "spoilt" in action else UNSPOILT,
     )
 
 

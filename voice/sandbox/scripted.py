@@ -149,11 +149,12 @@ class ScriptedBrain:
     def _reply(self, action: Action) -> Reply:
         return Reply(
             say=self._filled(action.say),
-            calls=tuple(FunctionCall(name, self._arguments(args)) for name, args in action.calls),
+            calls=tuple(FunctionCall(name, self._arguments(args), id_) for name, args, id_ in action.calls),
             raw=action.raw,
             close=action.close,
             wait_s=action.wait_s,
             then=self._reply(action.then) if action.then else None,
+            spoilt=action.spoilt,
         )
 
     def _arguments(self, args: Mapping[str, Any]) -> dict[str, object]:

@@ -10,8 +10,9 @@ import pytest
 from tests.virtual_time import run
 from voice.sandbox import strictness
 from voice.sandbox.brain import SILENCE, FunctionCall, Reply, SpeechEnded, SpeechStarted, Voice
-from voice.sandbox.conversation import Conversation, Past, Timing
+from voice.sandbox.conversation import Conversation, Past
 from voice.sandbox.strictness import Strictness
+from voice.sandbox.timing import Timing
 
 LOUD = b"\x01\x01" * 320
 QUIET = bytes(640)

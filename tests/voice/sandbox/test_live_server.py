@@ -9,8 +9,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from voice.sandbox import strictness
 from voice.sandbox.brain import SILENCE, Reply, Voice
-from voice.sandbox.conversation import Timing
 from voice.sandbox.live_server import LiveServer, Seen
+from voice.sandbox.timing import Timing
 
 PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 KEY = {"x-goog-api-key": "planted-key"}

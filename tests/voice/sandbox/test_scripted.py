@@ -137,7 +137,7 @@ def test_some_things_are_done_at_their_own_time():
         ({"when": [{"nudged": "", "shout": "Hello."}]}, "rule 1: unknown: shout"),
         ({"when": [{"nudged": "", "with": {}}]}, "rule 1: unknown: with"),
         ({"when": [{"heard": "("}]}, "rule 1: "),
-        ({"when": [{"nudged": "", "calls": [{"id": "7"}]}]}, "rule 1: unknown: id"),
+        ({"when": [{"nudged": "", "calls": [{"kind": "7"}]}]}, "rule 1: unknown: kind"),
         ({"when": [{"nudged": "", "calls": [{}]}]}, "rule 1: 'name'"),
         ({"when": "always"}, "scenario: "),
     ],
@@ -198,7 +198,7 @@ def test_the_receptionist_calls_the_tool_that_was_asked_for(words, name, args):
 def test_the_receptionist_calls_only_tools_that_there_are():
     rules = load("receptionist").rules
 
-    for call, args in [call for rule in rules for call in rule.action.calls]:
+    for call, args, _ in [call for rule in rules for call in rule.action.calls]:
         assert args.keys() <= {parameter.name for parameter in tools.TOOLS[call].parameters}
     assert {rule.tool for rule in rules if rule.tool} <= tools.TOOLS.keys()
 

@@ -33,14 +33,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until told to stop."""
         try:
-            voice = (
-                _offline_voice()
-                if options["brain"] == "offline"
-                else scripted_voice(load(options["scenario"]))
-            )
+            scenario = load(options["scenario"])
         except LocalError as error:
             raise CommandError(str(error)) from error
-        server = LiveServer(voice=voice, host=options["host"], port=options["port"], seed=options["seed"])
+        server = LiveServer(
+            voice=_offline_voice() if options["brain"] == "offline" else scripted_voice(scenario),
+            host=options["host"],
+            port=options["port"],
+            seed=options["seed"],
+            mishaps=scenario.connections,
+        )
         try:
             with suppress(KeyboardInterrupt):
                 asyncio.run(self._serve(server))
