@@ -103,7 +103,7 @@ class Farewell:
         return self._floor.say("goodbye", now_s)
 
     def wait(self, now_s: float) -> bool:
-        """Wait on while a long goodbye is being said, and tell whether it is; the call has a limit of its own."""
+        """Tell whether a long goodbye is still being said, and wait on; the call has a limit of its own."""
         if self._floor.is_playing:
             self._scene.alarms.set(Alarm.LEAVE, now_s + _AGAIN_S)
         return self._floor.is_playing

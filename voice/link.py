@@ -67,10 +67,7 @@ class Link:
     def dial(self, now_s: float) -> list[Command]:
         """Begin to connect, with the handle as long as there is a try left for it."""
         self._dial_at_s = inf
-        lost_s = now_s if self.gap_began_s is None else self.gap_began_s
-        self.is_resumption = (
-            bool(self._handle) and self._tries > 0 and now_s - lost_s <= self._limits.resume_s
-        )
+        self.is_resumption = self._may_resume(now_s)
         if self.is_resumption:
             self._tries -= 1
         else:
@@ -147,15 +144,16 @@ class Link:
         self._let_go(now_s, idle=idle if not retried else self._from_idle)
         if self._failures >= self._limits.failures:
             return False
-        self._dial_at_s = now_s + self._wait_s(retried=retried, silent=silent)
+        if self._handle and self._tries > 0:
+            wait_s = self._limits.idle_wait_s if self._from_idle and not silent else 0.0
+            self._dial_at_s = now_s + (self._limits.idle_wait_s / 2 if retried else wait_s)
+        if not self._may_resume(self._dial_at_s):
+            self._dial_at_s = now_s + (0.0 if self._ever_ready else self._limits.idle_wait_s / 4)
         return True
 
-    def _wait_s(self, *, retried: bool, silent: bool) -> float:
-        if not self._handle or self._tries == 0:
-            return 0.0 if self._ever_ready else self._limits.idle_wait_s / 4
-        if retried:
-            return self._limits.idle_wait_s / 2
-        return self._limits.idle_wait_s if self._from_idle and not silent else 0.0
+    def _may_resume(self, at_s: float) -> bool:
+        lost_s = at_s if self.gap_began_s is None else self.gap_began_s
+        return bool(self._handle) and self._tries > 0 and at_s - lost_s <= self._limits.resume_s
 
     def _let_go(self, now_s: float, *, idle: bool) -> None:
         if self.gap_began_s is None:

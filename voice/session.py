@@ -210,10 +210,10 @@ class Session:
             return [*answers, *(self._floor.nudge(notes.CAME_BACK, now_s) if speak else [])]
         self._measures.count("fresh_sessions")
         summary = notes.summary(tuple(self._transcript.recent), self._errands.begin_anew())
-        return [
-            Tell(gemini.client_content([("user", summary)], complete=False)),
-            *self._floor.nudge(notes.AFTER_SUMMARY, now_s),
-        ]
+        if not self._scene.able.content_mid_session:
+            return self._floor.nudge(f"{summary}\n{notes.AFTER_SUMMARY}", now_s)
+        history = Tell(gemini.client_content([("user", summary)], complete=False))
+        return [history, *self._floor.nudge(notes.AFTER_SUMMARY, now_s)]
 
     def _lose(self, why: str, now_s: float, *, silent: bool = False, anew: bool = False) -> list[Command]:
         """Take the loss of the model; `anew` when its conversation is what went wrong."""

@@ -1,0 +1,434 @@
+"""What a call does when the model goes away: G1 to G6, G12 and G13, by the clock."""
+
+from itertools import pairwise
+
+import pytest
+
+from tests.rehearsal import CLIP_S, GREET, Rehearsal, a_tool_call, done, with_model
+from voice import events as call
+from voice import notes
+from voice.limits import Limits
+from voice.session import State
+from voice.wire import gemini
+
+
+def talking(limits: Limits | None = None) -> Rehearsal:
+    """Return a call in which the agent has greeted and nobody speaks."""
+    line = Rehearsal(limits)
+    line.greet()
+    line.wait(11)
+    return line
+
+
+def setups(line: Rehearsal, since_s: float = 0.0) -> list[str]:
+    """Return the setups that were sent since then."""
+    tells = line.commands(call.Tell, since_s)
+    return [one.frame for one in tells if isinstance(one, call.Tell) and '"setup"' in one.frame]
+
+
+def test_a_lost_idle_connection_is_taken_up_again_by_its_handle_after_1_2_seconds():
+    line = talking()
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(1.3)
+    line.connect(0.3, handle="h2")
+
+    assert line.dials()[-1] == pytest.approx(lost_s + 1.2)
+    assert '"handle": "h1"' in setups(line, lost_s)[0]
+    assert line.counters["resumptions"] == 1
+    assert line.session.state is State.TALKING
+
+
+def test_a_connection_lost_in_mid_speech_is_taken_up_again_at_once():
+    line = talking()
+    line.speak(5, complete=False)
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(0.1)
+    line.connect(0.3)
+
+    assert line.dials()[-1] == lost_s
+    assert call.Trim(1.0) in line.commands(since_s=lost_s)
+    assert notes.CAME_BACK in line.told(lost_s)
+
+
+def test_nobody_is_spoken_to_after_a_gap_in_which_nothing_was_owed():
+    line = talking()
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(1.3)
+    line.connect(0.3)
+
+    assert notes.CAME_BACK not in line.told(lost_s)
+
+
+def test_the_newest_handle_that_can_be_resumed_is_the_one_that_is_used():
+    line = talking()
+    line.take(gemini.Handle("h2", resumable=True), gemini.Handle("h3", resumable=False))
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(1.3)
+    line.take(call.ModelOpened())
+
+    assert '"handle": "h2"' in setups(line, lost_s)[0]
+
+
+def test_g13_after_two_refused_tries_a_new_conversation_begins_with_a_summary():
+    line = talking()
+    line.take(gemini.CallerSaid("Where is my parcel?"))
+    tool = a_tool_call()
+    line.take(tool, done(tool, message="It is in Nairobi."), gemini.TurnComplete())
+    line.speak(1)
+    line.wait(3)
+    line.take(gemini.TurnComplete())
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(1.3)
+    for _ in range(2):
+        line.take(call.ModelOpened(), call.ModelClosed("lost"))
+        line.wait(0.7)
+    line.connect(0.3)
+
+    handles = ['"handle": "h1"' in setup for setup in setups(line, lost_s)]
+    told = line.told(lost_s)
+    assert handles == [True, True, False]
+    assert line.now_s - lost_s < 4.0
+    assert "Where is my parcel?" in told
+    assert "track_shipment: ok: It is in Nairobi." in told
+    assert "must not be done again" in told
+    assert line.counters["fresh_sessions"] == 1
+
+
+def test_a_silent_loss_gets_one_try_at_once_and_then_a_new_conversation():
+    line = talking()
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost", silent=True))
+    line.wait(0.1)
+    line.take(call.ModelOpened(), call.ModelClosed("lost"))
+    line.wait(0.1)
+    line.connect(0.3)
+
+    assert line.dials()[-2] == lost_s
+    assert '"handle"' in setups(line, lost_s)[0]
+    assert '"handle"' not in setups(line, lost_s)[1]
+
+
+def test_a_try_that_is_not_answered_is_given_two_seconds():
+    line = talking()
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(6)
+
+    assert line.dials()[1:] == pytest.approx([lost_s + 1.2, lost_s + 3.2, lost_s + 5.2])
+
+
+def test_a_refused_handle_is_dropped_for_one_new_conversation():
+    line = talking()
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(1.3)
+    line.take(call.ModelOpened(), call.ModelClosed("refused"))
+    line.wait(0.1)
+    line.connect(0.3)
+
+    assert '"handle"' not in setups(line, lost_s)[1]
+    assert line.end is None
+
+
+@pytest.mark.parametrize("why", ["refused", "busy"])
+def test_g5_what_will_not_be_taken_back_is_not_tried_again(why: str):
+    line = talking()
+
+    line.take(call.ModelClosed(why))
+    line.take(call.CallbackAsked(written=True))
+    line.wait(CLIP_S)
+
+    assert len(line.dials()) == 1
+    assert line.said()[-1][1] == "apology_callback"
+    assert line.end == call.End("model_failure", call.CLOSE_UPSTREAM, hang_up=True)
+    assert line.counters[f"model_{why}"] == 1
+    assert line.session.ending().outcome == "callback_requested"
+
+
+@pytest.mark.parametrize("why", ["refused", "busy"])
+def test_g1_a_model_that_refuses_at_the_start_is_apologised_for(why: str):
+    line = Rehearsal()
+
+    line.wait(0.2)
+    line.take(call.ModelClosed(why))
+    line.take(call.CallbackAsked(written=False))
+    line.wait(CLIP_S)
+
+    assert [clip for _, clip in line.said()] == ["apology"]
+    assert line.end == call.End("model_failure", call.CLOSE_UPSTREAM, hang_up=True)
+    assert line.session.ending().outcome == "no_outcome"
+
+
+def test_g1_a_model_that_cannot_be_reached_is_tried_three_times():
+    line = Rehearsal()
+    for _ in range(3):
+        line.take(call.ModelClosed("lost"))
+        line.wait(0.4)
+
+    assert len(line.dials()) == 3
+    assert line.commands(call.AskCallback)
+
+
+def test_g4_three_failures_in_a_row_end_the_call_in_words():
+    line = talking()
+    line.take(call.ModelClosed("lost"))
+    for _ in range(3):
+        line.wait(1.3)
+        line.take(call.ModelOpened(), call.ModelClosed("lost"))
+
+    line.take(call.CallbackAsked(written=True))
+    line.wait(20)
+
+    (asked,) = line.commands(call.AskCallback)
+    assert isinstance(asked, call.AskCallback)
+    assert asked.reason == "model_failure"
+    assert line.said()[-1][1] == "apology_callback"
+    assert line.end == call.End("model_failure", call.CLOSE_UPSTREAM, hang_up=True)
+
+
+def test_ten_seconds_of_speech_clear_the_count_of_failures():
+    line = talking()
+
+    for _ in range(6):
+        line.take(call.ModelClosed("lost"))
+        line.wait(1.3)
+        line.connect(0.3, handle="h")
+        line.speak(1)
+        line.wait(11)
+        line.take(gemini.TurnComplete())
+
+    assert line.end is None
+
+
+def test_connections_that_do_not_hold_are_failures():
+    line = talking()
+
+    line.take(call.ModelClosed("lost"))
+    for _ in range(3):
+        line.wait(1.3)
+        line.connect(0.1, handle="h")
+        line.wait(1)
+        line.take(call.ModelClosed("lost"))
+
+    assert line.commands(call.AskCallback)
+
+
+def test_the_caller_is_told_to_wait_within_a_second_and_a_half_and_never_left_alone_for_five():
+    line = talking()
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(8)
+
+    fillers = [at for at, clip in line.said() if clip == "filler"]
+    assert fillers[0] - lost_s <= 1.5
+    assert all(later - at - CLIP_S < 5 for at, later in pairwise(fillers))
+
+
+def test_a_caller_who_still_hears_the_agent_is_not_told_to_wait():
+    line = talking()
+    line.speak(6)
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(0.1)
+    line.connect(0.3)
+    line.wait(8)
+
+    assert [clip for _, clip in line.said()] == []
+    assert call.Trim(1.0) not in line.commands(since_s=lost_s)
+
+
+def test_a_loss_that_is_mended_at_once_is_not_mentioned():
+    line = talking()
+
+    line.take(call.ModelClosed("lost", silent=True))
+    line.connect(0.5)
+    line.wait(5)
+
+    assert line.said() == []
+
+
+def test_the_gaps_are_measured():
+    line = talking()
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(1.3)
+    line.connect(0.2)
+
+    assert line.session.ending().timings["gaps_ms"] == [1500]
+
+
+def test_what_is_said_meanwhile_is_kept_and_then_passed_on():
+    line = talking()
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(1.3)
+    line.connect(0.2)
+
+    assert line.commands(call.Listen, lost_s) == [
+        call.Listen(call.Hearing.KEEP),
+        call.Listen(call.Hearing.PASS),
+    ]
+
+
+# Renewal
+
+
+def test_g6_a_notice_is_heeded_in_the_next_quiet_moment():
+    line = talking()
+    line.speak(4)
+    said_s = line.now_s
+    line.take(gemini.GoAway(50))
+
+    line.wait(3.9)
+    line.take(gemini.TurnComplete())
+    line.wait(0.2)
+
+    assert line.times(lambda one: isinstance(one, call.Drop)) == [said_s + 4]
+    line.wait(1.2)
+    assert line.dials()[-1] == pytest.approx(said_s + 5.2)
+    line.connect(0.3)
+    assert line.counters["renewals"] == 1
+    assert line.counters["resumptions"] == 1
+
+
+def test_g6_without_a_quiet_moment_the_timer_renews_before_the_deadline():
+    line = talking()
+    line.take(gemini.Activity(started=True))
+    notified_s = line.now_s
+
+    line.take(gemini.GoAway(20))
+    line.wait(30)
+
+    assert line.times(lambda one: isinstance(one, call.Drop))[0] == notified_s + 18
+
+
+def test_a_notice_without_any_time_is_heeded_at_once():
+    line = talking()
+    line.speak(10, complete=False)
+
+    line.take(gemini.GoAway(0))
+    line.wait(0.1)
+
+    assert line.dials()[-1] == pytest.approx(line.now_s - 0.1)
+
+
+def test_an_old_connection_is_renewed_in_a_quiet_moment():
+    line = Rehearsal(Limits(connection_s=60, ask_s=1000, silence_s=1000))
+    line.greet()
+
+    line.wait(58.5)
+
+    assert line.times(lambda one: isinstance(one, call.Drop)) == [pytest.approx(60.3)]
+
+
+def test_g12_no_connection_is_renewed_shortly_before_the_longest_call_is_over():
+    line = Rehearsal(Limits(connection_s=60, call_s=80, warning_s=80, ask_s=1000, silence_s=1000))
+    line.greet()
+
+    line.wait(65)
+
+    assert not line.commands(call.Drop)
+
+
+def test_a_planned_gap_counts_as_no_failure():
+    line = Rehearsal(Limits(connection_s=20, ask_s=1000, silence_s=1000, machine_s=1000))
+    line.greet()
+
+    for wait_s in (19.4, 21.4, 21.4, 21.4, 21.4):
+        line.wait(wait_s)
+        line.connect(0.3, handle="h")
+
+    assert line.end is None
+    assert line.counters["renewals"] == 5
+
+
+# What is in hand when the connection goes
+
+
+def test_a_tool_that_ends_in_the_gap_is_answered_in_the_conversation_that_goes_on():
+    line = talking()
+    tool = a_tool_call()
+    line.take(tool)
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"), done(tool))
+    before = line.told(lost_s)
+    line.wait(1.3)
+    line.connect(0.3)
+
+    assert '"toolResponse"' not in before
+    assert line.told(lost_s).count('"toolResponse"') == 1
+
+
+def test_a_tool_of_an_old_conversation_is_not_answered_in_a_new_one_but_told():
+    line = Rehearsal()
+    line.greet(handle="")
+    line.wait(11)
+    tool = a_tool_call()
+    line.take(tool)
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(1.3)
+    line.connect(0.3)
+    line.speak(1)
+    line.wait(4)
+    line.take(done(tool, message="It is done."))
+
+    assert '"toolResponse"' not in line.told(lost_s)
+    assert "It is done." in line.told(lost_s)
+
+
+def test_a_caller_who_was_not_greeted_before_the_loss_is_greeted_after_it():
+    line = Rehearsal()
+    line.connect(handle="h1")
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(1.3)
+    line.connect(0.3)
+
+    assert gemini.text(GREET) in line.told(lost_s)
+
+
+def test_a_goodbye_that_the_model_cannot_say_any_more_is_said_by_a_recording():
+    line = talking()
+    line.take(a_tool_call(name="end_call"))
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(CLIP_S + 1)
+
+    assert line.said()[-1][1] == "goodbye"
+    assert len(line.dials()) == 1
+    assert line.end == call.End("agent_hangup", call.CLOSE_NORMAL, hang_up=True)
+
+
+def test_a_model_that_takes_no_content_in_mid_call_is_told_the_summary_too():
+    line = Rehearsal(brief=with_model("gemini-3.1-flash-live-preview"))
+    line.greet(handle="")
+    line.take(gemini.CallerSaid("Where is it?"))
+    line.wait(5)
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(1.3)
+    line.connect(0.3)
+
+    assert "Where is it?" in line.told(lost_s)
+    assert '"clientContent"' not in line.told(lost_s)
