@@ -11,14 +11,13 @@ from voice.wire import gemini
 
 LONGEST_S = 20.0
 _AGAIN_S = 3.5
-_CALLERS_CHOICE = frozenset({"agent_hangup", "silence_timeout"})
-"""Ends that a caller averts by speaking."""
 
 
 @dataclass(slots=True)
 class _Plan:
     reason: str
     code: int
+    final: bool  # it is not for the caller to avert by speaking
     said: bool = False  # a goodbye is on its way to the ear
 
 
@@ -46,11 +45,14 @@ class Farewell:
         floor = self._floor
         return self._plan is not None and self._plan.said and not (floor.is_playing or floor.is_generating)
 
-    def begin(self, reason: str, code: int, words: str, now_s: float) -> list[Command]:
-        """Have the model say goodbye, in answer to `words`; by a recording when there is none."""
+    def begin(self, reason: str, code: int, words: str, now_s: float, *, final: bool = True) -> list[Command]:
+        """Have the model say goodbye, in answer to `words`; by a recording when there is none.
+
+        An end that is not `final` is averted by a caller who speaks.
+        """
         if self._plan is not None:
             return []
-        self._set_out(reason, code, now_s)
+        self._set_out(reason, code, now_s, final=final)
         if self._scene.link.is_ready:
             return [Tell(gemini.text(words))]
         return [*self._scene.link.stop(), *self.use_recording(now_s)]
@@ -58,7 +60,7 @@ class Farewell:
     def take(self, tool: gemini.ToolCall, now_s: float) -> list[Command]:
         """Let the model end the call."""
         said = self._floor.turn.sound or self._floor.is_playing
-        plan = self._plan or self._set_out("agent_hangup", CLOSE_NORMAL, now_s)
+        plan = self._plan or self._set_out("agent_hangup", CLOSE_NORMAL, now_s, final=False)
         plan.said = plan.said or said
         answer = {"status": "ok", "retryable": False, "message": notes.CLOSING, "data": {}}
         scheduling = "SILENT" if said and self._scene.able.scheduling else ""
@@ -66,7 +68,7 @@ class Farewell:
 
     def give_up(self, summary: str, now_s: float) -> list[Command]:
         """End a call that has no model: have somebody call back first, so as to say so truthfully."""
-        self._set_out("model_failure", CLOSE_UPSTREAM, now_s)
+        self._set_out("model_failure", CLOSE_UPSTREAM, now_s, final=True)
         self._scene.alarms.unset(*Alarm)
         self._scene.alarms.set(Alarm.LEAVE, now_s + LONGEST_S)
         return [*self._scene.link.stop(), AskCallback("model_failure", summary)]
@@ -89,7 +91,7 @@ class Farewell:
 
     def avert(self) -> bool:
         """Go on with the call, where that is for the caller to say; tell whether it was."""
-        if self._plan is None or self._plan.reason not in _CALLERS_CHOICE:
+        if self._plan is None or self._plan.final:
             return False
         self._plan = None
         self._scene.alarms.unset(Alarm.RECORDED_GOODBYE, Alarm.LEAVE)
@@ -108,11 +110,12 @@ class Farewell:
             self._scene.alarms.set(Alarm.LEAVE, now_s + _AGAIN_S)
         return self._floor.is_playing
 
-    def _set_out(self, reason: str, code: int, now_s: float) -> _Plan:
+    def _set_out(self, reason: str, code: int, now_s: float, *, final: bool) -> _Plan:
         alarms, limits = self._scene.alarms, self._scene.limits
         self._floor.expect_nothing()
+        self._floor.awaits_sound = not self._floor.is_generating
         alarms.unset(Alarm.ASK, Alarm.SILENCE, Alarm.FILLER, Alarm.MACHINE)
         alarms.set(Alarm.RECORDED_GOODBYE, now_s + limits.greeting_nudge_s)
         alarms.set(Alarm.LEAVE, now_s + limits.goodbye_s)
-        self._plan = _Plan(reason, code)
+        self._plan = _Plan(reason, code, final)
         return self._plan

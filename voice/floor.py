@@ -41,6 +41,8 @@ class Floor:
         """Whether the agent was heard out at least once."""
         self.expected = ""
         """What to tell the model when it does not speak as it should; empty when it need not."""
+        self.awaits_sound = True
+        """Whether the next sound of the model's begins something that was waited for."""
         self.shielded = False
         """Whether what the caller says has to wait for the greeting."""
         self._scene = scene
@@ -62,7 +64,8 @@ class Floor:
         if now_s < self._muted_until_s:
             self._scene.measures.count("late_audio")
             return []
-        if not self.turn.sound and is_heard(speech.pcm):
+        if self.awaits_sound and is_heard(speech.pcm):
+            self.awaits_sound = False
             self.turn.sound = True
             self._scene.link.has_spoken = True
             self.empty_turns = 0
@@ -95,6 +98,7 @@ class Floor:
         """End a turn of the model's, and count it when there was nothing in it."""
         self._muted_until_s = 0.0
         turn, self.turn = self.turn, _Turn()
+        self.awaits_sound = True
         if turn.is_empty or reason == "RESPONSE_REJECTED":
             self._scene.measures.count("empty_turns")
             self.empty_turns += 1
@@ -105,7 +109,7 @@ class Floor:
         self.expect_nothing()
         self.caller_speaks = False
         self._muted_until_s = 0.0
-        self.turn = _Turn()
+        self.turn, self.awaits_sound = _Turn(), True
         if not self.is_generating:
             return []
         self.is_generating = False
@@ -119,6 +123,7 @@ class Floor:
         """Expect the model to speak; when it has not after `nudge_s`, it is told so."""
         limits, alarms = self._scene.limits, self._scene.alarms
         self.expected = otherwise
+        self.awaits_sound = True
         stuck_s = max(limits.stuck_s, nudge_s + _AFTER_NUDGE_S)
         if otherwise == self._scene.brief.nudge:
             stuck_s = limits.greeting_clip_s

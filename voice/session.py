@@ -253,9 +253,9 @@ class Session:
     # What is said and done
 
     def _take_speech(self, speech: gemini.Audio, now_s: float) -> list[Command]:
-        was_silent = not self._floor.turn.sound
+        waited = self._floor.awaits_sound
         commands = self._floor.take_speech(speech, now_s)
-        if was_silent and self._floor.turn.sound:
+        if waited and not self._floor.awaits_sound:
             self._farewell.note_speech(now_s)
         return commands
 
@@ -296,9 +296,11 @@ class Session:
 
     # The end
 
-    def _leave(self, reason: str, code: int, words: str, now_s: float) -> list[Command]:
+    def _leave(
+        self, reason: str, code: int, words: str, now_s: float, *, final: bool = True
+    ) -> list[Command]:
         self.state = State.LEAVING
-        return self._farewell.begin(reason, code, words, now_s)
+        return self._farewell.begin(reason, code, words, now_s, final=final)
 
     def _stay(self) -> None:
         if self._farewell.avert():
@@ -354,7 +356,7 @@ class Session:
             case Alarm.ASK:
                 return self._floor.ask(now_s)
             case Alarm.SILENCE:
-                return self._leave("silence_timeout", call.CLOSE_IDLE, notes.SILENT, now_s)
+                return self._leave("silence_timeout", call.CLOSE_IDLE, notes.SILENT, now_s, final=False)
             case Alarm.PENDING:
                 return []
             case Alarm.MACHINE:
