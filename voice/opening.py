@@ -94,6 +94,8 @@ def ports(facts: CallFacts, telephone: Telephone, journal: Journal) -> Ports:
     endpoint = gemini_client.Endpoint(
         url=gemini_client.live_url(settings.GEMINI_LIVE_URL, settings.GEMINI_API_VERSION),
         key=settings.GEMINI_API_KEY,
+        ping_s=settings.GEMINI_PING_S,
+        silent_s=settings.GEMINI_SILENT_S,
     )
     return Ports(
         telephone=telephone,

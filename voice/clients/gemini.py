@@ -1,5 +1,6 @@
 """Reach the voice model: one WebSocket a conversation, its errors translated once (gemini-live.md §1, §7)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -15,6 +16,8 @@ from voice.errors import ModelBusy, ModelLost, ModelRefused, RemoteError
 MESSAGE_BYTES = 16 * 1024 * 1024
 _CONGESTED_BYTES = 16_384  # 0.4 s of a caller's audio as it goes out
 _CLOSE_S = 1.0
+_QUICK_S = 1.0
+_ARMED_BY = 3  # quick answers: a peer that never answers pings is not to be lost by them
 
 CLOSES: tuple[tuple[int, str, type[RemoteError]], ...] = (
     (1011, "exceeded your current quota", ModelBusy),
@@ -43,6 +46,8 @@ class Endpoint:
     url: str
     key: str = field(repr=False)
     open_s: float = 5.0
+    ping_s: float = 1.0
+    silent_s: float = 2.0
     ssl: SSLContext | None = None
 
 
@@ -64,11 +69,14 @@ def closed(code: int, reason: str) -> RemoteError:
 
 
 class Connection:
-    """A connection to the model."""
+    """A connection to the model; `close` it, whatever became of it."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: ClientConnection, *, ping_s: float = 1.0, silent_s: float = 2.0) -> None:
         self._socket = socket
         self._transport = socket.transport
+        self._time = asyncio.get_running_loop().time
+        self._heard_s = self._time()
+        self._watching = asyncio.create_task(self._watch(ping_s, silent_s))
 
     @property
     def congested(self) -> bool:
@@ -104,13 +112,37 @@ class Connection:
         """
         try:
             while True:
-                yield await self._socket.recv()
+                frame = await self._socket.recv()
+                self._heard_s = self._time()
+                yield frame
         except ConnectionClosed as error:
             raise _translated(error) from error
 
     async def close(self) -> None:
         """Close the connection, waiting no longer than a second for the other side."""
+        self._watching.cancel()
         await self._socket.close()
+
+    async def _watch(self, ping_s: float, silent_s: float) -> None:
+        """Break a connection on which neither a frame nor the answer to a ping arrives.
+
+        The library's own pings take 40 s, and a telephone call has two or three.
+        """
+        quick = 0
+        while self._socket.protocol.state is State.OPEN:
+            await asyncio.sleep(ping_s)
+            asked_s = self._time()
+            try:
+                async with asyncio.timeout(silent_s):
+                    await asyncio.shield(await self._socket.ping())
+            except ConnectionClosed:
+                return
+            except TimeoutError:
+                if quick >= _ARMED_BY and self._heard_s < asked_s:
+                    self._transport.abort()
+                    return
+            else:
+                quick += self._time() - asked_s <= _QUICK_S
 
 
 async def dial(endpoint: Endpoint) -> Connection:
@@ -129,6 +161,7 @@ async def dial(endpoint: Endpoint) -> Connection:
             compression=None,  # base64 of speech does not shrink enough to pay for the CPU
             open_timeout=endpoint.open_s,
             close_timeout=_CLOSE_S,
+            ping_interval=None,  # `Connection` has pings of its own
             max_size=MESSAGE_BYTES,
             proxy=None if _is_loopback(endpoint.url) else True,
             ssl=endpoint.ssl,
@@ -140,15 +173,15 @@ async def dial(endpoint: Endpoint) -> Connection:
         raise ModelRefused("its address is not one of a WebSocket") from error
     except (OSError, InvalidHandshake, EOFError) as error:
         raise ModelLost(f"not reached: {type(error).__name__}") from error
-    return Connection(socket)
+    return Connection(socket, ping_s=endpoint.ping_s, silent_s=endpoint.silent_s)
 
 
 def _translated(error: ConnectionClosed) -> RemoteError:
     if error.rcvd is not None:
         return closed(error.rcvd.code, error.rcvd.reason)
     if error.sent is not None:  # our own close: a frame too large, or pings that nobody answered
-        return ModelLost(f"closed by us: {error.sent.code} {error.sent.reason}")
-    return ModelLost("1006")
+        return ModelLost(f"closed by us: {error.sent.code} {error.sent.reason}", silent=True)
+    return ModelLost("1006", silent=True)
 
 
 def _is_loopback(url: str) -> bool:

@@ -1,12 +1,13 @@
 """What our connection to the model does on a real socket."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from voice.clients.gemini import Endpoint, closed, dial, live_url
+from voice.clients.gemini import Connection, Endpoint, closed, dial, live_url
 from voice.errors import ModelBusy, ModelLost, ModelRefused, RemoteError
 
 KEY = "planted-model-key"
@@ -118,3 +119,58 @@ def test_an_address_without_a_path_gets_the_models_own():
 
 def test_the_key_is_not_in_an_endpoints_text():
     assert KEY not in repr(Endpoint("ws://x/", KEY))
+
+
+async def until_lost(connection: Connection) -> AsyncIterator[str | bytes]:
+    """Yield the frames that arrive until the connection is lost."""
+    with suppress(ModelLost):
+        async for frame in connection:
+            yield frame
+
+
+@pytest.mark.parametrize(("pings_before", "lost"), [(6, True), (1, False)])
+def test_g11_a_connection_that_died_silently_is_lost_once_it_used_to_answer(pings_before, lost):
+    async def peer(socket: ServerConnection) -> None:
+        await asyncio.sleep(0.05 * pings_before)
+        socket.transport.pause_reading()  # a black hole: what is sent to it is taken and lost
+        await asyncio.sleep(1)
+        socket.transport.abort()
+
+    async def scenario(url: str) -> None:
+        connection = await dial(Endpoint(url, KEY, ping_s=0.04, silent_s=0.2))
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(ModelLost) as caught:
+            async for _ in connection:
+                pass
+        took = asyncio.get_running_loop().time() - began
+        await connection.close()
+        assert caught.value.silent
+        assert (took < 0.8) is lost
+
+    against(peer, scenario)
+
+
+def test_a_connection_that_talks_needs_no_answers_to_pings():
+    async def peer(socket: ServerConnection) -> None:
+        await asyncio.sleep(0.3)
+        socket.transport.pause_reading()
+        for _ in range(10):
+            await asyncio.sleep(0.05)
+            await socket.send(b"{}")
+        socket.transport.resume_reading()
+        await socket.close()
+
+    async def scenario(url: str) -> None:
+        connection = await dial(Endpoint(url, KEY, ping_s=0.04, silent_s=0.2))
+        frames = [frame async for frame in until_lost(connection)]
+        await connection.close()
+        assert len(frames) == 10
+
+    against(peer, scenario)
+
+
+def test_a_close_of_theirs_is_not_silent():
+    error = closed(1011, "Internal error encountered.")
+
+    assert isinstance(error, ModelLost)
+    assert not error.silent
