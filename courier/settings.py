@@ -230,6 +230,7 @@ GEMINI_COMPRESS_TARGET_TOKENS = env.int("GEMINI_COMPRESS_TARGET_TOKENS", default
 
 # A call
 
+CLIPS_PATH = env.str("CLIPS_PATH", default="")
 PLAYOUT_LEAD_MS = env.int("PLAYOUT_LEAD_MS", default=200)
 PLAYOUT_TAIL_MS = env.int("PLAYOUT_TAIL_MS", default=160)
 PLAYOUT_QUEUE_S = env.float("PLAYOUT_QUEUE_S", default=60.0)

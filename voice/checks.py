@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 
 from shipments import phones
+from voice import clips
 from voice.access import SignatureMode
 
 _SECRET = re.compile(r"[A-Za-z0-9._~-]{32,}")
@@ -244,6 +246,24 @@ def _model() -> Iterator[CheckMessage]:
         )
 
 
+def _clips() -> Iterator[CheckMessage]:
+    try:
+        for language in ("en", "sw", "fr"):
+            clips.load(language, settings.CLIPS_PATH)
+    except clips.ClipError as error:
+        yield Error(
+            f"A recording cannot be played: {error}.",
+            hint="A recording is a WAV file of 16 kHz, one channel, 16 bits.",
+            id="voice.E016",
+        )
+    if settings.CLIPS_PATH and not Path(settings.CLIPS_PATH).is_dir():
+        yield Error(
+            "CLIPS_PATH is no folder.",
+            hint="Leave it empty, or make a folder such as voice/clips.",
+            id="voice.E017",
+        )
+
+
 _CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     _track,
     _signatures,
@@ -254,6 +274,7 @@ _CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     _numbers,
     _quantities,
     _model,
+    _clips,
 )
 
 

@@ -1,12 +1,11 @@
 """Open a call: turn its facts and the settings into what a session and a bridge start with."""
 
 import logging
-from collections.abc import Awaitable, Callable
 
 from django.conf import settings
 from django.db import DatabaseError
 
-from voice import tools
+from voice import clips, notes, tools
 from voice.bridge import OUT_OF_REACH, Journal, Outcome, Ports, Telephone, Tuning
 from voice.calls import CallFacts
 from voice.clients import gemini as gemini_client
@@ -33,7 +32,7 @@ def brief(facts: CallFacts) -> Brief:
     setup = gemini.Setup(
         model=settings.GEMINI_MODEL,
         instruction=instruction,
-        tools=tuple(tools.declarations()),
+        tools=(*tools.declarations(), notes.END_CALL),
         voice=settings.GEMINI_VOICE,
         vad_start=settings.GEMINI_VAD_START,
         vad_end=settings.GEMINI_VAD_END,
@@ -42,7 +41,15 @@ def brief(facts: CallFacts) -> Brief:
         compress_trigger_tokens=settings.GEMINI_COMPRESS_TRIGGER_TOKENS,
         compress_target_tokens=settings.GEMINI_COMPRESS_TARGET_TOKENS,
     )
-    return Brief(setup, greeting_nudge(facts.language), facts.session_id)
+    recordings = clips.load(facts.language, settings.CLIPS_PATH)
+    return Brief(
+        setup,
+        greeting_nudge(facts.language),
+        facts.session_id,
+        business_key=tools.business_key,
+        changing=frozenset(name for name, tool in tools.TOOLS.items() if tool.changes),
+        clips={name: clip.words for name, clip in recordings.items()},
+    )
 
 
 def limits() -> Limits:
@@ -97,29 +104,47 @@ def ports(facts: CallFacts, telephone: Telephone, journal: Journal) -> Ports:
         ping_s=settings.GEMINI_PING_S,
         silent_s=settings.GEMINI_SILENT_S,
     )
+    runner = _ToolRunner(facts)
+    recordings = clips.load(facts.language, settings.CLIPS_PATH)
     return Ports(
         telephone=telephone,
         dial=lambda: gemini_client.dial(endpoint),
-        run_tool=_tool_runner(facts),
+        run_tool=runner.run,
+        withdraw=runner.withdraw,
         hang_up=lambda: _hang_up(facts.session_id),
         journal=journal,
+        clips={name: clip.pcm for name, clip in recordings.items()},
     )
 
 
-def _tool_runner(facts: CallFacts) -> Callable[[gemini.ToolCall], Awaitable[Outcome]]:
-    # Who is calling comes from the call's row and from nowhere else: no tool has an argument for it.
-    caller = tools.Caller(facts.public_id, facts.customer_number, facts.language)
+class _ToolRunner:
+    """Runs the tools of one call.
 
-    async def run(call: gemini.ToolCall) -> Outcome:
+    Who is calling comes from the call's row and from nowhere else: no tool has an argument for it.
+    """
+
+    def __init__(self, facts: CallFacts) -> None:
+        self._caller = tools.Caller(facts.public_id, facts.customer_number, facts.language)
+        self._withdrawn: set[str] = set()
+
+    def withdraw(self, call_id: str) -> None:
+        """Keep a call from beginning; what has begun is finished."""
+        self._withdrawn.add(call_id)
+
+    async def run(self, call: gemini.ToolCall) -> Outcome:
+        """Run a tool on the pool of database threads."""
         key = tools.business_key(call.name, call.args)
         try:
-            answer = await run_db(tools.run, call.name, call.args, caller, key)
+            answer = await run_db(self._run, call, key)
         except DatabaseError:
             logger.exception("a tool found no database", extra={"tool": call.name})
             return Outcome(OUT_OF_REACH, "failed", key)
         return Outcome(answer, _STATES.get(str(answer["status"]), "refused"), key)
 
-    return run
+    def _run(self, call: gemini.ToolCall, key: str) -> dict[str, object]:
+        if call.id in self._withdrawn:  # looked at as late as can be: here it begins
+            return {"status": "refused", "retryable": True, "message": "", "data": {"code": "withdrawn"}}
+        return tools.run(call.name, call.args, self._caller, key)
 
 
 _STATES = {"ok": "ok", "error": "failed"}
