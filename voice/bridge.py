@@ -130,6 +130,9 @@ OUT_OF_REACH: Mapping[str, object] = {
 """The answer of a tool that could not do its work in time."""
 
 
+_NONSENSE = 20
+"""So many frames in a row that cannot be read are the loss of the connection."""
+
 _DEAF = frozenset({Hearing.SILENCE, Hearing.PAUSE})
 
 
@@ -181,6 +184,7 @@ class Bridge:
         self._due_s = 0.0
         self._running: set[asyncio.Task[call.ToolDone]] = set()
         self._end: call.End | None = None
+        self._nonsense = 0  # frames of the model in a row that could not be read
 
     async def carry(self) -> None:
         """Carry the call to its end, whichever side ends it, and write its records."""
@@ -298,10 +302,17 @@ class Bridge:
 
     def _decode(self, frame: str | bytes) -> list[gemini.Event]:
         try:
-            return gemini.decode(frame)
-        except RemoteProtocolError:
-            logger.warning("the model sent a frame that cannot be read")
+            events = gemini.decode(frame)
+        except RemoteProtocolError as error:
+            self._nonsense += 1
+            if self._nonsense == 1:
+                logger.warning("the model sent a frame that cannot be read")
+            if self._nonsense >= _NONSENSE:
+                self._nonsense = 0
+                raise ModelLost("nothing that it sends can be read") from error
             return []
+        self._nonsense = 0
+        return events
 
     async def _speak(self) -> None:
         """Send what is queued, no faster than it is to be heard."""

@@ -103,9 +103,14 @@ class Link:
             self._handle = handle.handle
 
     def go_away(self, left_s: float, now_s: float) -> None:
-        """Take the notice that the model will close in `left_s`."""
+        """Take the notice that the model will close in `left_s`.
+
+        A connection that is told to go as soon as it stands is used for as long as it does: the next one
+        may be told the same, and renewing without end is no conversation.
+        """
         self._renew_from_s = inf
-        self._renew_by_s = min(self._renew_by_s, now_s + max(0.0, left_s - _MARGIN_S))
+        by_s = max(now_s + max(0.0, left_s - _MARGIN_S), self._ready_s + self._limits.stable_s)
+        self._renew_by_s = min(self._renew_by_s, by_s)
 
     def renew(self, now_s: float, *, idle: bool) -> list[Command]:
         """Close the connection in order to open it again."""

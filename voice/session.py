@@ -202,7 +202,9 @@ class Session:
         if gap_s is not None:
             self._measures.gap(round(gap_s * 1000))
         if not self._floor.heard_out:  # whatever came of an earlier connection, nobody was greeted
-            return self._floor.nudge(self._brief.nudge, now_s)
+            if not self._link.is_resumption:
+                self._errands.begin_anew()
+            return [*self._errands.catch_up(), *self._floor.nudge(self._brief.nudge, now_s)]
         if self._link.is_resumption:
             self._measures.count("resumptions")
             answers = self._errands.catch_up()

@@ -203,7 +203,9 @@ def _speech(turn: Mapping[str, Any]) -> Iterator[Event]:
 
 def _tools(message: Mapping[str, Any]) -> Iterator[Event]:
     for call in _objects(_object(message, "toolCall"), "functionCalls"):
-        yield ToolCall(_string(call, "id"), _string(call, "name"), call.get("args", {}))
+        call_id, name = _string(call, "id"), _string(call, "name")
+        if call_id and name:  # what cannot be answered is not acted on: the model closes over such an answer
+            yield ToolCall(call_id, name, call.get("args", {}))
     if "toolCallCancellation" in message:
         ids = _object(message, "toolCallCancellation").get("ids")
         if isinstance(ids, list):
