@@ -91,10 +91,10 @@ class StallingWire:
 
     async def _flow(self) -> None:
         now_s = asyncio.get_running_loop().time()
+        passed_s = 0.0 if self._began_s is None else now_s - self._began_s
         for after_s, for_s in self._stalls:
-            left_s = (self._began_s or now_s) + after_s + for_s - now_s
-            if 0 < left_s <= for_s:
-                await asyncio.sleep(left_s)
+            if after_s <= passed_s < after_s + for_s:
+                await asyncio.sleep(after_s + for_s - passed_s)
 
 
 def mishap(table: Mapping[str, Any]) -> Mishap:
