@@ -103,6 +103,7 @@ class Resampler:
 _SILENT = 64  # of 32,768: below this nothing is heard
 _SPEECH = 500  # a speaker's level on a telephone, well above the noise of a line
 _SPEECH_S = 0.1
+_SPEECH_MARGIN_S = 0.2
 
 
 def is_heard(pcm: bytes) -> bool:
@@ -111,12 +112,20 @@ def is_heard(pcm: bytes) -> bool:
     return bool(len(samples)) and int(samples.max()) - int(samples.min()) > 2 * _SILENT
 
 
-def has_speech(pcm: bytes) -> bool:
-    """Tell whether somebody speaks in a telephone's audio, as far as loudness can tell."""
+def speech_in(pcm: bytes) -> tuple[int, int]:
+    """Return where somebody speaks in a telephone's audio, with a margin, in bytes; (0, 0) when nobody does.
+
+    Loudness is all there is to go by.
+    """
     step = TELEPHONE_HZ // 50
     blocks = np.frombuffer(pcm, "<i2", len(pcm) // 2 // step * step).reshape(-1, step).astype(np.float32)
-    loud = np.sqrt((blocks**2).mean(axis=1)) > _SPEECH if len(blocks) else blocks
-    return int(np.count_nonzero(loud)) * step >= _SPEECH_S * TELEPHONE_HZ
+    if not len(blocks):
+        return 0, 0
+    loud = np.flatnonzero((blocks**2).mean(axis=1) > _SPEECH**2)
+    if len(loud) * step < _SPEECH_S * TELEPHONE_HZ:
+        return 0, 0
+    margin = int(_SPEECH_MARGIN_S * TELEPHONE_HZ) * 2
+    return max(0, int(loud[0]) * step * 2 - margin), min(len(pcm), int(loud[-1] + 1) * step * 2 + margin)
 
 
 class Pacer:
@@ -239,11 +248,11 @@ class InputClock:
         self._sent_at_s = self._budget_at_s = now_s
 
     def sift(self) -> bool:
-        """Tell whether somebody speaks in what is kept; drop it when not."""
-        speech = has_speech(bytes(self._queue))
-        if not speech:
-            del self._queue[: len(self._queue) & ~1]
-        return speech
+        """Drop the silence around what was said in what is kept; tell whether anything was."""
+        begins, ends = speech_in(bytes(self._queue))
+        del self._queue[ends : len(self._queue) & ~1]
+        del self._queue[:begins]
+        return ends > 0
 
     def silence(self, now_s: float) -> bytes:
         """Return a frame of silence when one is due, whatever is kept, else nothing."""

@@ -247,6 +247,8 @@ class Bridge:
     def _listen_so(self, how: Hearing) -> None:
         if self._hearing is Hearing.KEEP or self._hearing is Hearing.PAUSE:
             self._clock.start(self._time())
+        elif self._hearing is Hearing.HOLD:  # the model had silence for it already
+            self._clock.sift()
         self._hearing = how
         self._pass_on(self._time())
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.audio import FRAME_MS, InputClock, Pacer, RateWatch, Resampler
+from voice.audio import FRAME_MS, InputClock, Pacer, RateWatch, Resampler, is_heard, speech_in
 
 FRAME = bytes(range(1, 65)) * 20  # 40 ms at 16 kHz, no sample zero
 QUIET = bytes(1_280)
@@ -282,3 +282,66 @@ def test_a_telephone_that_falls_silent_has_no_wrong_rate():
     said = [watch.add(640, at) for at in [0.0, 0.02, 0.04, 0.5, 0.52, 1.2]]
 
     assert said == [None] * 6
+
+
+def test_speech_is_found_between_silences_and_noise_is_none():
+    loud = (np.sin(np.arange(8_000) / 3) * 8_000).astype("<i2").tobytes()
+    noise = (np.sin(np.arange(16_000)) * 200).astype("<i2").tobytes()
+
+    assert speech_in(noise + loud + noise) == (32_000 - 6_400, 48_000 + 6_400)
+    assert speech_in(loud) == (0, 16_000)
+    assert speech_in(noise) == (0, 0)
+    assert speech_in(b"\x01") == (0, 0)
+
+
+def test_zero_level_is_not_heard():
+    assert not is_heard(bytes(960))
+    assert not is_heard(b"\x05\x00" * 480)
+    assert not is_heard(b"")
+    assert is_heard(b"\x00\x10\x00\xf0" * 10 + b"\x00")
+
+
+def test_what_is_kept_is_sifted_to_what_was_said():
+    loud = (np.sin(np.arange(8_000) / 3) * 8_000).astype("<i2").tobytes()
+    clock = InputClock(limit_s=5)
+    clock.push(bytes(32_000) + loud + bytes(32_000) + b"\x07", 0.0)
+
+    assert clock.sift()
+
+    out = b""
+    for step in range(100):
+        out += clock.pop(step * 0.04)
+    assert loud in out
+    assert len(out.rstrip(b"\x00")) < 32_000
+
+
+def test_what_is_kept_of_a_silent_caller_is_dropped():
+    clock = InputClock(limit_s=5)
+    clock.push(bytes(64_000), 0.0)
+
+    assert not clock.sift()
+    assert clock.pop(0.0) == b""
+
+
+def test_held_audio_is_replaced_by_silence_in_real_time():
+    clock = InputClock(limit_s=5)
+    frames = 0
+    for step in range(100):
+        clock.push(b"\x07\x00" * 320, step * 0.02)
+        frames += bool(clock.silence(step * 0.02))
+
+    assert frames == 49
+    assert clock.counters()["caller_silence_ms"] == 49 * 40
+
+
+def test_a_trimmed_pacer_keeps_the_next_second():
+    pacer = Pacer(16_000, 0.2, limit_s=60, tail_ms=0)
+    pacer.put(bytes(32_000 * 5))
+
+    pacer.trim(1.0)
+
+    sent = b""
+    for step in range(100):
+        sent += pacer.pop(step * 0.04)
+    assert len(sent) == 32_000
+    assert pacer.left_s(4.0) == 0.0

@@ -1,97 +1,21 @@
 """What a bridge carries, with fakes at its ports and in virtual time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from array import array
 
 import pytest
 
-from tests.peers import FakeJournal, FakeModel, FakeTelephone, speech
-from tests.virtual_time import run
-from voice.bridge import Bridge, Outcome, Ports, Tuning
+from tests.peers import FakeModel, FakeTelephone, speech
+from tests.placed import FRAME, Placed, answer_at_once, call, talk
+from voice.bridge import Outcome
 from voice.errors import ModelLost, ModelRefused
 from voice.limits import Limits
 from voice.records import ToolRecord
-from voice.scene import Brief
-from voice.session import Session
 from voice.wire import gemini, sautikit
-
-FRAME = b"\x07\x00" * 320  # 20 ms at 16 kHz
-Scenario = Callable[[FakeTelephone, FakeModel], Awaitable[None]]
-
-
-async def answer_at_once(tool_call: gemini.ToolCall) -> Outcome:
-    """Run a tool that takes no time."""
-    return Outcome({"status": "ok", "message": "Fine."}, "ok", tool_call.name)
-
-
-class Placed:
-    """A call that was carried to its end."""
-
-    def __init__(self) -> None:
-        self.telephone: FakeTelephone
-        self.model: FakeModel
-        self.models: list[FakeModel] = []
-        self.journal: FakeJournal
-        self.hung_up = 0
-        self.seconds = 0.0
-
-
-def call(
-    scenario: Scenario,
-    *,
-    run_tool: Callable[[gemini.ToolCall], Awaitable[Outcome]] = answer_at_once,
-    dial_s: float = 0.1,
-    refuse: Exception | None = None,
-    tuning: Tuning | None = None,
-    limits: Limits | None = None,
-) -> Placed:
-    """Carry one call through `scenario` in virtual time; the caller hangs up when the scenario ends."""
-    placed = Placed()
-
-    async def carry() -> None:
-        telephone, model, journal = FakeTelephone(), FakeModel(), FakeJournal()
-        placed.telephone, placed.model, placed.journal = telephone, model, journal
-
-        async def dial() -> FakeModel:
-            await asyncio.sleep(dial_s)
-            if refuse is not None:
-                raise refuse
-            placed.models.append(FakeModel() if placed.models else model)
-            return placed.models[-1]
-
-        async def hang_up() -> None:
-            placed.hung_up += 1
-
-        async def play_scenario() -> None:
-            await scenario(telephone, model)
-            telephone.hang_up()
-
-        loop = asyncio.get_running_loop()
-        brief = Brief(gemini.Setup(model="gemini-3.8-live", instruction="Test."), "Greet.", "HD_1")
-        ports = Ports(telephone, dial, run_tool, hang_up, journal)
-        bridge = Bridge(Session(brief, limits or Limits(shield_s=0), loop.time()), ports, tuning or Tuning())
-        began = loop.time()
-        playing = asyncio.create_task(play_scenario())
-        try:
-            await bridge.carry()
-        finally:
-            placed.seconds = loop.time() - began
-            playing.cancel()
-            await asyncio.gather(playing, return_exceptions=True)
-
-    run(carry())
-    return placed
-
-
-async def talk(telephone: FakeTelephone, seconds: float) -> None:
-    """Let the carrier send frames for so long."""
-    for _ in range(round(seconds * 50)):
-        telephone.put(FRAME)
-        await asyncio.sleep(0.02)
 
 
 def test_t8_audio_that_comes_before_the_model_is_ready_is_kept_and_not_lost():
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await talk(telephone, 6)
 
     placed = call(scenario, dial_s=1.0)
@@ -102,7 +26,7 @@ def test_t8_audio_that_comes_before_the_model_is_ready_is_kept_and_not_lost():
 
 
 def test_t2_speech_at_24_khz_is_played_as_long_at_16_khz():
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await asyncio.sleep(1)
         model.put(speech(2.0))
         model.put({"serverContent": {"generationComplete": True}})
@@ -115,7 +39,7 @@ def test_t2_speech_at_24_khz_is_played_as_long_at_16_khz():
 
 
 def test_speech_is_paced_with_a_lead_of_200_ms():
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await asyncio.sleep(1)
         model.put(speech(4.0))
         await asyncio.sleep(2)
@@ -130,7 +54,7 @@ def test_speech_is_paced_with_a_lead_of_200_ms():
 
 
 def test_t3_interruption_silences_within_a_frame():
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await asyncio.sleep(1)
         model.put(speech(10))
         await asyncio.sleep(2)
@@ -145,7 +69,7 @@ def test_t3_interruption_silences_within_a_frame():
 
 
 def test_zeros_keep_the_models_input_going_when_the_carrier_is_silent():
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await talk(telephone, 1)
         await asyncio.sleep(3)
 
@@ -160,7 +84,7 @@ def test_a_slow_tool_is_answered_in_five_seconds_and_holds_up_nothing():
         await asyncio.sleep(60)
         return await answer_at_once(tool_call)
 
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await asyncio.sleep(1)
         model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "track_shipment", "args": {}}]}})
         model.put(speech(1.0))
@@ -179,7 +103,7 @@ def test_a_tool_that_began_is_recorded_when_the_caller_hangs_up_in_the_middle():
         await asyncio.sleep(1)
         return await answer_at_once(tool_call)
 
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await asyncio.sleep(1)
         model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "confirm_reschedule", "args": {}}]}})
         await asyncio.sleep(0.5)
@@ -194,7 +118,7 @@ def test_a_tool_that_began_is_recorded_when_the_caller_hangs_up_in_the_middle():
 
 
 def test_a_hang_up_closes_the_model_at_once():
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await talk(telephone, 1)
 
     placed = call(scenario)
@@ -206,7 +130,7 @@ def test_a_hang_up_closes_the_model_at_once():
 
 @pytest.mark.parametrize("dial_s", [0.1, 5.0])
 def test_a_hang_up_while_the_model_is_being_dialled_ends_the_call(dial_s: float):
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await asyncio.sleep(0.05)
 
     placed = call(scenario, dial_s=dial_s)
@@ -217,7 +141,7 @@ def test_a_hang_up_while_the_model_is_being_dialled_ends_the_call(dial_s: float)
 
 
 def test_a_model_that_refuses_hangs_the_caller_up():
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await talk(telephone, 10)
 
     placed = call(scenario, refuse=ModelRefused("no"))
@@ -230,7 +154,7 @@ def test_a_model_that_refuses_hangs_the_caller_up():
 
 
 def test_a_lost_model_is_dialled_again():
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await talk(telephone, 2)
         model.lose()
         await talk(telephone, 4)
@@ -242,7 +166,7 @@ def test_a_lost_model_is_dialled_again():
 
 
 def test_no_event_at_all_ends_the_call_in_fifteen_seconds():
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await asyncio.sleep(60)
 
     placed = call(scenario)
@@ -253,7 +177,7 @@ def test_no_event_at_all_ends_the_call_in_fifteen_seconds():
 
 
 def test_a_flood_of_text_frames_ends_the_call():
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         for _ in range(100):
             telephone.put("{}")
         await asyncio.sleep(5)
@@ -265,7 +189,7 @@ def test_a_flood_of_text_frames_ends_the_call():
 
 
 def test_a_congested_model_is_not_waited_for_and_loses_nothing_short():
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await talk(telephone, 1)
         model.congested = True
         await talk(telephone, 0.5)
@@ -281,7 +205,7 @@ def test_a_fault_of_ours_hangs_up_writes_the_end_and_is_raised():
     async def broken(tool_call: gemini.ToolCall) -> Outcome:
         raise RuntimeError("a fault of ours")
 
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await asyncio.sleep(1)
         model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "x", "args": {}}]}})
         await asyncio.sleep(5)
@@ -291,7 +215,7 @@ def test_a_fault_of_ours_hangs_up_writes_the_end_and_is_raised():
 
 
 def test_a_lost_connection_while_sending_is_reported_once():
-    async def scenario(telephone: FakeTelephone, model: FakeModel) -> None:
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await talk(telephone, 1)
 
         async def fail(frame: str | bytes) -> None:
@@ -306,3 +230,172 @@ def test_a_lost_connection_while_sending_is_reported_once():
 
     assert placed.journal.ending is not None
     assert placed.journal.ending.counters["model_lost"] == 1
+
+
+# When the model goes away
+
+
+def marked(first: int, seconds: float) -> bytes:
+    """Return so much of a caller's audio, in which no sample is like another."""
+    count = round(seconds * 16_000)
+    return b"".join((1 + n % 65_000).to_bytes(2, "little") for n in range(first, first + count))
+
+
+@pytest.mark.parametrize("dial_s", [0.1, 1.9])
+def test_no_sample_of_the_caller_is_lost_doubled_or_swapped_over_a_loss(dial_s: float):
+    said = marked(0, 4.0)
+
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await asyncio.sleep(0.2)
+        for at in range(0, len(said), 640):
+            if at == 640 * 50:
+                model.lose()
+            telephone.put(said[at : at + 640])
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(5)
+
+    placed = call(scenario, dial_s=dial_s)
+
+    heard = array("H", b"".join(model.heard for model in placed.models))
+    assert len(placed.models) == 2
+    assert array("H", filter(None, heard)).tobytes() == said
+
+
+def test_a_backlog_comes_at_no_more_than_twice_real_time():
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await talk(telephone, 1)
+        model.lose()
+        await talk(telephone, 6)
+
+    placed = call(scenario, dial_s=0.5)
+
+    second = placed.models[1]
+    began_s = next(at for at, message in second.got if "audio" in message.get("realtimeInput", {}))
+    for at, _ in second.got:
+        sent = [m for sent_s, m in second.got if sent_s <= at and "audio" in m.get("realtimeInput", {})]
+        assert len(sent) * 0.04 <= 2 * (at - began_s) + 0.2
+
+
+def test_no_silence_is_made_up_for_the_time_without_a_model():
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await talk(telephone, 2)
+        model.lose()
+        await asyncio.sleep(2.5)
+
+    placed = call(scenario, dial_s=1.0)
+
+    assert len(placed.models[1].heard) / 32_000 == pytest.approx(1.5 - 0.2, abs=0.15)
+
+
+def test_a_connection_is_closed_before_the_next_one_is_opened():
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await talk(telephone, 1)
+        model.put({"sessionResumptionUpdate": {"newHandle": "h1", "resumable": True}})
+        model.put(speech(1))
+        model.put({"serverContent": {"generationComplete": True}})
+        await talk(telephone, 2)
+        model.put({"serverContent": {"turnComplete": True}, "goAway": {"timeLeft": "20s"}})
+        await talk(telephone, 14)
+
+    placed = call(scenario)
+
+    (_, _), (_, all_closed) = placed.dials
+    assert all_closed
+    assert placed.models[1].got[0][1]["setup"]["sessionResumption"] == {"handle": "h1"}
+
+
+def test_a_dial_that_hangs_is_given_up_for_another():
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await talk(telephone, 10)
+
+    placed = call(scenario, dial_s=60)
+
+    assert [at for at, _ in placed.dials] == pytest.approx([0.0, 8.3])
+    assert placed.seconds == pytest.approx(10, abs=0.1)
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_who_cannot_be_helped_is_told_the_truth_to_the_last_word_and_then_hung_up_on(written: bool):
+    clips = {"apology": b"\x05\x00" * 32_000, "apology_callback": b"\x06\x00" * 32_000}
+
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await talk(telephone, 10)
+
+    placed = call(scenario, refuse=ModelRefused("no"), clips=clips, writes_callbacks=written)
+
+    said = clips["apology_callback" if written else "apology"]
+    assert placed.callbacks == ["model_failure"]
+    assert placed.telephone.audio.startswith(said)
+    assert placed.hung_up_s == pytest.approx(0.1 + 2.0 + 0.16, abs=0.1)
+    assert placed.telephone.closed == (placed.hung_up_s, 4011)
+
+
+def test_a_goodbye_of_the_models_is_heard_to_its_last_word_before_the_line_is_closed():
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await talk(telephone, 1)
+        model.put(speech(3))
+        model.put({"toolCall": {"functionCalls": [{"id": "e1", "name": "end_call", "args": {}}]}})
+        model.put({"serverContent": {"generationComplete": True}})
+        await talk(telephone, 10)
+
+    placed = call(scenario)
+
+    assert len(placed.telephone.audio) / 32_000 >= 3.0
+    assert placed.hung_up_s == pytest.approx(1 + 3 + 0.16, abs=0.1)
+    assert placed.telephone.closed == (placed.hung_up_s, 1000)
+    assert placed.journal.ending is not None
+    assert placed.journal.ending.reason == "agent_hangup"
+
+
+def test_a_stopping_process_ends_a_call_in_words():
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await talk(telephone, 1)
+        placed.bridge.stop()
+        await talk(telephone, 0.5)
+        model.put(speech(1))
+        model.put({"serverContent": {"generationComplete": True}})
+        await talk(telephone, 10)
+
+    placed = call(scenario)
+
+    assert placed.seconds == pytest.approx(1.5 + 1 + 0.16, abs=0.1)
+    assert placed.hung_up == 1
+
+
+def test_what_is_said_into_the_greeting_is_heard_after_it():
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await asyncio.sleep(0.5)
+        model.put(speech(3))
+        model.put({"serverContent": {"generationComplete": True}})
+        await asyncio.sleep(0.5)
+        for _ in range(25):
+            telephone.put(b"\x00\x20" * 320)  # loud, for half a second
+            await asyncio.sleep(0.02)
+        for _ in range(200):
+            telephone.put(bytes(640))
+            await asyncio.sleep(0.02)
+
+    placed = call(scenario, limits=Limits())
+
+    first_s = next(
+        at
+        for at, message in placed.model.got
+        if "ACAA" in message.get("realtimeInput", {}).get("audio", {}).get("data", "")
+    )
+    assert first_s == pytest.approx(0.5 + 3 + 0.16, abs=0.1)
+    assert placed.model.heard.count(b"\x00\x20") == 8_000
+    assert len(placed.model.heard) / 32_000 == pytest.approx(placed.seconds + 0.5, abs=0.6)
+
+
+def test_after_the_shield_a_silent_caller_is_heard_at_once():
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await asyncio.sleep(0.5)
+        model.put(speech(6))
+        await talk(telephone, 2.5)
+        for _ in range(25):
+            telephone.put(b"\x00\x20" * 320)
+            await asyncio.sleep(0.02)
+
+    placed = call(scenario, limits=Limits())
+
+    assert placed.model.heard.count(b"\x00\x20") >= 7_000
