@@ -22,9 +22,10 @@ from google import genai
 from google.genai import errors, types
 
 from tests.peers import FakeJournal, FakeTelephone
-from voice.bridge import Bridge, Outcome, Ports, Tuning
+from voice.bridge import Bridge
 from voice.clients.gemini import Endpoint, dial, live_url
 from voice.limits import Limits
+from voice.ports import Outcome, Ports, Tuning
 from voice.records import ToolRecord, TurnRecord, UsageSeen
 from voice.sandbox import strictness
 from voice.sandbox.live_server import LiveServer, Seen

@@ -9,125 +9,18 @@ call live in one TaskGroup; the first to end it ends them all. Nothing here touc
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from voice import events as call
 from voice.audio import TELEPHONE_HZ, InputClock, Pacer, RateWatch, Resampler
 from voice.errors import ModelLost, RemoteError, RemoteProtocolError
 from voice.events import Hearing
-from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
+from voice.ports import OUT_OF_REACH, Model, Outcome, Ports, Tuning
 from voice.session import Session
 from voice.wire import gemini, sautikit
 
 logger = logging.getLogger(__name__)
-
-
-class Telephone(Protocol):
-    """The telephone's socket, as the bridge needs it."""
-
-    def heard(self) -> AsyncIterator[str | bytes]:
-        """Yield what the telephone sends until its socket closes."""
-
-    async def play(self, pcm: bytes) -> None:
-        """Send 16-bit mono PCM at 16 kHz."""
-
-    async def write(self, text: str) -> None:
-        """Send a text frame."""
-
-    async def close(self, code: int) -> None:
-        """Close the socket."""
-
-
-class Model(Protocol):
-    """A connection to the model, as the bridge needs it."""
-
-    @property
-    def congested(self) -> bool:
-        """Tell whether a frame sent now would have to wait."""
-
-    async def send(self, frame: str | bytes) -> None:
-        """Send one frame."""
-
-    def send_now(self, frame: bytes) -> None:
-        """Send one frame of audio without waiting, unless the connection is gone."""
-
-    def __aiter__(self) -> AsyncIterator[str | bytes]:
-        """Yield the frames that arrive; raise a RemoteError when the connection is lost."""
-
-    async def close(self) -> None:
-        """Close the connection."""
-
-
-class Journal(Protocol):
-    """Where a call's records go; never awaited by a frame."""
-
-    def add(self, record: TurnRecord | ToolRecord | UsageSeen) -> None:
-        """Keep a record."""
-
-    async def run(self) -> None:
-        """Write what is kept, until cancelled."""
-
-    async def finish(self, ending: Ending) -> None:
-        """Write the rest and the call's end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a tool came to; `state` is ok, refused or failed."""
-
-    result: Mapping[str, object]
-    state: str
-    business_key: str
-
-
-async def _nobody_calls_back(reason: str, summary: str) -> bool:
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """What a call reaches the world through."""
-
-    telephone: Telephone
-    dial: Callable[[], Awaitable[Model]]
-    run_tool: Callable[[gemini.ToolCall], Awaitable[Outcome]]
-    hang_up: Callable[[], Awaitable[None]]
-    journal: Journal
-    withdraw: Callable[[str], None] = lambda call_id: None
-    """Keep a tool call from beginning, where it has not begun."""
-    ask_callback: Callable[[str, str], Awaitable[bool]] = _nobody_calls_back
-    """Write a request for a call-back, with reason and summary; tell whether it is written."""
-    clips: Mapping[str, bytes] = field(default_factory=dict)
-    """Our own recordings by name, 16-bit mono PCM at 16 kHz."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """How audio is carried; seconds and milliseconds."""
-
-    lead_s: float = 0.2
-    tail_ms: int = 160
-    queue_s: float = 60
-    uplink_s: float = 5
-    tool_s: float = 5
-    hang_up_s: float = 3
-    tell_s: float = 1
-    callback_s: float = 1.5
-    texts_per_s: int = 10
-    bytes_per_s: int = 48_000
-    burst_bytes: int = 480_000
-
-
-OUT_OF_REACH: Mapping[str, object] = {
-    "status": "error",
-    "retryable": True,
-    "message": "I cannot reach our system just now. Someone can call you back.",
-    "data": {},
-}
-"""The answer of a tool that could not do its work in time."""
 
 
 _NONSENSE = 20

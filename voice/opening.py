@@ -6,13 +6,13 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from voice import clips, notes, tools
-from voice.bridge import OUT_OF_REACH, Journal, Outcome, Ports, Telephone, Tuning
 from voice.calls import CallFacts
 from voice.clients import gemini as gemini_client
 from voice.clients.sautikit import SautikitClient
 from voice.errors import RemoteError
 from voice.limits import Limits
 from voice.orm import run_db
+from voice.ports import OUT_OF_REACH, Journal, Outcome, Ports, Telephone, Tuning
 from voice.prompts import greeting_nudge, system_instruction
 from voice.scene import Brief
 from voice.wire import gemini

@@ -17,10 +17,11 @@ from typing import Any
 from tests.peers import FakeJournal, FakeTelephone
 from tests.virtual_time import run
 from voice import tools
-from voice.bridge import Bridge, Outcome, Ports, Tuning
+from voice.bridge import Bridge
 from voice.clients.gemini import closed
 from voice.errors import ModelBusy, ModelLost, ModelRefused
 from voice.limits import Limits
+from voice.ports import Outcome, Ports, Tuning
 from voice.records import Ending, ToolRecord, TurnRecord
 from voice.sandbox.conversation import Conversation, Past
 from voice.sandbox.mishaps import ABORTED, NO_MISHAP, Mishap

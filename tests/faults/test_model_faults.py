@@ -8,8 +8,8 @@ import pytest
 
 from tests.faults.rehearsal import LOUD, Played, answer_at_once, rehearse, stays
 from tests.peers import FakeTelephone
-from voice.bridge import Outcome
 from voice.limits import Limits
+from voice.ports import Outcome
 from voice.sandbox.mishaps import Mishap
 from voice.sandbox.scenario import SCENARIOS, Scenario, load, parse
 from voice.wire import gemini, sautikit

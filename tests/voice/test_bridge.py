@@ -7,9 +7,9 @@ import pytest
 
 from tests.peers import FakeModel, FakeTelephone, speech
 from tests.placed import FRAME, Placed, answer_at_once, call, talk
-from voice.bridge import Outcome
 from voice.errors import ModelLost, ModelRefused
 from voice.limits import Limits
+from voice.ports import Outcome
 from voice.records import ToolRecord
 from voice.wire import gemini, sautikit
 
