@@ -12,16 +12,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from shipments import phones
-from shipments.models import Shipment
-from shipments.services import opening_fields
-from voice import access, billing
+from voice import access, billing, trust
 from voice.models import Call, CallEvent, StreamToken, ToolRun, Turn, UsageRecord
 from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
 from voice.statuses import (
     LIVE,
     CallStatus,
-    Direction,
     EndedReason,
     EventSource,
     Outcome,
@@ -48,6 +44,8 @@ class CallFacts:
     purpose: str
     language: str
     customer_number: str
+    proved: bool
+    """Whether `customer_number` counts; `parcels` is empty until it does."""
     parcels: tuple[Mapping[str, str], ...]
 
 
@@ -63,14 +61,18 @@ class Opening:
 # The carrier's webhooks
 
 
-def open_call(webhook: sautikit.Webhook, *, own_number: str, region: str, now: datetime) -> Opening | None:
+def open_call(
+    webhook: sautikit.Webhook, *, own_number: str, region: str, now: datetime, signed: bool = False
+) -> Opening | None:
     """Find or make the call of a first edge and mint a token; None when its stream was opened or it is over.
 
     Until one token is consumed each delivery gets one of its own and all are valid: the carrier may act
-    on any of its tries.
+    on any of its tries. `signed` tells whether the carrier's signature vouches for the numbers.
     """
     with transaction.atomic():
-        call = _find(webhook) or _create(webhook, own_number=own_number, region=region, now=now)
+        number = trust.customer(webhook, own_number, region)
+        call = _find(webhook) or _create(webhook, number, now=now)
+        trust.note_webhook(call, number, signed=signed, now=now)
         # Should a token be consumed between this look and the new one, that one opens nothing: the
         # database allows one used token a call.
         if call.status not in LIVE or call.tokens.filter(used_at__isnull=False).exists():
@@ -103,21 +105,17 @@ def _find(webhook: sautikit.Webhook) -> Call | None:
     return found
 
 
-def _create(webhook: sautikit.Webhook, *, own_number: str, region: str, now: datetime) -> Call:
-    number = _customer(webhook, own_number, region)
-    recent = list(Shipment.objects.recent_for(number))
+def _create(webhook: sautikit.Webhook, number: str, *, now: datetime) -> Call:
     try:
         with transaction.atomic():
             return Call.objects.create(
-                direction=_direction(webhook),
+                direction=trust.direction(webhook),
                 session_id=webhook.session_id or None,
                 client_request_id=_label(webhook) or None,
                 caller_number=webhook.caller[:64],
                 called_number=webhook.called[:64],
                 customer_number=number,
                 language=settings.DEFAULT_LANGUAGE,
-                shipment=recent[0] if len(recent) == 1 else None,
-                context=[opening_fields(parcel, now) for parcel in recent],
                 created_at=now,
             )
     except IntegrityError:  # the same call, delivered twice at once: the other one made the row
@@ -131,23 +129,6 @@ def _label(webhook: sautikit.Webhook) -> str:
     """Return what names a call that has no session; cut to our column it would name another."""
     label = webhook.client_request_id
     return label if not webhook.session_id and len(label) <= _LABEL else ""
-
-
-def _direction(webhook: sautikit.Webhook) -> Direction:
-    return Direction.OUTBOUND if webhook.direction.startswith("out") else Direction.INBOUND
-
-
-def _customer(webhook: sautikit.Webhook, own_number: str, region: str) -> str:
-    """Return the side that is not ours, in E.164: the carrier is known to swap the two (sautikit.md §1.4)."""
-    own = phones.normalise(own_number, region)
-    sides = [webhook.caller, webhook.dialed, webhook.called]
-    if _direction(webhook) is Direction.OUTBOUND:
-        sides = [webhook.called, webhook.dialed, webhook.caller]
-    first = phones.normalise(sides[0], region)
-    if first != own or not own:
-        return first
-    others = [number for side in sides[1:] if (number := phones.normalise(side, region)) and number != own]
-    return others[0] if others else ""
 
 
 def accept_stream(token: str, *, now: datetime) -> CallFacts | None:
@@ -185,6 +166,7 @@ def _facts(call: Call) -> CallFacts:
         purpose=call.purpose,
         language=call.language,
         customer_number=call.customer_number,
+        proved=bool(call.proof),
         parcels=tuple(call.context),
     )
 

@@ -20,6 +20,7 @@ from django.core.checks import CheckMessage, Error
 from shipments import phones
 from voice import clips
 from voice.access import SignatureMode
+from voice.levels import ProofWanted
 
 _SECRET = re.compile(r"[A-Za-z0-9._~-]{32,}")
 _NAME = re.compile(r"[A-Za-z0-9._~-]{1,64}")
@@ -27,6 +28,7 @@ _REGION = re.compile(r"[A-Z]{2}")
 _POSITIVE = (
     "ADMISSION_CALLS",
     "ANSWER_NUDGE_S",
+    "CALLER_PROOF_S",
     "CALL_GOODBYE_S",
     "CALL_LIMIT_S",
     "CALL_MACHINE_S",
@@ -116,6 +118,34 @@ def _signatures() -> Iterator[CheckMessage]:
             "Signatures are to be checked, and there is no secret to check them with.",
             hint="Set SAUTIKIT_SIGNING_SECRETS, or SAUTIKIT_SIGNATURE_MODE=off.",
             id="voice.E003",
+        )
+
+
+def _caller_proof() -> Iterator[CheckMessage]:
+    wanted = [proof.value for proof in ProofWanted]
+    if settings.CALLER_PROOF not in wanted:
+        yield Error(
+            f"CALLER_PROOF is {settings.CALLER_PROOF!r}.",
+            hint=f"Set it to one of: {', '.join(wanted)}.",
+            id="voice.E018",
+        )
+    elif settings.CALLER_PROOF == ProofWanted.LOOKUP and not settings.SAUTIKIT_API_KEY:
+        yield Error(
+            "Callers' numbers are to be looked up, and there is no key to ask the telephone platform with.",
+            hint="Set SAUTIKIT_API_KEY, or another CALLER_PROOF.",
+            id="voice.E019",
+        )
+    elif settings.CALLER_PROOF == ProofWanted.SIGNATURE and not settings.SAUTIKIT_SIGNING_SECRETS:
+        yield Error(
+            "Callers' numbers are to be proved by signatures, and there is no secret to check them with.",
+            hint="Set SAUTIKIT_SIGNING_SECRETS, or another CALLER_PROOF.",
+            id="voice.E020",
+        )
+    elif settings.CALLER_PROOF == ProofWanted.NONE and any(settings.SAUTIKIT_ROUTING_SECRETS):
+        yield checks.Warning(
+            "CALLER_PROOF is none: who has a routing secret can claim to call from any number.",
+            hint="Set SAUTIKIT_API_KEY and CALLER_PROOF=lookup, or use signatures.",
+            id="voice.W021",
         )
 
 
@@ -267,6 +297,7 @@ def _clips() -> Iterator[CheckMessage]:
 _CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     _track,
     _signatures,
+    _caller_proof,
     _secrets,
     _rates,
     _addresses,

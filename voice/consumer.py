@@ -18,6 +18,7 @@ from voice.current import call_id
 from voice.events import CLOSE_UPSTREAM
 from voice.journal import CallJournal
 from voice.orm import run_db
+from voice.proof import NumberProof
 from voice.session import Session
 
 logger = logging.getLogger(__name__)
@@ -111,9 +112,10 @@ class AudioConsumer(AsyncWebsocketConsumer):
 
 async def _carry(facts: calls.CallFacts, telephone: TelephoneSocket) -> None:
     session = Session(opening.brief(facts), opening.limits(), asyncio.get_running_loop().time())
-    ports = opening.ports(facts, telephone, CallJournal(facts.call_id))
     try:
-        await Bridge(session, ports, opening.tuning()).carry()
+        async with NumberProof(facts) as proof:
+            ports = opening.ports(facts, telephone, CallJournal(facts.call_id), proof)
+            await Bridge(session, ports, opening.tuning()).carry()
     except Exception:  # the top of a call: its fault must not reach the server or another call
         logger.exception("a call failed")
         await telephone.close(CLOSE_UPSTREAM)

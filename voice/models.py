@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.timezone import localtime
 
+from voice.levels import Level, Proof
 from voice.statuses import (
     CallStatus,
     Direction,
@@ -52,6 +53,17 @@ class Call(models.Model):
     caller_number = models.CharField(max_length=64, blank=True)
     called_number = models.CharField(max_length=64, blank=True)
     customer_number = models.CharField(max_length=16, blank=True, db_index=True, help_text="E.164")
+    proof = models.CharField(
+        max_length=10,
+        choices=[(proof.value, proof.name.lower()) for proof in Proof if proof],
+        blank=True,
+        help_text="who vouches for the customer's number; until somebody does it opens nothing",
+    )
+    level = models.PositiveSmallIntegerField(
+        choices=[(level.value, level.label) for level in Level],
+        default=Level.L0,
+        help_text="how much the call is trusted; set by code only",
+    )
     purpose = models.CharField(max_length=32, default="enquiry")
     language = models.CharField(max_length=8, default="en")
     shipment = models.ForeignKey(

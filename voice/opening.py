@@ -5,7 +5,7 @@ import logging
 from django.conf import settings
 from django.db import DatabaseError
 
-from voice import clips, notes, tools
+from voice import clips, notes, tools, trust
 from voice.calls import CallFacts
 from voice.clients import gemini as gemini_client
 from voice.clients.sautikit import SautikitClient
@@ -14,6 +14,7 @@ from voice.limits import Limits
 from voice.orm import run_db
 from voice.ports import OUT_OF_REACH, Journal, Outcome, Ports, Telephone, Tuning
 from voice.prompts import greeting_nudge, system_instruction
+from voice.proof import NumberProof
 from voice.scene import Brief
 from voice.wire import gemini
 
@@ -96,7 +97,7 @@ def tuning() -> Tuning:
     )
 
 
-def ports(facts: CallFacts, telephone: Telephone, journal: Journal) -> Ports:
+def ports(facts: CallFacts, telephone: Telephone, journal: Journal, proof: NumberProof) -> Ports:
     """Return what this call reaches the world through."""
     endpoint = gemini_client.Endpoint(
         url=gemini_client.live_url(settings.GEMINI_LIVE_URL, settings.GEMINI_API_VERSION),
@@ -104,7 +105,7 @@ def ports(facts: CallFacts, telephone: Telephone, journal: Journal) -> Ports:
         ping_s=settings.GEMINI_PING_S,
         silent_s=settings.GEMINI_SILENT_S,
     )
-    runner = _ToolRunner(facts)
+    runner = _ToolRunner(facts, proof)
     recordings = clips.load(facts.language, settings.CLIPS_PATH)
     return Ports(
         telephone=telephone,
@@ -123,8 +124,9 @@ class _ToolRunner:
     Who is calling comes from the call's row and from nowhere else: no tool has an argument for it.
     """
 
-    def __init__(self, facts: CallFacts) -> None:
-        self._caller = tools.Caller(facts.public_id, facts.customer_number, facts.language)
+    def __init__(self, facts: CallFacts, proof: NumberProof) -> None:
+        self._facts = facts
+        self._proof = proof
         self._withdrawn: set[str] = set()
 
     def withdraw(self, call_id: str) -> None:
@@ -134,6 +136,7 @@ class _ToolRunner:
     async def run(self, call: gemini.ToolCall) -> Outcome:
         """Run a tool on the pool of database threads."""
         key = tools.business_key(call.name, call.args)
+        await self._proof.settled()
         try:
             answer = await run_db(self._run, call, key)
         except DatabaseError:
@@ -144,7 +147,10 @@ class _ToolRunner:
     def _run(self, call: gemini.ToolCall, key: str) -> dict[str, object]:
         if call.id in self._withdrawn:  # looked at as late as can be: here it begins
             return {"status": "refused", "retryable": True, "message": "", "data": {"code": "withdrawn"}}
-        return tools.run(call.name, call.args, self._caller, key)
+        facts = self._facts
+        # Asked anew each time: a number counts from the moment on that somebody vouches for it.
+        number = trust.number_that_counts(facts.call_id)
+        return tools.run(call.name, call.args, tools.Caller(facts.public_id, number, facts.language), key)
 
 
 _STATES = {"ok": "ok", "error": "failed"}

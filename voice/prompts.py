@@ -110,7 +110,10 @@ def _language(code: str) -> _Language:
 
 def _known(parcels: Sequence[Mapping[str, str]]) -> str:
     if not parcels:
-        return "none is known; ask for the tracking number."
+        return (
+            "not looked up yet. Call track_shipment without a tracking number: it finds the caller's own, "
+            "or says that a tracking number is needed."
+        )
     return "\n".join(
         "- " + "; ".join(f"{told(key)}: {told(value)}" for key, value in parcel.items()) for parcel in parcels
     )

@@ -37,6 +37,7 @@ from voice.wire import actions, sautikit
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
+_SIGNATURE = "X-Sautikit-Signature"
 
 APOLOGIES = {
     "en": "We are sorry, we cannot take your call right now. Please call again in a few minutes. Goodbye.",
@@ -99,7 +100,7 @@ class VoiceView(WebhookView):
         _require_signature(request, body)
         webhook = sautikit.parse_webhook(_fields(request, body))
         try:
-            written = _answer(webhook)
+            written = _answer(webhook, signed=_is_signed(request, body))
         except (DatabaseDownError, TimeoutError):
             logger.error("the database did not answer a webhook in time", extra={"edge": webhook.edge.value})
             written = _answer_without_database(webhook)
@@ -160,7 +161,7 @@ def _ask_database() -> None:
         cursor.execute("SELECT 1")
 
 
-def _answer(webhook: sautikit.Webhook) -> str:
+def _answer(webhook: sautikit.Webhook, *, signed: bool) -> str:
     now = datetime.now(UTC)
     if webhook.may_begin:
         # Opened before the gate is asked: a call that is up already must get its empty answer, and
@@ -172,6 +173,7 @@ def _answer(webhook: sautikit.Webhook) -> str:
             own_number=settings.SAUTIKIT_NUMBER,
             region=settings.PHONE_REGION,
             now=now,
+            signed=signed,
         )
         if opening is not None:
             return _stream(opening)
@@ -220,8 +222,12 @@ def _require(secret: str, known: list[str], *, bare: bool = False) -> None:
 
 
 def _require_signature(request: Request, body: bytes) -> None:
-    if not access.signature_is_accepted(request.headers.get("X-Sautikit-Signature", ""), body):
+    if not access.signature_is_accepted(request.headers.get(_SIGNATURE, ""), body):
         raise PermissionDenied
+
+
+def _is_signed(request: Request, body: bytes) -> bool:
+    return access.is_signed(request.headers.get(_SIGNATURE, ""), body)
 
 
 def _body(request: Request) -> bytes:

@@ -10,6 +10,11 @@ from voice.checks import serve_refusals, settings_are_possible
 ROW = as_they_are.RATES[0]
 
 
+@pytest.fixture(autouse=True)
+def _callers_are_looked_up(settings):
+    settings.CALLER_PROOF = "lookup"
+
+
 def ids() -> list[str | None]:
     return [found.id for found in settings_are_possible()]
 
@@ -24,6 +29,9 @@ def test_the_defaults_are_possible():
         ("STREAM_TRACK", "both_tracks", "voice.E001"),
         ("STREAM_TRACK", "outbound_track", "voice.E001"),
         ("SAUTIKIT_SIGNATURE_MODE", "on", "voice.E002"),
+        ("CALLER_PROOF", "word", "voice.E018"),
+        ("CALLER_PROOF", "none", "voice.W021"),
+        ("SAUTIKIT_API_KEY", "", "voice.E019"),
         ("SAUTIKIT_ROUTING_SECRETS", ["short"], "voice.E004"),
         ("SAUTIKIT_EVENTS_SECRETS", ["with/a/slash-0123456789-0123456789-0123"], "voice.E004"),
         ("RATES", (), "voice.E005"),
@@ -63,6 +71,13 @@ def test_signatures_cannot_be_required_without_a_secret(settings):
     settings.SAUTIKIT_SIGNING_SECRETS = []
 
     assert ids() == ["voice.E003"]
+
+
+def test_signatures_cannot_prove_a_number_without_a_secret(settings):
+    settings.CALLER_PROOF = "signature"
+    settings.SAUTIKIT_SIGNING_SECRETS = []
+
+    assert ids() == ["voice.E020"]
 
 
 def test_no_message_repeats_a_secret(settings):

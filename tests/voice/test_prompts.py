@@ -69,8 +69,8 @@ def test_the_callers_parcels_are_known_from_the_start():
     )
 
 
-def test_without_parcels_the_tracking_number_is_asked_for():
-    assert "ask for the tracking number" in instruction()
+def test_without_parcels_the_model_is_told_how_to_find_them():
+    assert "Call track_shipment without a tracking number" in instruction()
 
 
 def test_a_hostile_name_stays_one_short_line_of_plain_text():

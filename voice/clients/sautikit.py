@@ -43,6 +43,24 @@ class SautikitClient:
         """Close the connection pool."""
         await self._http.__aexit__(kind, error, trace)
 
+    async def find(self, session_id: str) -> object:
+        """Return what the platform answers when asked for a session, as it came.
+
+        Raises:
+            RemoteError: the platform could not be reached, refused, or answered no JSON.
+        """
+        try:
+            answer = await self._http.get("/v1/calls", params={"session_id": session_id})
+        except httpx.HTTPError as error:
+            raise RemoteError(f"look-up not delivered: {type(error).__name__}") from error
+        if not answer.is_success:
+            raise RemoteError(f"look-up refused with {answer.status_code}")
+        try:
+            document: object = answer.json()
+        except ValueError as error:
+            raise RemoteError("look-up answered with no JSON") from error
+        return document
+
     async def hang_up(self, call: str) -> None:
         """End a call by the platform's id or its session id; doing it twice does no harm.
 

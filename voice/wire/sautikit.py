@@ -10,7 +10,7 @@ import hmac
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -203,6 +203,29 @@ def parse_webhook(fields: Mapping[str, object]) -> Webhook:
         stream_sid=_first(fields, "streamSid", "stream_sid"),
         digits=_first(fields, "Digits", "dtmfDigits", "digits"),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """What the platform itself tells of a call; `sides` has its session, numbers and direction."""
+
+    sides: Webhook
+    is_over: bool
+
+
+_OVER_STATUSES = frozenset({"completed", "failed", "no_answer", "busy", "canceled", "cancelled"})
+
+
+def parse_record(document: object, session_id: str) -> CallRecord | None:
+    """Find a session in an answer of `GET /v1/calls`, as one object or as a list of some; None: not there."""
+    found = _table(document)
+    listed = next((found[name] for name in ("calls", "data", "items") if name in found), None)
+    rows = listed if isinstance(listed, list) else [listed if isinstance(listed, dict) else found]
+    for row in map(_table, rows[:_FIELDS]):
+        if session_id and _first(row, "session_id", "sessionId") == session_id:
+            sides = replace(parse_webhook(row), session_id=session_id)
+            return CallRecord(sides, _first(row, "status").lower() in _OVER_STATUSES)
+    return None
 
 
 def _edge(state: str, is_active: bool | None) -> Edge:

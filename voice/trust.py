@@ -1,0 +1,74 @@
+"""Write how far a call is trusted: who vouches for its number, and the level that follows."""
+
+import logging
+from datetime import datetime
+
+from django.conf import settings
+
+from shipments import phones
+from shipments.models import Shipment
+from shipments.services import opening_fields
+from voice.levels import Proof, ProofWanted, Standing, first_proof, level_of
+from voice.models import Call
+from voice.statuses import Direction
+from voice.wire import sautikit
+
+logger = logging.getLogger(__name__)
+
+
+def direction(webhook: sautikit.Webhook) -> Direction:
+    """Return which side rang."""
+    return Direction.OUTBOUND if webhook.direction.startswith("out") else Direction.INBOUND
+
+
+def customer(webhook: sautikit.Webhook, own_number: str, region: str) -> str:
+    """Return the side that is not ours, in E.164: the carrier is known to swap the two (sautikit.md §1.4)."""
+    own = phones.normalise(own_number, region)
+    sides = [webhook.caller, webhook.dialed, webhook.called]
+    if direction(webhook) is Direction.OUTBOUND:
+        sides = [webhook.called, webhook.dialed, webhook.caller]
+    first = phones.normalise(sides[0], region)
+    if first != own or not own:
+        return first
+    others = [number for side in sides[1:] if (number := phones.normalise(side, region)) and number != own]
+    return others[0] if others else ""
+
+
+def note_webhook(call: Call, number: str, *, signed: bool, now: datetime) -> None:
+    """Take a webhook that names `number` for a call; only a signature proves it, if proof is wanted."""
+    _prove(call, number, first_proof(ProofWanted(settings.CALLER_PROOF), signed=signed), now)
+
+
+def note_record(call_id: int, record: sautikit.CallRecord, *, now: datetime) -> bool:
+    """Take the carrier's own record of a call, and tell whether it vouches for the number that we have.
+
+    A session that is over is somebody's old one: it proves nothing.
+    """
+    call = Call.objects.get(pk=call_id)
+    number = customer(record.sides, settings.SAUTIKIT_NUMBER, settings.PHONE_REGION)
+    if record.is_over or not number or number != call.customer_number:
+        logger.warning("the carrier's record does not fit a call", extra={"call": call.public_id})
+        return False
+    _prove(call, number, Proof.LOOKUP, now)
+    return True
+
+
+def _prove(call: Call, number: str, proof: Proof, now: datetime) -> None:
+    if proof is Proof.NOBODY or call.proof or not number or number != call.customer_number:
+        return
+    recent = list(Shipment.objects.recent_for(number))
+    level = level_of(Standing(number=number, proof=proof))
+    fields = {"proof": proof, "level": level}
+    # Before the stream is open, what the agent opens with can still be told.
+    context = [opening_fields(parcel, now) for parcel in recent] if call.answered_at is None else call.context
+    shipment_id = call.shipment_id or (recent[0].pk if len(recent) == 1 else None)
+    if Call.objects.filter(pk=call.pk, proof=Proof.NOBODY, customer_number=number).update(
+        **fields, context=context, shipment_id=shipment_id
+    ):
+        call.proof, call.level, call.context, call.shipment_id = proof, level, context, shipment_id
+
+
+def number_that_counts(call_id: int) -> str:
+    """Return the number of a call, or "" as long as nobody vouches for it."""
+    proved = Call.objects.filter(pk=call_id).exclude(proof=Proof.NOBODY)
+    return proved.values_list("customer_number", flat=True).first() or ""
