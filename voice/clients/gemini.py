@@ -132,6 +132,8 @@ class Connection:
         while self._socket.protocol.state is State.OPEN:
             await asyncio.sleep(ping_s)
             asked_s = self._time()
+            if quick >= _ARMED_BY and asked_s - self._heard_s < ping_s:
+                continue  # it speaks: a ping would cost and tell nothing
             try:
                 async with asyncio.timeout(silent_s):
                     await asyncio.shield(await self._socket.ping())
