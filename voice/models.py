@@ -1,6 +1,7 @@
 """What is kept of a call: who, when, what was said, what was done, what it cost."""
 
 import secrets
+from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
@@ -8,11 +9,15 @@ from django.utils.timezone import localtime
 
 from voice.levels import Level, Proof
 from voice.statuses import (
+    DIAL_OPEN,
     CallStatus,
+    DialOutcome,
+    DialState,
     Direction,
     EndedReason,
     EventSource,
     Outcome,
+    Purpose,
     Speaker,
     StreamState,
     ToolState,
@@ -24,6 +29,11 @@ _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 def new_public_id() -> str:
     """Return 80 random bits as 16 characters that may stand in a log and in the carrier's metadata."""
     return "".join(secrets.choice(_CROCKFORD) for _ in range(16))
+
+
+def new_request_id() -> str:
+    """Return 160 random bits that a carrier may put into addresses: knowing them proves who placed a call."""
+    return "".join(secrets.choice(_CROCKFORD) for _ in range(32))
 
 
 class CallQuerySet(models.QuerySet["Call"]):
@@ -208,3 +218,84 @@ class UsageRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.audio_in + self.text_in} in, {self.audio_out + self.text_out} out"
+
+
+class OutboundCallQuerySet(models.QuerySet["OutboundCall"]):
+    """Look placed calls up as the dialler and its pages need them."""
+
+    def open(self) -> "OutboundCallQuerySet":
+        """Return the calls that are not over."""
+        return self.filter(state__in=DIAL_OPEN)
+
+    def due(self, now: datetime) -> "OutboundCallQuerySet":
+        """Return the planned calls whose time has come, the longest waiting first."""
+        return self.filter(state=DialState.PLANNED, not_before__lte=now).order_by("not_before", "pk")
+
+    def for_list(self) -> "OutboundCallQuerySet":
+        """Return the calls with what a row shows."""
+        return self.select_related("shipment", "call")
+
+
+class OutboundCall(models.Model):
+    """One try to reach a parcel's recipient: planned, dialled at most once, and what came of it."""
+
+    shipment = models.ForeignKey(
+        "shipments.Shipment", on_delete=models.CASCADE, related_name="outbound_calls"
+    )
+    purpose = models.CharField(max_length=32, choices=Purpose.choices, default=Purpose.ETA)
+    attempt = models.PositiveSmallIntegerField(default=1)
+    state = models.CharField(max_length=12, choices=DialState.choices, default=DialState.PLANNED)
+    reason = models.CharField(max_length=300, blank=True, help_text="why it waits, or why it ended")
+    outcome = models.CharField(max_length=16, choices=DialOutcome.choices, blank=True)
+    number = models.CharField(max_length=16, help_text="the number of record when it was planned, E.164")
+    asked_for = models.BooleanField(default=False, help_text="the customer wants this call; counts apart")
+    may_have_rung = models.BooleanField(default=False, help_text="counts towards the limits")
+    not_before = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    eta_at = models.DateTimeField(null=True, blank=True, help_text="the estimate it was planned by")
+    client_request_id = models.CharField(max_length=32, unique=True, default=new_request_id, editable=False)
+    carrier_call_id = models.CharField(max_length=128, blank=True)
+    call = models.OneToOneField(
+        Call, null=True, blank=True, on_delete=models.SET_NULL, related_name="outbound"
+    )
+    unsent = models.PositiveSmallIntegerField(default=0, help_text="requests that never left us")
+    requested_by = models.CharField(max_length=120, blank=True)
+    claimed_by = models.CharField(max_length=64, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    dialled_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    objects = OutboundCallQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        indexes = (
+            models.Index(fields=["state", "not_before"], name="outbound_by_state"),
+            models.Index(fields=["number", "-dialled_at"], name="outbound_by_number"),
+            models.Index(fields=["-dialled_at"], name="outbound_by_dial"),
+        )
+        constraints = (
+            models.UniqueConstraint(fields=["shipment", "purpose", "attempt"], name="one_ring_an_attempt"),
+            models.UniqueConstraint(
+                fields=["shipment", "purpose"],
+                condition=Q(state__in=sorted(DIAL_OPEN)),
+                name="one_open_call_a_purpose",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_purpose_display()} · {self.get_state_display()}"
+
+
+class DialSwitch(models.Model):
+    """The one row that all diallers share: whether they dial at all, and when the next may."""
+
+    paused = models.BooleanField(default=False)
+    reason = models.CharField(max_length=300, blank=True)
+    changed_by = models.CharField(max_length=120, blank=True)
+    changed_at = models.DateTimeField(null=True, blank=True)
+    next_dial_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return "paused" if self.paused else "dialling"

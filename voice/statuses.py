@@ -1,5 +1,7 @@
 """Name what may be said of a call; the status of the line, of its end and of its work are kept apart."""
 
+from collections.abc import Mapping
+
 from django.db.models import TextChoices
 
 
@@ -93,3 +95,79 @@ class EventSource(TextChoices):
     VOICE = "voice", "Voice webhook"
     STATUS = "status", "Stream status"
     EVENTS = "events", "Events webhook"
+
+
+class Purpose(TextChoices):
+    """Why we dial."""
+
+    ETA = "eta", "Arriving soon"
+    CONFIRM_ADDRESS = "confirm_address", "Confirm the address"
+    REATTEMPT = "reattempt", "After a failed attempt"
+    RESCHEDULE_OFFER = "reschedule_offer", "Offer another time"
+    DRIVER_REQUEST = "driver_request", "Asked for by the driver"
+    CALLBACK = "callback", "Call back"
+
+
+class DialState(TextChoices):
+    """How far a call has come that we place."""
+
+    PLANNED = "planned", "Planned"
+    CLAIMED = "claimed", "Claimed"
+    DIALLING = "dialling", "Dialling"
+    RINGING = "ringing", "Ringing"
+    ANSWERED = "answered", "Answered"
+    DONE = "done", "Done"
+    UNKNOWN = "unknown", "Unknown"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+    SUPPRESSED = "suppressed", "Suppressed"
+
+
+# From dialling or unknown a call is planned again only on proof that nothing rang. The carrier's webhooks
+# may overtake each other and our own request, so steps may be left out, and none is taken back.
+NEXT_DIAL: Mapping[DialState, frozenset[DialState]] = {
+    DialState.PLANNED: frozenset({DialState.CLAIMED, DialState.CANCELLED, DialState.SUPPRESSED}),
+    DialState.CLAIMED: frozenset(
+        {DialState.PLANNED, DialState.DIALLING, DialState.CANCELLED, DialState.SUPPRESSED}
+    ),
+    DialState.DIALLING: frozenset(
+        {
+            DialState.PLANNED,
+            DialState.RINGING,
+            DialState.ANSWERED,
+            DialState.DONE,
+            DialState.UNKNOWN,
+            DialState.FAILED,
+        }
+    ),
+    DialState.UNKNOWN: frozenset(
+        {DialState.PLANNED, DialState.RINGING, DialState.ANSWERED, DialState.DONE, DialState.FAILED}
+    ),
+    DialState.RINGING: frozenset({DialState.ANSWERED, DialState.DONE, DialState.FAILED}),
+    DialState.ANSWERED: frozenset({DialState.DONE}),
+    DialState.DONE: frozenset(),
+    DialState.FAILED: frozenset(),
+    DialState.CANCELLED: frozenset(),
+    DialState.SUPPRESSED: frozenset(),
+}
+
+DIAL_OPEN = frozenset(state for state, following in NEXT_DIAL.items() if following)
+"""States of a placed call that is not over."""
+
+
+def dial_sources(target: DialState) -> list[DialState]:
+    """Return the states from which a placed call may move to `target`."""
+    return [state for state in DialState if target in NEXT_DIAL[state]]
+
+
+class DialOutcome(TextChoices):
+    """What came of dialling, in the words of the retry table."""
+
+    ANSWERED = "answered", "Answered"
+    BUSY = "busy", "Busy"
+    NO_ANSWER = "no_answer", "No answer"
+    NETWORK = "network", "Network failure"
+    VOICEMAIL = "voicemail", "Voicemail"
+    WRONG_NUMBER = "wrong_number", "Wrong number"
+    OPTED_OUT = "opted_out", "Opted out"
+    REFUSED = "refused", "Refused by the platform"
