@@ -8,6 +8,7 @@ drops live sockets on SIGTERM.
 
 import asyncio
 import logging
+import socket
 import time
 from types import FrameType
 from typing import Any
@@ -32,6 +33,7 @@ JOINED_BYTES = 1_280  # 40 ms of 16-bit mono at 16 kHz
 QUEUED_MESSAGES = 16
 PIECE_BYTES = 2_048  # read in one turn of the loop: of pings that are 200 frames, of audio three
 UNREAD_BYTES = 1_048_576
+SENDING_BYTES = 65_536  # 2 s of speech
 _HELD_S = 0.1
 _LINGER_S = 2.0
 _SECOND_SIGNAL_S = 5.0
@@ -53,6 +55,11 @@ class AudioProtocol(WebSocketsSansIOProtocol):
         self._holding: asyncio.TimerHandle | None = None
         self._unread = bytearray()
         self._walk = FrameWalk()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as upstream
+        """Let the kernel hold little of what is to be heard: megabytes of it would hide a deaf telephone."""
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENDING_BYTES)
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Read on; what is too much for one turn of the loop is read in the next ones."""

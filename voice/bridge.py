@@ -11,6 +11,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 
 from voice import events as call
 from voice.audio import TELEPHONE_HZ, InputClock, Pacer, RateWatch, Resampler
@@ -77,6 +78,7 @@ class Bridge:
         self._due_s = 0.0
         self._running: set[asyncio.Task[call.ToolDone]] = set()
         self._end: call.End | None = None
+        self._playing_s = inf  # since when the telephone has not taken what we send
         self._nonsense = 0  # frames of the model in a row that could not be read
 
     async def carry(self) -> None:
@@ -149,7 +151,10 @@ class Bridge:
         """Keep the model's input going when the telephone sends nothing: it waits for ever otherwise."""
         while True:
             await asyncio.sleep(self._clock.wait_s(self._time()))
-            self._pass_on(self._time())
+            now_s = self._time()
+            self._pass_on(now_s)
+            if now_s - self._playing_s > self._tuning.stall_s:  # the telephone reads nothing any more
+                await self._do(call.Flooded())
 
     # From the model to the telephone
 
@@ -220,7 +225,9 @@ class Bridge:
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
             if pcm := pacer.pop(self._time()):
+                self._playing_s = self._time()
                 await play(pcm)
+                self._playing_s = inf
                 if self._utterance_is_new:
                     self._utterance_is_new = False
                     await self._do(call.AgentHeard())
@@ -393,7 +400,9 @@ class Bridge:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._tuning.hang_up_s):
                     await self._ports.hang_up()
-        await self._ports.telephone.close(self._end.code if self._end else call.CLOSE_UPSTREAM)
+        with suppress(TimeoutError):  # one who reads nothing is not waited for
+            async with asyncio.timeout(self._tuning.close_s):
+                await self._ports.telephone.close(self._end.code if self._end else call.CLOSE_UPSTREAM)
         ending = self._session.ending()
         ending.counters.update(self._clock.counters() | self._pacer.counters())
         await self._ports.journal.finish(ending)

@@ -97,6 +97,8 @@ class Tuning:
     uplink_s: float = 5
     tool_s: float = 5
     hang_up_s: float = 3
+    close_s: float = 1
+    stall_s: float = 5  # a telephone that takes nothing for so long is left
     tell_s: float = 1
     callback_s: float = 1.5
     texts_per_s: int = 10
