@@ -65,7 +65,7 @@ class Floor:
             self._scene.measures.count("late_audio")
             return []
         if self.awaits_sound and is_heard(speech.pcm):
-            self.awaits_sound = False
+            self.awaits_sound = self.caller_speaks = False  # it took the turn to be over
             self.turn.sound = True
             self._scene.link.has_spoken = True
             self.empty_turns = 0

@@ -55,6 +55,12 @@ def summary(turns: Sequence[TurnRecord], tools: Sequence[str]) -> str:
     )
 
 
+def for_a_colleague(turns: Sequence[TurnRecord], tools: Sequence[str]) -> str:
+    """Say to whoever calls back what the call was about when it broke off."""
+    said = [f"{turn.speaker}: {turn.text[:_SAID]}" for turn in turns if turn.text and turn.text[0] != "["]
+    return "; ".join(("The assistant failed in the middle of the call.", *tools[-3:], *said[-4:]))
+
+
 AFTER_SUMMARY = (
     "You are connected again. Do not greet anew: say in a few words that you are back, and go on from there."
 )

@@ -249,7 +249,7 @@ class Session:
 
     def _give_up(self, now_s: float) -> list[Command]:
         self.state = State.LEAVING
-        said = notes.summary(tuple(self._transcript.recent), self._errands.ledger.lines())
+        said = notes.for_a_colleague(tuple(self._transcript.recent), self._errands.ledger.lines())
         return self._farewell.give_up(said, now_s)
 
     # What is said and done

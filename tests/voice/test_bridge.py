@@ -2,6 +2,7 @@
 
 import asyncio
 from array import array
+from contextlib import suppress
 
 import pytest
 
@@ -302,6 +303,36 @@ def test_a_connection_is_closed_before_the_next_one_is_opened():
     (_, _), (_, all_closed) = placed.dials
     assert all_closed
     assert placed.models[1].got[0][1]["setup"]["sessionResumption"] == {"handle": "h1"}
+
+
+@pytest.mark.parametrize("hung_up_s", [0.05, 0.3, 0.8, 1.55, 1.75, 2.2, 3.0, 4.6, 5.2, 6.5])
+def test_whenever_the_caller_hangs_up_every_connection_is_closed_at_once(hung_up_s: float):
+    async def life(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await asyncio.sleep(0.5)  # greeting, loss, the wait, the next one's dial, a tool, goodbye
+        model.put({"sessionResumptionUpdate": {"newHandle": "h1", "resumable": True}})
+        model.put(speech(1))
+        model.put({"serverContent": {"generationComplete": True, "turnComplete": True}})
+        await asyncio.sleep(1)
+        model.lose()
+        await asyncio.sleep(2.5)
+        second = placed.models[1]
+        second.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "track_shipment", "args": {}}]}})
+        await asyncio.sleep(1)
+        second.put(speech(3))
+        second.put({"toolCall": {"functionCalls": [{"id": "e1", "name": "end_call", "args": {}}]}})
+        await asyncio.sleep(60)
+
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(hung_up_s):
+                await life(telephone, model, placed)
+
+    placed = call(scenario)
+
+    assert placed.seconds == pytest.approx(hung_up_s, abs=0.01)
+    assert all(model.closed for model in placed.models)
+    assert placed.journal.ending is not None
+    assert placed.journal.ending.reason == "caller_hangup"
 
 
 def test_a_dial_that_hangs_is_given_up_for_another():
