@@ -51,6 +51,26 @@ def test_the_key_goes_in_a_header_and_frames_go_as_text():
     assert got == [("/ws/x", KEY, '{"setup":{}}')]
 
 
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 1_800, 65_535, 65_536])
+def test_audio_that_is_sent_without_waiting_arrives_whole(size):
+    got = []
+
+    async def peer(socket: ServerConnection) -> None:
+        got.append(await socket.recv())
+        await socket.send(b"{}")
+
+    async def scenario(url: str) -> None:
+        connection = await dial(Endpoint(url, KEY))
+        connection.send_now(b"a" * size)
+        await anext(aiter(connection))
+        await connection.close()
+        connection.send_now(b"too late")
+
+    against(peer, scenario)
+
+    assert got == ["a" * size]
+
+
 @pytest.mark.parametrize(("code", "error"), [(1000, ModelLost), (1007, ModelRefused), (1011, ModelLost)])
 def test_a_close_of_the_models_is_an_error_of_its_class(code, error):
     async def peer(socket: ServerConnection) -> None:
