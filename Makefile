@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo run test check bench nightly locks clean
+.PHONY: demo run test check bench nightly soak locks clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -41,6 +41,10 @@ bench: $(VENV)/.installed
 nightly: $(VENV)/.installed $(VENV)/.speech
 	@$(OWN_SERVICES) NIGHTLY=1 $(PYTEST) -n auto --dist loadgroup --durations 20
 	@NIGHTLY=1 $(PY) -m tests.services $(PYTEST) -n auto --dist loadgroup -m "database or layer"
+
+# Twenty calls with a fault every five seconds: make soak MINUTES=30
+soak: $(VENV)/.installed
+	@$(OWN_SERVICES) SOAK_MINUTES=$(or $(MINUTES),3) $(PYTEST) tests/faults/test_soak.py --log-level=WARNING -rP
 
 # One resolution for all three, so that no two disagree; without the address of any index.
 locks: $(VENV)/.installed
