@@ -258,6 +258,10 @@ CALL_MACHINE_S = env.float("CALL_MACHINE_S", default=180.0)
 TOOL_CALLS_A_TURN = env.int("TOOL_CALLS_A_TURN", default=8)
 TOOL_REPEAT_S = env.float("TOOL_REPEAT_S", default=30.0)
 TOOL_PENDING_S = env.float("TOOL_PENDING_S", default=10.0)
+# When a caller who is to be rung back may expect it: within so long, in these hours of the courier's zone.
+CALLBACK_WITHIN_S = env.float("CALLBACK_WITHIN_S", default=7_200.0)
+CALLBACK_FROM_HOUR = env.int("CALLBACK_FROM_HOUR", default=8)
+CALLBACK_UNTIL_HOUR = env.int("CALLBACK_UNTIL_HOUR", default=18)
 ADMISSION_CALLS = env.int("ADMISSION_CALLS", default=40)
 DRAIN_S = env.float("DRAIN_S", default=660.0)
 

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timezone import localtime
 from unfold.admin import ModelAdmin, TabularInline
@@ -14,9 +15,9 @@ from unfold.decorators import display
 
 from shipments.admin import ShipmentAdmin
 from shipments.phones import normalise
-from voice import call_page
-from voice.models import Call
-from voice.statuses import CallStatus
+from voice import call_page, callbacks
+from voice.models import Call, CallbackRequest
+from voice.statuses import CallbackState, CallStatus
 
 
 class _ForReading:
@@ -141,3 +142,85 @@ class CallAdmin(_ForReading, _Columns, ModelAdmin):  # type: ignore[misc] # unfo
     def parcel(self, call: Call) -> str:
         """Return the parcel that the call is about, where there was only one to be."""
         return call.shipment.tracking_id if call.shipment else call_page.NONE
+
+
+class _OpenFirst(admin.SimpleListFilter):
+    """Show what is to be done, unless something else is asked for."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [*CallbackState.choices, ("all", "All")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted = self.value() or CallbackState.OPEN
+        return queryset if wanted == "all" else queryset.filter(state=wanted)
+
+
+@admin.register(CallbackRequest)
+class CallbackRequestAdmin(_ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+    """Who is to be rung back, the most urgent first; rung back is said by an action."""
+
+    list_display = ("due", "urgency", "number", "why", "summary", "page", "badge")
+    list_display_links = None
+    list_filter = (_OpenFirst, "reason")
+    list_select_related = ("call",)
+    list_per_page = 50
+    actions = ("mark_done", "mark_cancelled")
+
+    @admin.display(description="ring back", ordering="window_end")
+    def due(self, asked: CallbackRequest) -> str:
+        """Return the window that the caller was told."""
+        return f"{localtime(asked.window_start):%a %d %b %H:%M}–{localtime(asked.window_end):%H:%M}"
+
+    @display(description="due", label={"Late": "danger", "Now": "warning", "Later": "info"})
+    def urgency(self, asked: CallbackRequest) -> str:
+        """Return how the window stands to now; nothing when it is dealt with."""
+        now = timezone.now()
+        if asked.state != CallbackState.OPEN:
+            return call_page.NONE
+        if now > asked.window_end:
+            return "Late"
+        return "Now" if now >= asked.window_start else "Later"
+
+    @admin.display(description="reason", ordering="reason")
+    def why(self, asked: CallbackRequest) -> str:
+        """Return why somebody is to ring."""
+        return asked.get_reason_display()
+
+    @admin.display(description="call")
+    def page(self, asked: CallbackRequest) -> str:
+        """Return the way to the call that it comes from."""
+        address = reverse("admin:voice_call_change", args=[asked.call_id])
+        return format_html(
+            '<a class="text-link" href="{}">{}</a>', address, f"{localtime(asked.created_at):%H:%M}"
+        )
+
+    @display(
+        description="state",
+        label={"Open": "warning", "Done": "success", "Cancelled": "info"},
+    )
+    def badge(self, asked: CallbackRequest) -> str:
+        """Return what became of it."""
+        return asked.get_state_display()
+
+    @admin.action(description="Rung back", permissions=["settle"])
+    def mark_done(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> None:
+        """Take the chosen off the list: they were rung back."""
+        self._settle(request, queryset, CallbackState.DONE)
+
+    @admin.action(description="Cancel", permissions=["settle"])
+    def mark_cancelled(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> None:
+        """Take the chosen off the list: nobody needs to ring."""
+        self._settle(request, queryset, CallbackState.CANCELLED)
+
+    def has_settle_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this member of staff may deal with requests."""
+        return request.user.has_perm("voice.change_callbackrequest")
+
+    def _settle(
+        self, request: HttpRequest, queryset: QuerySet[CallbackRequest], state: CallbackState
+    ) -> None:
+        count = callbacks.settle(list(queryset.values_list("pk", flat=True)), state)
+        self.message_user(request, f"{count} taken off the list")

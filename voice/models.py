@@ -10,6 +10,8 @@ from django.utils.timezone import localtime
 from voice.levels import Level, Proof
 from voice.statuses import (
     DIAL_OPEN,
+    CallbackReason,
+    CallbackState,
     CallStatus,
     DialOutcome,
     DialState,
@@ -299,3 +301,28 @@ class DialSwitch(models.Model):
 
     def __str__(self) -> str:
         return "paused" if self.paused else "dialling"
+
+
+class CallbackRequest(models.Model):
+    """Somebody is to ring a caller back, on the number of record and within a window; one a call."""
+
+    call = models.OneToOneField(Call, on_delete=models.CASCADE, related_name="callback")
+    number = models.CharField(max_length=16, help_text="E.164")
+    reason = models.CharField(
+        max_length=16, choices=CallbackReason.choices, default=CallbackReason.ASKED, editable=False
+    )
+    summary = models.CharField(
+        max_length=500, blank=True, help_text="what it is about, as the caller said it"
+    )
+    window_start = models.DateTimeField()
+    window_end = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=CallbackState.choices, default=CallbackState.OPEN)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("window_end", "pk")
+        indexes = (models.Index(fields=["state", "window_end"], name="callback_by_state"),)
+        verbose_name = "call-back request"
+
+    def __str__(self) -> str:
+        return f"{localtime(self.window_end):%a %d %b %H:%M} · ••• {self.number[-3:]}"

@@ -1,11 +1,13 @@
 """Open a call: turn its facts and the settings into what a session and a bridge start with."""
 
 import logging
+from datetime import UTC, datetime
+from functools import partial
 
 from django.conf import settings
 from django.db import DatabaseError
 
-from voice import clips, notes, tools, trust
+from voice import callbacks, clips, notes, tools, trust
 from voice.calls import CallFacts
 from voice.clients import gemini as gemini_client
 from voice.clients.sautikit import SautikitClient
@@ -114,6 +116,7 @@ def ports(facts: CallFacts, telephone: Telephone, journal: Journal, proof: Numbe
         withdraw=runner.withdraw,
         hang_up=lambda: _hang_up(facts.session_id),
         journal=journal,
+        ask_callback=partial(_ask_callback, facts),
         clips={name: clip.pcm for name, clip in recordings.items()},
     )
 
@@ -154,6 +157,23 @@ class _ToolRunner:
 
 
 _STATES = {"ok": "ok", "error": "failed"}
+
+
+async def _ask_callback(facts: CallFacts, reason: str, summary: str) -> bool:
+    """Write that the caller is to be rung back; tell whether that will be done."""
+    try:
+        answer = await run_db(
+            callbacks.request,
+            call_public_id=facts.public_id,
+            number=facts.customer_number,
+            reason=reason,
+            summary=summary,
+            now=datetime.now(UTC),
+        )
+    except DatabaseError:
+        logger.exception("a call-back was not written")
+        return False
+    return answer["status"] == "ok"
 
 
 async def _hang_up(session_id: str) -> None:

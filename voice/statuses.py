@@ -171,3 +171,20 @@ class DialOutcome(TextChoices):
     WRONG_NUMBER = "wrong_number", "Wrong number"
     OPTED_OUT = "opted_out", "Opted out"
     REFUSED = "refused", "Refused by the platform"
+
+
+class CallbackReason(TextChoices):
+    """Why somebody is to ring a caller back."""
+
+    ASKED = "asked", "Asked for a person"
+    MODEL_FAILURE = "model_failure", "Voice model failed"
+    NOT_ADMITTED = "not_admitted", "Call not taken"
+    OTHER = "other", "Other"
+
+
+class CallbackState(TextChoices):
+    """What became of a request to be rung back."""
+
+    OPEN = "open", "Open"
+    DONE = "done", "Done"
+    CANCELLED = "cancelled", "Cancelled"

@@ -17,7 +17,9 @@ from shipments import services
 from shipments.errors import ParcelUnknownError, ShipmentError
 from shipments.spelling import readings
 from shipments.text import plain
+from voice import callbacks
 from voice.errors import ToolError
+from voice.statuses import CallbackReason
 
 ARGUMENTS_LIMIT = 4096
 """Characters of all arguments of one call together."""
@@ -218,6 +220,17 @@ def _confirm_address(caller: Caller, args: Mapping[str, str], key: str) -> dict[
     return _said("ok" if answer["match"] else "refused", answer, retryable=not answer["match"])
 
 
+def _request_callback(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    answer = callbacks.request(
+        call_public_id=caller.call_public_id,
+        number=caller.number,
+        reason=CallbackReason.ASKED,
+        summary=args.get("summary", ""),
+        now=timezone.now(),
+    )
+    return _said("ok" if answer["status"] == "ok" else "refused", answer)
+
+
 _TRACKING_ID = Parameter(
     "tracking_id",
     "The tracking number as the caller said it, letters and digits. Leave it out when none was given: "
@@ -290,6 +303,14 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                     ),
                 ),
                 _confirm_address,
+                changes=True,
+            ),
+            Tool(
+                "request_callback",
+                "Have a colleague ring the caller back, when the caller asks for a person or you cannot "
+                "help. Say the returned message; promise no other time, and never that you connect the call.",
+                (Parameter("summary", "What it is about, in one sentence.", limit=400),),
+                _request_callback,
                 changes=True,
             ),
         )

@@ -1,0 +1,87 @@
+"""Write who is to be rung back: on the number of record, within a window that the caller was told."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from shipments import wording
+from voice.models import Call, CallbackRequest
+from voice.statuses import CallbackReason, CallbackState
+
+_QUARTER_S = 900
+_WITHHELD = (
+    "I cannot have you called back, because your number does not reach us. Please call again from a "
+    "telephone that shows its number."
+)
+
+
+def window(now: datetime) -> tuple[datetime, datetime]:
+    """Return from when until when a caller of now is to be rung back; the end is a full quarter."""
+    local = now.astimezone(ZoneInfo(settings.TIME_ZONE))
+    opens = local.replace(hour=settings.CALLBACK_FROM_HOUR, minute=0, second=0, microsecond=0)
+    closes = opens + timedelta(hours=settings.CALLBACK_UNTIL_HOUR - settings.CALLBACK_FROM_HOUR)
+    start = max(local, opens)
+    if _end(start) > closes:
+        start = opens + timedelta(days=1)
+    return start, _end(start)
+
+
+def _end(start: datetime) -> datetime:
+    end = start + timedelta(seconds=settings.CALLBACK_WITHIN_S)
+    over_s = (end.minute * 60 + end.second + end.microsecond / 1e6) % _QUARTER_S
+    return end + timedelta(seconds=_QUARTER_S - over_s) if over_s else end
+
+
+def request(
+    *, call_public_id: str, number: str, reason: str, summary: str, now: datetime
+) -> dict[str, object]:
+    """Ask for a caller to be rung back, once a call; a repeat is answered with the first one's window.
+
+    Without `number` it is the one on the call's row, proved or not: to be rung back opens nothing. The answer
+    has `status` (ok, or refused when there is no number), `say` and the window.
+    """
+    call = Call.objects.filter(public_id=call_public_id).first()
+    number = number or (call.customer_number if call else "")
+    if call is None or not number:
+        return {"status": "refused", "say": _WITHHELD, "code": "no_number"}
+    start, end = window(now)
+    asked, new = CallbackRequest.objects.get_or_create(
+        call=call,
+        defaults={
+            "number": number,
+            "reason": reason if reason in CallbackReason else CallbackReason.OTHER,
+            "summary": _short(summary),
+            "window_start": start,
+            "window_end": end,
+            "created_at": now,
+        },
+    )
+    if not new and summary:  # what it is about may be said after it was asked for
+        CallbackRequest.objects.filter(pk=asked.pk, state=CallbackState.OPEN).update(summary=_short(summary))
+    ending = wording.spelled(asked.number[-3:])
+    zone = ZoneInfo(settings.TIME_ZONE)
+    return {
+        "status": "ok",
+        "say": f"A colleague will call you back on the number ending in {ending}, {_when(asked, now)}.",
+        "window_start": asked.window_start.astimezone(zone).isoformat(),
+        "window_end": asked.window_end.astimezone(zone).isoformat(),
+    }
+
+
+def settle(pks: list[int], state: CallbackState) -> int:
+    """Take open requests off the list, as done or cancelled; return how many there were."""
+    return CallbackRequest.objects.filter(pk__in=pks, state=CallbackState.OPEN).update(state=state)
+
+
+def _when(asked: CallbackRequest, now: datetime) -> str:
+    zone = ZoneInfo(settings.TIME_ZONE)
+    start, end = asked.window_start.astimezone(zone), asked.window_end.astimezone(zone)
+    if start.date() != now.astimezone(zone).date():
+        day = f"on {wording.day(start.date())}"
+        return f"{day} between {wording.clock(start.time())} and {wording.clock(end.time())}"
+    return f"today by {wording.clock(end.time())}"
+
+
+def _short(text: str) -> str:
+    return "".join(filter(str.isprintable, " ".join(text.split())))[:500]
