@@ -36,14 +36,15 @@ def in_three_days() -> str:
 def test_t4_no_tool_has_an_argument_for_who_is_calling():
     named = {parameter.name for tool in tools.TOOLS.values() for parameter in tool.parameters}
 
-    assert named == {"tracking_id", "day", "window", "change_id", "said"}
+    assert named == {"tracking_id", "day", "window", "change_id", "said", "summary"}
 
 
 def test_declarations_have_the_upper_case_types_of_the_wire():
     declared: dict[str, Any] = {str(tool["name"]): tool for tool in tools.declarations()}
 
     assert list(declared) == [
-        *("track_shipment", "offer_slots", "prepare_reschedule", "confirm_reschedule", "confirm_address")
+        *("track_shipment", "offer_slots", "prepare_reschedule", "confirm_reschedule", "confirm_address"),
+        "request_callback",
     ]
     assert declared["prepare_reschedule"]["parameters"]["type"] == "OBJECT"
     assert declared["prepare_reschedule"]["parameters"]["required"] == ["day"]
