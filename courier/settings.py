@@ -256,6 +256,19 @@ CALL_GOODBYE_S = env.float("CALL_GOODBYE_S", default=12.0)
 CALL_MACHINE_TURNS = env.int("CALL_MACHINE_TURNS", default=40)
 CALL_MACHINE_S = env.float("CALL_MACHINE_S", default=180.0)
 TOOL_CALLS_A_TURN = env.int("TOOL_CALLS_A_TURN", default=8)
+TOOL_CALLS_A_CALL = env.int("TOOL_CALLS_A_CALL", default=20)
+TOOL_CALLS_A_MINUTE = env.int("TOOL_CALLS_A_MINUTE", default=6)
+TOOL_CALLS_ALIKE = env.int("TOOL_CALLS_ALIKE", default=3)
+# What strangers may try: ids by call and by number and day; wrong facts and codes by call, and by parcel
+# and number in 24 hours; ids that led to nothing, of all calls in an hour, before somebody is alarmed.
+IDS_A_CALL = env.int("IDS_A_CALL", default=5)
+IDS_A_DAY = env.int("IDS_A_DAY", default=20)
+IDS_MISSED_AN_HOUR = env.int("IDS_MISSED_AN_HOUR", default=100)
+TRIES_A_CALL = env.int("TRIES_A_CALL", default=3)
+TRIES_A_PARCEL = env.int("TRIES_A_PARCEL", default=5)
+TRIES_A_NUMBER = env.int("TRIES_A_NUMBER", default=10)
+# Whether anybody with an id that is not of our making hears the parcel's coarse state: such ids are guessed.
+COARSE_FOREIGN_IDS = env.bool("COARSE_FOREIGN_IDS", default=False)
 TOOL_REPEAT_S = env.float("TOOL_REPEAT_S", default=30.0)
 TOOL_PENDING_S = env.float("TOOL_PENDING_S", default=10.0)
 # When a caller who is to be rung back may expect it: within so long, in these hours of the courier's zone.

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
+
 from shipments import wording
 from shipments.errors import ParcelUnknownError, WhichParcelError
 from shipments.models import Shipment
@@ -22,6 +24,7 @@ from shipments.rules import (
 from shipments.spelling import ends_as, names_an_id, readings, sounds_like
 from shipments.statuses import OVER, Status
 from shipments.text import told
+from shipments.tracking import is_ours
 
 _KNOWN_LIMIT = 50
 """How many parcels of one number a half-heard id is compared with."""
@@ -73,7 +76,8 @@ def find(number: str, said_id: str) -> Found:
         own = [s for s in known if ends_as(said_id, s.tracking_key) or sounds_like(said_id, s.tracking_key)]
     if own:
         return _only(own, asked_by_id=True)
-    if len(exact) == 1:
+    # Ids that others mint are often numbers in a row: whoever has one can guess the next.
+    if len(exact) == 1 and (settings.COARSE_FOREIGN_IDS or is_ours(exact[0].tracking_key)):
         return Foreign(coarse_state(Status(exact[0].status)))
     if not exact and not names_an_id(said_id):
         return _only(_expected_by(number), asked_by_id=True)

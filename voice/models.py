@@ -117,6 +117,37 @@ class Call(models.Model):
         return round((self.ended_at - self.answered_at).total_seconds())
 
 
+class CallParcel(models.Model):
+    """A parcel that a call may speak of, by its alias there (P1 is place 1), and what was shown of it."""
+
+    call_public_id = models.CharField(max_length=16)
+    place = models.PositiveSmallIntegerField()
+    shipment = models.ForeignKey("shipments.Shipment", on_delete=models.CASCADE, related_name="+")
+    surname_at = models.DateTimeField(null=True, blank=True, help_text="when the surname on it was named")
+    facts_at = models.DateTimeField(null=True, blank=True, help_text="when two facts of it were named")
+    code_at = models.DateTimeField(null=True, blank=True, help_text="when its delivery code was right")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["call_public_id", "place"], name="one_parcel_an_alias"),
+            models.UniqueConstraint(fields=["call_public_id", "shipment"], name="one_alias_a_parcel"),
+        )
+
+    def __str__(self) -> str:
+        return f"P{self.place}"
+
+
+class Tally(models.Model):
+    """How often something was done, until it is counted anew; see `voice.quotas`."""
+
+    key = models.CharField(max_length=96, unique=True)
+    used = models.PositiveIntegerField()
+    until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.key.partition(':')[0]}: {self.used}"
+
+
 class StreamToken(models.Model):
     """The right to open one call's stream, once; of the tokens themselves only digests are kept."""
 

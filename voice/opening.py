@@ -150,10 +150,7 @@ class _ToolRunner:
     def _run(self, call: gemini.ToolCall, key: str) -> dict[str, object]:
         if call.id in self._withdrawn:  # looked at as late as can be: here it begins
             return {"status": "refused", "retryable": True, "message": "", "data": {"code": "withdrawn"}}
-        facts = self._facts
-        # Asked anew each time: a number counts from the moment on that somebody vouches for it.
-        number = trust.number_that_counts(facts.call_id)
-        return tools.run(call.name, call.args, tools.Caller(facts.public_id, number, facts.language), key)
+        return tools.run(call.name, call.args, trust.caller_of(self._facts.call_id), key)
 
 
 _STATES = {"ok": "ok", "error": "failed"}

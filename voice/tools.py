@@ -1,83 +1,34 @@
-"""List what the model may do for a caller: how each tool is declared, and the verb that it comes to.
+"""List what the model may do for a caller: how each tool is declared, and the deed that it comes to.
 
 Who is calling comes from the call's row: no tool has an argument for it, and an argument that no tool has is
-refused.
+refused. All are declared at once; a level that is not reached is refused by code, with the way to it.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import secrets
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
 
 from django.utils import timezone
 
-from shipments import services
 from shipments.errors import ParcelUnknownError, ShipmentError
 from shipments.spelling import readings
 from shipments.text import plain
-from voice import callbacks
+from voice import deeds, handles, quotas
 from voice.errors import ToolError
-from voice.statuses import CallbackReason
+from voice.levels import Level
+from voice.toolkit import Caller, Parameter, Status, Tool, answer
 
-ARGUMENTS_LIMIT = 4096
-"""Characters of all arguments of one call together."""
+__all__ = ["TOOLS", "Caller", "business_key", "declarations", "run"]
 
-_UNHEARD = "I did not get that. Please say it again."
-_TOO_LONG = "That is too long for me. Please say it in a few words."
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who this call is, from its row and never from the model; `number` is E.164, "" when withheld."""
-
-    call_public_id: str
-    number: str
-    language: str = "en"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """An argument of a tool: a text of at most `limit` characters; `question` asks the caller for it."""
-
-    name: str
-    description: str
-    limit: int
-    required: bool = False
-    question: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """Something the model may have done; `run` takes caller, checked arguments and business key."""
-
-    name: str
-    description: str
-    parameters: tuple[Parameter, ...]
-    run: Callable[[Caller, Mapping[str, str], str], dict[str, object]]
-    changes: bool = False
-    behavior: Literal["BLOCKING", "NON_BLOCKING"] = "BLOCKING"
+_PEPPER = secrets.token_bytes(16)
+"""What hides a code in a key: four digits and a plain hash are four digits."""
 
 
 def declarations() -> list[dict[str, object]]:
     """Return the function declarations for the model's setup."""
-    return [
-        {
-            "name": tool.name,
-            "description": tool.description,
-            "behavior": tool.behavior,
-            "parameters": {
-                "type": "OBJECT",
-                "properties": {
-                    parameter.name: {"type": "STRING", "description": parameter.description}
-                    for parameter in tool.parameters
-                },
-                "required": [parameter.name for parameter in tool.parameters if parameter.required],
-            },
-        }
-        for tool in TOOLS.values()
-    ]
+    return [tool.declaration() for tool in TOOLS.values()]
 
 
 def business_key(name: str, args: object) -> str:
@@ -85,9 +36,11 @@ def business_key(name: str, args: object) -> str:
     wishes = {}
     if isinstance(args, Mapping):
         wishes = {str(k)[:64]: _normal(str(k), v) for k, v in list(args.items())[:32]}
-    written = json.dumps([name[:64], dict(sorted(wishes.items()))])
+    written = json.dumps([name[:64], dict(sorted(wishes.items()))]).encode()
     known = name if name in TOOLS else "unknown"
-    return f"{known}:{hashlib.sha256(written.encode()).hexdigest()[:32]}"
+    if known == "unknown" or TOOLS[known].private:
+        written += _PEPPER
+    return f"{known}:{hashlib.sha256(written).hexdigest()[:32]}"
 
 
 def _normal(name: str, value: object) -> str:
@@ -108,133 +61,30 @@ def run(name: str, args: object, caller: Caller, key: str) -> dict[str, object]:
         DatabaseError: there is no database to ask.
     """
     try:
+        quotas.take_tool_call(caller, key, timezone.now())
         tool = TOOLS.get(name)
         if tool is None:
             raise ToolError("I cannot do that.")
-        return tool.run(caller, _checked(tool, args), key)
+        checked = tool.checked(args)
+        if handles.best_level(caller) < min(tool.level, Level.L1):
+            raise deeds.NumberNotProvedError
+        return tool.run(caller, checked, key)
+    except deeds.LevelError as refusal:
+        return answer("refused", str(refusal), {"code": refusal.code}, retryable=True)
+    except quotas.LimitReachedError as refusal:
+        return answer("refused", str(refusal), {"code": "limit"})
     except ToolError as refusal:
-        return _answer("refused", str(refusal), {"code": "bad_arguments"}, retryable=True)
+        return answer("refused", str(refusal), {"code": "bad_arguments"}, retryable=True)
     except ShipmentError as refusal:
         status: Status = "not_found" if isinstance(refusal, ParcelUnknownError) else "refused"
         told = {"code": refusal.code, "offers": list(refusal.offers)}
-        return _answer(status, str(refusal), told, retryable=refusal.retryable)
-
-
-Status = Literal["ok", "refused", "not_found", "error"]
-
-
-def _answer(
-    status: Status, message: str, told: Mapping[str, object], *, retryable: bool = False
-) -> dict[str, object]:
-    return {"status": status, "retryable": retryable, "message": message, "data": dict(told)}
-
-
-def _said(status: Status, answer: Mapping[str, object], *, retryable: bool = False) -> dict[str, object]:
-    told = {name: value for name, value in answer.items() if name not in ("say", "status")}
-    return _answer(status, str(answer["say"]), told, retryable=retryable)
-
-
-def _checked(tool: Tool, args: object) -> dict[str, str]:
-    """Return the arguments that were given, each a text within its limit.
-
-    Raises:
-        ToolError: one is unknown, missing, too long or no text, with words for the caller.
-    """
-    if args is None:
-        args = {}
-    if not isinstance(args, Mapping):
-        raise ToolError(_UNHEARD)
-    parameters = {parameter.name: parameter for parameter in tool.parameters}
-    if not parameters.keys() >= args.keys():
-        raise ToolError("I cannot use that. Please tell me again what you would like.")
-    texts = {name: _text(value, parameters[name].limit) for name, value in args.items()}
-    if sum(map(len, texts.values())) > ARGUMENTS_LIMIT:
-        raise ToolError(_TOO_LONG)
-    for parameter in tool.parameters:
-        if parameter.required and not texts.get(parameter.name):
-            raise ToolError(parameter.question)
-    return {name: text for name, text in texts.items() if text}
-
-
-def _text(value: object, limit: int) -> str:
-    """Return an argument as a database takes it; "" when there is nothing in it."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ToolError(_UNHEARD)
-    if len(value) > limit:
-        raise ToolError(_TOO_LONG)
-    # Lone surrogates and NUL are no text that a database takes.
-    return value.encode("utf-8", "ignore").decode().replace("\0", " ").strip()
-
-
-# What each does
-
-
-def _track_shipment(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
-    answer = services.track(number=caller.number, said_id=args.get("tracking_id"), now=timezone.now())
-    if answer["status"] in ("ok", "coarse"):
-        return _said("ok", answer)
-    return _said("not_found", answer, retryable=True)
-
-
-def _offer_slots(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
-    answer = services.offer_slots(
-        number=caller.number, said_id=args.get("tracking_id"), day=args.get("day"), now=timezone.now()
-    )
-    return _said("ok", answer)
-
-
-def _prepare_reschedule(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
-    answer = services.prepare_reschedule(
-        number=caller.number,
-        said_id=args.get("tracking_id"),
-        day=args["day"],
-        window=args.get("window"),
-        call_public_id=caller.call_public_id,
-        key=key,
-        now=timezone.now(),
-    )
-    return _said("ok", answer)
-
-
-def _confirm_reschedule(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
-    answer = services.confirm_reschedule(
-        number=caller.number,
-        change_id=args["change_id"],
-        call_public_id=caller.call_public_id,
-        now=timezone.now(),
-    )
-    return _said("ok", answer)
-
-
-def _confirm_address(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
-    answer = services.confirm_address(
-        number=caller.number,
-        said_id=args.get("tracking_id"),
-        said=args["said"],
-        call_public_id=caller.call_public_id,
-        now=timezone.now(),
-    )
-    # No match is no "ok": a call in which the address was never confirmed must not count as one.
-    return _said("ok" if answer["match"] else "refused", answer, retryable=not answer["match"])
-
-
-def _request_callback(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
-    answer = callbacks.request(
-        call_public_id=caller.call_public_id,
-        number=caller.number,
-        reason=CallbackReason.ASKED,
-        summary=args.get("summary", ""),
-        now=timezone.now(),
-    )
-    return _said("ok" if answer["status"] == "ok" else "refused", answer)
+        return answer(status, str(refusal), told, retryable=refusal.retryable)
 
 
 _TRACKING_ID = Parameter(
     "tracking_id",
-    "The tracking number as the caller said it, letters and digits. Leave it out when none was given: "
-    "then the caller's own parcel is looked up.",
+    "The tracking number as the caller said it, letters and digits, or the alias (P1, P2) that a tool gave "
+    "the parcel in this call. Leave it out when none was given: then the caller's own parcel is looked up.",
     limit=120,
 )
 _DAY = "The day as the caller said it, such as 'tomorrow', 'Friday', '27 November', or as YYYY-MM-DD."
@@ -248,13 +98,21 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 "Look up where the caller's parcel is and when it may be expected. "
                 "Say the returned message; state nothing that it does not hold.",
                 (_TRACKING_ID,),
-                _track_shipment,
+                deeds.track_shipment,
+            ),
+            Tool(
+                "list_my_shipments",
+                "List the caller's own parcels by their aliases, at most three.",
+                (),
+                deeds.list_my_shipments,
+                Level.L1,
             ),
             Tool(
                 "offer_slots",
                 "Look up which delivery windows are free for the caller's parcel.",
                 (_TRACKING_ID, Parameter("day", _DAY + " Leave it out for the earliest.", limit=60)),
-                _offer_slots,
+                deeds.offer_slots,
+                Level.L1,
             ),
             Tool(
                 "prepare_reschedule",
@@ -270,7 +128,8 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                         limit=60,
                     ),
                 ),
-                _prepare_reschedule,
+                deeds.prepare_reschedule,
+                Level.L1,
             ),
             Tool(
                 "confirm_reschedule",
@@ -284,7 +143,8 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                         question="I have nothing to confirm. Please tell me the day again.",
                     ),
                 ),
-                _confirm_reschedule,
+                deeds.confirm_reschedule,
+                Level.L1,
                 changes=True,
             ),
             Tool(
@@ -302,7 +162,8 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                         "or the nearest landmark.",
                     ),
                 ),
-                _confirm_address,
+                deeds.confirm_address,
+                Level.L1,
                 changes=True,
             ),
             Tool(
@@ -310,7 +171,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 "Have a colleague ring the caller back, when the caller asks for a person or you cannot "
                 "help. Say the returned message; promise no other time, and never that you connect the call.",
                 (Parameter("summary", "What it is about, in one sentence.", limit=400),),
-                _request_callback,
+                deeds.request_callback,
                 changes=True,
             ),
         )

@@ -8,9 +8,10 @@ from django.conf import settings
 from shipments import phones
 from shipments.models import Shipment
 from shipments.services import opening_fields
-from voice.levels import Proof, ProofWanted, Standing, first_proof, level_of
+from voice.levels import Level, Proof, ProofWanted, Standing, first_proof, level_of
 from voice.models import Call
 from voice.statuses import Direction
+from voice.toolkit import Caller
 from voice.wire import sautikit
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,22 @@ def _prove(call: Call, number: str, proof: Proof, now: datetime) -> None:
         call.proof, call.level, call.context, call.shipment_id = proof, level, context, shipment_id
 
 
-def number_that_counts(call_id: int) -> str:
-    """Return the number of a call, or "" as long as nobody vouches for it."""
-    proved = Call.objects.filter(pk=call_id).exclude(proof=Proof.NOBODY)
-    return proved.values_list("customer_number", flat=True).first() or ""
+def caller_of(call_id: int) -> Caller:
+    """Return who a call is now: its number is "" as long as nobody vouches for it.
+
+    Asked anew for every tool, since a number counts from the moment on that somebody does.
+    """
+    call = Call.objects.get(pk=call_id)
+    return Caller(
+        call_public_id=call.public_id,
+        number=call.customer_number if call.proof else "",
+        language=call.language,
+        claimed=call.customer_number,
+        outbound=call.direction == Direction.OUTBOUND,
+        agreed=call.level >= Level.L1_PLUS,
+    )
+
+
+def note_level(caller: Caller, level: Level) -> None:
+    """Keep the highest level that a call has reached, for those who read its page; it never falls."""
+    Call.objects.filter(public_id=caller.call_public_id, level__lt=level).update(level=level)

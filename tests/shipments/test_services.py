@@ -28,6 +28,7 @@ from shipments.errors import (
 from shipments.models import DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.signals import shipment_changed
 from shipments.statuses import ChangeState, Source, Status, Substatus
+from shipments.tracking import new_tracking_id
 from tests.shipments.builders import AMINA, ANYONE, BRIAN, CALL, FRIDAY, NOW, TODAY, a_depot, a_parcel, a_slot
 
 pytestmark = pytest.mark.django_db
@@ -91,12 +92,26 @@ def test_the_one_parcel_of_a_number_needs_no_id():
 )
 @pytest.mark.parametrize("number", [BRIAN, ""])
 def test_of_anothers_parcel_only_the_coarse_state_is_told(status, state, number):
-    a_parcel(tracking_id="KM4279", status=status, eta_at=NOW + timedelta(hours=1), eta_computed_at=NOW)
+    minted = new_tracking_id()
+    a_parcel(tracking_id=minted, status=status, eta_at=NOW + timedelta(hours=1), eta_computed_at=NOW)
 
-    answer = track("K M 4 2 7 9", number=number)
+    answer = track(" ".join(minted), number=number)
 
     assert set(answer) == {"status", "say", "state"}
     assert (answer["status"], answer["state"]) == ("coarse", state)
+
+
+@pytest.mark.parametrize(("allowed", "status"), [(False, "not_found"), (True, "coarse")])
+def test_a_foreign_id_that_can_be_guessed_tells_nothing_unless_the_courier_wants_it(
+    settings, allowed, status
+):
+    settings.COARSE_FOREIGN_IDS = allowed
+    a_parcel(tracking_id="KM4279")
+
+    answers = [track("KM4279", number=BRIAN), track("KM4280", number=BRIAN)]
+
+    assert answers[0]["status"] == status
+    assert (answers[0] == answers[1]) is not allowed
 
 
 def test_an_unknown_id_is_not_found():

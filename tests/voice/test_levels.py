@@ -129,7 +129,7 @@ def test_a12_a_forged_webhook_with_the_right_routing_secret_stays_at_l0(
     call = post(client, secret)
 
     assert (call.proof, call.level) == (proof, level)
-    assert trust.number_that_counts(call.pk) == (AMINA if proof else "")
+    assert trust.caller_of(call.pk).number == (AMINA if proof else "")
     assert bool(call.context) is bool(call.shipment_id) is bool(proof)
 
 
@@ -239,7 +239,7 @@ def test_a_number_is_looked_up_while_the_greeting_plays_and_asked_for_again_when
 
     looked_up(facts, carrier)
 
-    assert trust.number_that_counts(facts.call_id) == AMINA
+    assert trust.caller_of(facts.call_id).number == AMINA
     assert not carrier.answers
 
 
@@ -251,7 +251,7 @@ def test_a_tool_does_not_wait_for_a_silent_carrier_for_ever(wanting):
 
     looked_up(facts, carrier)
 
-    assert trust.number_that_counts(facts.call_id) == ""
+    assert trust.caller_of(facts.call_id).number == ""
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,6 +1,7 @@
 """What a model may have done for a caller, and what it may not, whatever it sends."""
 
 import json
+import secrets
 from datetime import timedelta
 from typing import Any
 
@@ -11,11 +12,20 @@ from hypothesis import strategies as st
 
 from shipments.models import DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.statuses import Source, Status
+from shipments.tracking import check_character
 from tests.shipments.builders import AMINA, BRIAN, CALL, a_depot, a_parcel, a_slot
 from voice import tools
+from voice.levels import Level
 
 CALLER = tools.Caller(CALL, AMINA)
 STRANGER = tools.Caller("another-call", BRIAN)
+NOBODY = tools.Caller("a-third-call", "", claimed=AMINA)
+MINTED = "7K3MQ9TX" + check_character("7K3MQ9TX")
+
+
+@pytest.fixture(autouse=True)
+def _no_haste(settings):
+    settings.TOOL_CALLS_A_MINUTE = 1_000  # test_limits.py is about it
 
 
 def run(name, args=None, caller=CALLER):
@@ -36,20 +46,17 @@ def in_three_days() -> str:
 def test_t4_no_tool_has_an_argument_for_who_is_calling():
     named = {parameter.name for tool in tools.TOOLS.values() for parameter in tool.parameters}
 
-    assert named == {"tracking_id", "day", "window", "change_id", "said", "summary"}
+    assert not named & {"number", "caller", "callerFrom", "level", "verified", "call_id"}
 
 
 def test_declarations_have_the_upper_case_types_of_the_wire():
     declared: dict[str, Any] = {str(tool["name"]): tool for tool in tools.declarations()}
 
-    assert list(declared) == [
-        *("track_shipment", "offer_slots", "prepare_reschedule", "confirm_reschedule", "confirm_address"),
-        "request_callback",
-    ]
+    assert list(declared) == list(tools.TOOLS)
     assert declared["prepare_reschedule"]["parameters"]["type"] == "OBJECT"
     assert declared["prepare_reschedule"]["parameters"]["required"] == ["day"]
     for tool in declared.values():
-        assert {p["type"] for p in tool["parameters"]["properties"].values()} == {"STRING"}
+        assert all(p["type"] == "STRING" for p in tool["parameters"]["properties"].values())
     json.dumps(list(declared.values()))
 
 
@@ -69,9 +76,9 @@ def test_a_caller_hears_of_his_parcel():
 
 @pytest.mark.django_db
 def test_a_stranger_hears_one_of_three_states():
-    a_parcel(tracking_id="KM-4279", status=Status.OUT_FOR_DELIVERY)
+    a_parcel(tracking_id=MINTED, status=Status.OUT_FOR_DELIVERY)
 
-    answer = run("track_shipment", {"tracking_id": "KM4279"}, STRANGER)
+    answer = run("track_shipment", {"tracking_id": MINTED}, STRANGER)
 
     assert answer == {
         "status": "ok",
@@ -147,6 +154,69 @@ def test_t6_what_is_missing_is_asked_for():
     assert run("confirm_address", {"said": " \x00 "})["status"] == "refused"
 
 
+# Levels and aliases
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", [name for name, tool in tools.TOOLS.items() if tool.level >= Level.L1])
+def test_below_its_level_a_tool_is_refused_with_the_way_to_it(name):
+    a_parcel(tracking_id=MINTED)
+    needed = {p.name: "x" for p in tools.TOOLS[name].parameters if p.required}
+
+    answers = [run(name, needed, NOBODY), run(name, needed | _with_id(name, MINTED), NOBODY)]
+
+    for answer in answers:
+        assert (answer["status"], answer["data"]) == ("refused", {"code": "needs_number"})
+        assert "number" in answer["message"]
+
+
+def _with_id(name, said):
+    return {"tracking_id": said} if any(p.name == "tracking_id" for p in tools.TOOLS[name].parameters) else {}
+
+
+@pytest.mark.django_db
+def test_an_unproved_number_hears_no_more_than_a_stranger():
+    a_parcel(tracking_id=MINTED)
+
+    told = run("track_shipment", {"tracking_id": MINTED}, NOBODY)
+    without = run("track_shipment", {}, NOBODY)
+
+    assert told["data"] == {"state": "with_our_team"}
+    assert without["status"] == "not_found"
+    assert "ending" not in without["message"]
+
+
+@pytest.mark.django_db
+def test_an_alias_stands_for_a_parcel_in_its_own_call_only():
+    depot = a_depot()
+    a_free_slot(depot)
+    a_parcel(tracking_id="KM-4279", depot=depot)
+    a_parcel(tracking_id="KM-5380", depot=depot)
+
+    alias = run("track_shipment", {"tracking_id": "KM5380"})["data"]["alias"]
+    here = run("prepare_reschedule", {"tracking_id": alias, "day": in_three_days()})
+    elsewhere = run(
+        "prepare_reschedule", {"tracking_id": alias, "day": in_three_days()}, tools.Caller("call-2", AMINA)
+    )
+    foreign = run("prepare_reschedule", {"tracking_id": alias, "day": in_three_days()}, STRANGER)
+
+    assert alias == "P1"
+    assert "5 3 8 0" in here["message"]
+    assert elsewhere["status"] == foreign["status"] == "not_found"
+
+
+@pytest.mark.django_db
+def test_a13_of_forty_parcels_of_one_number_three_are_listed_by_alias():
+    for _ in range(40):
+        a_parcel()
+
+    listed = run("list_my_shipments")["data"]["parcels"]
+
+    assert [parcel["alias"] for parcel in listed] == ["P1", "P2", "P3"]
+    assert all(set(parcel) == {"alias", "ending", "state"} for parcel in listed)
+    assert run("track_shipment")["status"] == "not_found"
+
+
 # A hostile model
 
 HOSTILE = [
@@ -207,7 +277,7 @@ WORDS = st.text(max_size=130) | st.sampled_from(
     ),
 )
 def test_whatever_the_model_sends_is_answered(name, args):
-    answer = run(name, args)
+    answer = run(name, args, tools.Caller(secrets.token_hex(8), AMINA))
 
     assert set(answer) == {"status", "retryable", "message", "data"}
     assert answer["status"] in ("ok", "refused", "not_found")

@@ -1,0 +1,161 @@
+"""Do what each tool stands for: find the parcel that is meant, ask for the level, call the verb."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from django.utils import timezone
+
+from shipments import services, telling
+from shipments.models import Shipment
+from shipments.rules import POLICY
+from voice import callbacks, handles, quotas
+from voice.errors import ToolError
+from voice.levels import Level
+from voice.statuses import CallbackReason
+from voice.toolkit import Caller, answer, said
+
+
+class LevelError(ToolError):
+    """The call is not trusted far enough for this; the words say how to get there."""
+
+    code: ClassVar[str] = "level"
+    sentence: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        super().__init__(self.sentence)
+
+
+class NumberNotProvedError(LevelError):
+    """Below L1."""
+
+    code = "needs_number"
+    sentence = (
+        "I can only do that for the person the parcel is for. Please call from the number that the parcel "
+        "is booked to, or I can have a colleague call you back."
+    )
+
+
+class CodeNeededError(LevelError):
+    """Below L2."""
+
+    code = "needs_code"
+    sentence = (
+        "For that I need the delivery code of the parcel, four to six digits from our message or the "
+        "delivery note. Please say it, or type it on the keypad and end with the hash key."
+    )
+
+
+def _mine(caller: Caller, args: Mapping[str, str]) -> Shipment:
+    return handles.own(caller, args.get("tracking_id", ""), timezone.now())
+
+
+def _trusted(caller: Caller, args: Mapping[str, str]) -> Shipment:
+    """Return the parcel that is meant, when the call has shown its delivery code."""
+    shipment = _mine(caller, args)
+    if handles.level_for(caller, shipment) < Level.L2:
+        raise CodeNeededError
+    return shipment
+
+
+def _named(caller: Caller, shipment: Shipment, answered: dict[str, object]) -> dict[str, object]:
+    return answered | {"alias": handles.alias(caller, shipment)}
+
+
+def track_shipment(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Tell where a parcel is: all to whom it is for, one of three states to anybody with a right id."""
+    now, said_id = timezone.now(), args.get("tracking_id", "")
+    shipment = handles.meant(caller, said_id, now)
+    if shipment is not None:
+        told = services.track(number=shipment.phone, said_id=shipment.tracking_id, now=now)
+        return said("ok", _named(caller, shipment, told))
+    told = services.track(number=caller.number, said_id=said_id, now=now)
+    if told["status"] in ("ok", "coarse"):
+        return said("ok", told)
+    if told["status"] == "not_found":
+        quotas.note_miss(caller, now)
+    return said("not_found", told, retryable=True)
+
+
+def list_my_shipments(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Tell of the caller's own parcels, at most three and by their aliases."""
+    now = timezone.now()
+    mine = list(Shipment.objects.recent_for(caller.number))
+    if not mine:
+        return answer(
+            "not_found",
+            "I see no parcel for the number you are calling from. Please read me the tracking number.",
+            {},
+            retryable=True,
+        )
+    told = [telling.tell(shipment, now, POLICY) for shipment in mine]
+    listed = [
+        {"alias": handles.alias(caller, shipment), "ending": one["ending"], "state": one["state"]}
+        for shipment, one in zip(mine, told, strict=True)
+    ]
+    return answer("ok", " ".join(str(one["say"]) for one in told), {"parcels": listed})
+
+
+def offer_slots(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Tell which delivery windows are free."""
+    shipment = _mine(caller, args)
+    told = services.offer_slots(
+        number=shipment.phone, said_id=shipment.tracking_id, day=args.get("day"), now=timezone.now()
+    )
+    return said("ok", _named(caller, shipment, told))
+
+
+def prepare_reschedule(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Propose another delivery window."""
+    shipment = _mine(caller, args)
+    told = services.prepare_reschedule(
+        number=shipment.phone,
+        said_id=shipment.tracking_id,
+        day=args["day"],
+        window=args.get("window"),
+        call_public_id=caller.call_public_id,
+        key=key,
+        now=timezone.now(),
+    )
+    return said("ok", _named(caller, shipment, told))
+
+
+def confirm_reschedule(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Carry out what was read back."""
+    number = handles.number_of_change(caller, args["change_id"])
+    told = services.confirm_reschedule(
+        number=number,
+        change_id=args["change_id"],
+        call_public_id=caller.call_public_id,
+        now=timezone.now(),
+    )
+    return said("ok", told)
+
+
+def confirm_address(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Compare what the caller describes with the address of record."""
+    shipment = _mine(caller, args)
+    now = timezone.now()
+    quotas.take_try(caller, shipment.tracking_id, now)
+    told = services.confirm_address(
+        number=shipment.phone,
+        said_id=shipment.tracking_id,
+        said=args["said"],
+        call_public_id=caller.call_public_id,
+        now=now,
+    )
+    if told["match"]:
+        quotas.give_back_try(caller, shipment.tracking_id)
+    # No match is no "ok": a call in which the address was never confirmed must not count as one.
+    return said("ok" if told["match"] else "refused", told, retryable=not told["match"])
+
+
+def request_callback(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Have a colleague ring the caller back, proved or not: it opens nothing."""
+    told = callbacks.request(
+        call_public_id=caller.call_public_id,
+        number=caller.number,
+        reason=CallbackReason.ASKED,
+        summary=args.get("summary", ""),
+        now=timezone.now(),
+    )
+    return said("ok" if told["status"] == "ok" else "refused", told)

@@ -1,0 +1,177 @@
+"""Limit what one call, one number and one parcel may ask: counted in the database, one step each.
+
+A count is moved by compare-and-set, so that no two callers at once pass the last place: SQLite and
+PostgreSQL alike. Numbers are kept as keyed hashes.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
+from django.utils.crypto import salted_hmac
+
+from shipments.spelling import readings
+from voice.errors import ToolError
+from voice.models import Tally
+from voice.toolkit import Caller
+
+logger = logging.getLogger(__name__)
+
+DAY_S = 86_400
+_ENOUGH = "I cannot help you further with that on this call. I can have a colleague call you back."
+_MISSES = 3
+_HOUR_S = 3_600
+
+
+class LimitReachedError(ToolError):
+    """Something was asked or tried too often; the words do not tell which of the limits it was."""
+
+    def __init__(self) -> None:
+        super().__init__(_ENOUGH)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """So many of something within so long a time, which begins with the first."""
+
+    key: str
+    limit: int
+    span_s: float = DAY_S
+
+
+def take(quota: Quota, now: datetime) -> bool:
+    """Take one place of a quota; False when there is none left."""
+    rows = Tally.objects.filter(key=quota.key)
+    fresh_until = now + timedelta(seconds=quota.span_s)
+    for _ in range(2):
+        if rows.filter(until__gt=now, used__lt=quota.limit).update(used=F("used") + 1):
+            return True
+        if rows.filter(until__lte=now).update(used=1, until=fresh_until):
+            return quota.limit > 0
+        if rows.exists():
+            return False
+        try:
+            with transaction.atomic():
+                Tally.objects.create(key=quota.key, used=1, until=fresh_until)
+        except IntegrityError:  # made in this very moment by somebody else: count on his row
+            continue
+        return quota.limit > 0
+    return False
+
+
+def give_back(quota: Quota) -> None:
+    """Return a place that was not needed."""
+    Tally.objects.filter(key=quota.key).update(used=Greatest(F("used") - 1, 0))
+
+
+def take_all(quotas: Iterable[Quota], now: datetime) -> None:
+    """Take one place of each, or of none.
+
+    Raises:
+        LimitReachedError: one of them has none left.
+    """
+    with transaction.atomic():
+        # In one order, so that two that need the same places do not wait for each other.
+        for quota in sorted(quotas, key=lambda quota: quota.key):
+            if not take(quota, now):
+                raise LimitReachedError
+
+
+def _hashed(text: str) -> str:
+    return salted_hmac("voice.quotas", text, algorithm="sha256").hexdigest()[:32]
+
+
+def _number(caller: Caller) -> str:
+    """Return what stands for the caller's number; of a withheld one there is only the call."""
+    number = caller.number or caller.claimed
+    return _hashed(number) if number else ""
+
+
+# What is limited
+
+
+def take_tool_call(caller: Caller, business_key: str, now: datetime) -> None:
+    """Count a call of a tool.
+
+    Raises:
+        LimitReachedError: this call has asked for enough, or for the same thing too often.
+    """
+    call = caller.call_public_id
+    same = hashlib.sha256(business_key.encode()).hexdigest()[:32]
+    quotas = (
+        Quota(f"tools:{call}", settings.TOOL_CALLS_A_CALL),
+        Quota(f"tools-min:{call}", settings.TOOL_CALLS_A_MINUTE, 60),
+        Quota(f"tools-same:{call}:{same}", settings.TOOL_CALLS_ALIKE),
+    )
+    take_all(quotas, now)
+
+
+def _ids(caller: Caller) -> list[Quota]:
+    quotas = [Quota(f"ids:{caller.call_public_id}", settings.IDS_A_CALL)]
+    if number := _number(caller):
+        quotas.append(Quota(f"ids:{number}", settings.IDS_A_DAY))
+    return quotas
+
+
+def _seen(caller: Caller, said_id: str) -> Quota:
+    first = next(iter(readings(said_id)), "")
+    return Quota(f"id:{caller.call_public_id}:{_hashed(first)}", 1)
+
+
+def take_id(caller: Caller, said_id: str, now: datetime) -> None:
+    """Count a tracking id that this call has not named before.
+
+    Raises:
+        LimitReachedError: this call, or its number today, has named enough of them.
+    """
+    if take(_seen(caller, said_id), now):
+        take_all(_ids(caller), now)
+
+
+def give_back_id(caller: Caller, said_id: str) -> None:
+    """Forget that an id was named: it is one of the caller's own."""
+    if Tally.objects.filter(key=_seen(caller, said_id).key, used=1).update(used=0):
+        for quota in _ids(caller):
+            give_back(quota)
+    Tally.objects.filter(key=f"misses:{caller.call_public_id}").update(used=0)
+
+
+def note_miss(caller: Caller, now: datetime) -> None:
+    """Count an id that led to nothing; three in a row, or many in all, are somebody who tries them out."""
+    in_a_row = Quota(f"misses:{caller.call_public_id}", _MISSES - 1)
+    if not take(in_a_row, now):
+        logger.warning("ids are tried out in a call", extra={"call": caller.call_public_id})
+    many = not take(Quota("misses", settings.IDS_MISSED_AN_HOUR, _HOUR_S), now)
+    if many and take(Quota("misses-alarm", 1, _HOUR_S), now):
+        logger.error("ids are tried out in many calls")
+
+
+def _tries(caller: Caller, parcel: str) -> list[Quota]:
+    quotas = [
+        Quota(f"tries:{caller.call_public_id}", settings.TRIES_A_CALL),
+        Quota(f"tries:parcel:{_hashed(parcel)}", settings.TRIES_A_PARCEL),
+    ]
+    if number := _number(caller):
+        quotas.append(Quota(f"tries:{number}", settings.TRIES_A_NUMBER))
+    return quotas
+
+
+def take_try(caller: Caller, parcel: str, now: datetime) -> None:
+    """Count a fact or code before it is looked at; `parcel` names what it was said of, found or not.
+
+    Raises:
+        LimitReachedError: only a person can help now; which limit it was is not told.
+    """
+    take_all(_tries(caller, parcel), now)
+
+
+def give_back_try(caller: Caller, parcel: str) -> None:
+    """Return the place of a fact or code that was right."""
+    for quota in _tries(caller, parcel):
+        give_back(quota)
