@@ -22,6 +22,7 @@ class Errands:
         self._scene = scene
         self._floor = floor
         self._a_turn = 0  # calls since the caller last spoke
+        self._seen: set[str] = set()
         self._waiting: list[str] = []  # answers for a connection that is not there
         self._turns_before = 0
         able = scene.able
@@ -50,6 +51,14 @@ class Errands:
         if self._blocks:
             self.ledger.forget()
 
+    def is_repeated(self, tool: gemini.ToolCall) -> bool:
+        """Tell whether this very call was delivered before: each is taken, and answered, once."""
+        repeated = tool.id in self._seen
+        self._seen.add(tool.id)
+        if repeated:
+            self._scene.measures.count("repeated_tool_calls")
+        return repeated
+
     def take(self, tool: gemini.ToolCall, now_s: float) -> list[Command]:
         """Run a call, answer it with what is known, or refuse it."""
         limits, measures = self._scene.limits, self._scene.measures
@@ -68,9 +77,6 @@ class Errands:
                 return self._tell([tool], self.ledger.settle(tool), now_s)
             case Asked.RUNNING:
                 measures.count("reissued_tool_calls")
-                return []
-            case Asked.REPEATED:
-                measures.count("repeated_tool_calls")
                 return []
 
     def start_over(self, now_s: float) -> None:

@@ -20,7 +20,6 @@ class Asked(Enum):
     NEW = auto()  # to be run
     RUNNING = auto()  # the same wish is being acted on: it will be answered with it
     KNOWN = auto()  # the same wish was acted on
-    REPEATED = auto()  # the same call, delivered again
 
 
 @dataclass(slots=True)
@@ -54,9 +53,7 @@ class Ledger:
         return any(wish.done is None and wish.awaited and wish.owed for wish in self._wishes)
 
     def ask(self, call: gemini.ToolCall, now_s: float) -> Asked:
-        """Enter a call of the model's."""
-        if call.id in self._ids:
-            return Asked.REPEATED
+        """Enter a call of the model's; its id is a new one."""
         key = self.key_of(call.name, call.args)
         wish = self._standing(key, call.name, now_s)
         if wish is None:

@@ -290,6 +290,8 @@ class Session:
     def _take_call(self, tool: gemini.ToolCall, now_s: float) -> list[Command]:
         self._floor.turn.called = True
         self._floor.expect_nothing()
+        if self._errands.is_repeated(tool):
+            return []
         if tool.name == notes.END_CALL["name"]:
             self.state = State.LEAVING
             return self._farewell.take(tool, now_s)
