@@ -278,6 +278,32 @@ CALLBACK_UNTIL_HOUR = env.int("CALLBACK_UNTIL_HOUR", default=18)
 ADMISSION_CALLS = env.int("ADMISSION_CALLS", default=40)
 DRAIN_S = env.float("DRAIN_S", default=660.0)
 
+# The calls that we place: who may be called when, how often, and how fast
+
+DIAL_HOURS = env.str("DIAL_HOURS", default="08:00-20:00")
+DIAL_SUNDAY_FROM = env.str("DIAL_SUNDAY_FROM", default="10:00")
+DIAL_PER_PARCEL = env.int("DIAL_PER_PARCEL", default=2)
+DIAL_PER_NUMBER_PER_DAY = env.int("DIAL_PER_NUMBER_PER_DAY", default=3)
+DIAL_ASKED_PER_NUMBER_PER_DAY = env.int("DIAL_ASKED_PER_NUMBER_PER_DAY", default=2)
+DIAL_COUNTRIES = env.list("DIAL_COUNTRIES", default=["KE", "NG", "GH", "UG"])
+DIAL_PER_SECOND = env.float("DIAL_PER_SECOND", default=1.0)
+DIAL_AT_ONCE = env.int("DIAL_AT_ONCE", default=20)
+DIAL_BUDGET_KES_PER_DAY = env.int("DIAL_BUDGET_KES_PER_DAY", default=0)
+DIAL_ETA_LEAD_S = env.float("DIAL_ETA_LEAD_S", default=900.0)
+DIAL_PATH = env.str("DIAL_PATH", default="/v1/calls")
+DIAL_WEBHOOK_URL = env.str("DIAL_WEBHOOK_URL", default="")
+DIAL_MATCH_S = env.float("DIAL_MATCH_S", default=120.0)
+DIAL_UNSENT_TRIES = env.int("DIAL_UNSENT_TRIES", default=3)
+DIAL_STUCK_S = env.float("DIAL_STUCK_S", default=60.0)
+# What follows an outcome: after how many seconds and how often; 0 seconds is the next day that people may
+# be called. What is not here is never tried again.
+DIAL_RETRY: dict[str, dict[str, float]] = {
+    "busy": {"after_s": 1_200, "times": 9},
+    "no_answer": {"after_s": 7_200, "times": 9},
+    "network": {"after_s": 3_600, "times": 1},
+    "voicemail": {"after_s": 0, "times": 9},
+}
+
 # What things cost, newest last: a call is priced by the last row that is not after its day.
 # Money in hundredths of a shilling and millionths of a dollar; tokens by the million.
 RATES: tuple[dict[str, Any], ...] = (
