@@ -1,5 +1,6 @@
 """Ask the telephone platform to do things: its REST interface, errors translated once."""
 
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -7,6 +8,7 @@ from urllib.parse import quote
 import httpx
 
 from voice.errors import RemoteError
+from voice.wire import placing
 
 _TIMEOUT = httpx.Timeout(10, connect=3, write=5, pool=2)
 
@@ -53,13 +55,38 @@ class SautikitClient:
             answer = await self._http.get("/v1/calls", params={"session_id": session_id})
         except httpx.HTTPError as error:
             raise RemoteError(f"look-up not delivered: {type(error).__name__}") from error
-        if not answer.is_success:
-            raise RemoteError(f"look-up refused with {answer.status_code}")
+        return _document(answer)
+
+    async def place(self, order: placing.Order, *, path: str = "/v1/calls") -> placing.Placement:
+        """Have a number rung, and say whether that may have happened; never raises for what went wrong.
+
+        A repeat with the same id carries the same key: where the platform keeps keys, it rings once.
+        """
         try:
-            document: object = answer.json()
-        except ValueError as error:
-            raise RemoteError("look-up answered with no JSON") from error
-        return document
+            answer = await self._http.post(
+                path, json=order.body(), headers={"Idempotency-Key": order.request_id}
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            return placing.Unsent(f"The platform was not reached: {type(error).__name__}.")
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
+            return placing.Unsent(f"The platform's address cannot be used: {type(error).__name__}.")
+        except httpx.HTTPError as error:
+            return placing.Unclear(f"The platform's answer was lost: {type(error).__name__}.")
+        return placing.read(answer.status_code, answer.headers, answer.text, datetime.now(UTC))
+
+    async def fetch(self, call: str) -> object:
+        """Return what the platform tells of a call, by its id or its session id; None is an unknown one.
+
+        Raises:
+            RemoteError: the platform could not be reached, refused, or answered no JSON.
+        """
+        try:
+            answer = await self._http.get(f"/v1/calls/{quote(call, safe='')}")
+        except httpx.HTTPError as error:
+            raise RemoteError(f"look-up not delivered: {type(error).__name__}") from error
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        return _document(answer)
 
     async def hang_up(self, call: str) -> None:
         """End a call by the platform's id or its session id; doing it twice does no harm.
@@ -73,3 +100,13 @@ class SautikitClient:
             raise RemoteError(f"hang-up not delivered: {type(error).__name__}") from error
         if not answer.is_success:
             raise RemoteError(f"hang-up refused with {answer.status_code}")
+
+
+def _document(answer: httpx.Response) -> object:
+    if not answer.is_success:
+        raise RemoteError(f"look-up refused with {answer.status_code}")
+    try:
+        document: object = answer.json()
+    except ValueError as error:
+        raise RemoteError("look-up answered with no JSON") from error
+    return document
