@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from statistics import median
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -61,6 +62,16 @@ class Soaked:
     log: str = ""
     idle: State | None = None  # after the first calls
     end: State | None = None
+    memory_bytes: list[int] = field(default_factory=list)  # as time passed, under load
+
+    @property
+    def growth_bytes(self) -> float:
+        """Return how much more memory the process had in the last quarter than in the second.
+
+        In the first it grows to what so many calls need at most, and what the allocator keeps of that.
+        """
+        quarter = len(self.memory_bytes) // 4
+        return median(self.memory_bytes[-quarter:]) - median(self.memory_bytes[quarter : 2 * quarter])
 
 
 def state_of(line: Line) -> State:
@@ -91,6 +102,7 @@ class Soak:
             for _ in range(CALLS):
                 group.create_task(self._keep_calling())
             group.create_task(self._spoil())
+            group.create_task(self._weigh())
         self.telephone.heal()
         self.model.heal()
         self.soaked.end = await self._settled()
@@ -171,6 +183,11 @@ class Soak:
         async for frame in telephone:
             if isinstance(frame, bytes):
                 self.soaked.heard_bytes += len(frame)
+
+    async def _weigh(self) -> None:
+        while time.monotonic() < self.until_s:
+            self.soaked.memory_bytes.append(self.line.memory_bytes())
+            await asyncio.sleep(1)
 
     # Faults
 
