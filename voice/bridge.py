@@ -10,13 +10,13 @@ call live in one TaskGroup; the first to end it ends them all. Nothing here touc
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import dataclass, field
 from math import inf
 
 from voice import events as call
 from voice.audio import TELEPHONE_HZ, InputClock, Pacer, RateWatch, Resampler
 from voice.errors import ModelLost, RemoteError, RemoteProtocolError
 from voice.events import Hearing
+from voice.limits import Bucket
 from voice.ports import OUT_OF_REACH, Model, Outcome, Ports, Tuning
 from voice.session import Session
 from voice.wire import gemini, sautikit
@@ -34,24 +34,6 @@ class CallOver(Exception):  # noqa: N818 - not an error: the one way in which a 
     """The session ended the call."""
 
 
-@dataclass(slots=True)
-class _Bucket:
-    """Lets through so much a second, with a burst."""
-
-    rate: float
-    burst: float
-    level: float = field(init=False)
-    at_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.level = self.burst
-
-    def take(self, amount: float, now_s: float) -> bool:
-        self.level = min(self.burst, self.level + (now_s - self.at_s) * self.rate) - amount
-        self.at_s = now_s
-        return self.level >= 0
-
-
 class Bridge:
     """One call, from the telephone's open stream to both sockets closed."""
 
@@ -67,8 +49,8 @@ class Bridge:
         self._hearing = Hearing.KEEP
         self._clock = InputClock(limit_s=tuning.uplink_s)
         self._watch = RateWatch()
-        self._texts = _Bucket(tuning.texts_per_s, tuning.texts_per_s, at_s=self._began_s)
-        self._bytes = _Bucket(tuning.bytes_per_s, tuning.burst_bytes, at_s=self._began_s)
+        self._texts = Bucket(tuning.texts_per_s, tuning.texts_per_s, at_s=self._began_s)
+        self._bytes = Bucket(tuning.bytes_per_s, tuning.burst_bytes, at_s=self._began_s)
         self._pacer = Pacer(TELEPHONE_HZ, tuning.lead_s, limit_s=tuning.queue_s, tail_ms=tuning.tail_ms)
         self._resampler: Resampler | None = None
         self._utterance_is_new = True

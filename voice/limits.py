@@ -1,6 +1,6 @@
-"""Say how long a call waits for what; each is a setting."""
+"""Say how long a call waits for what, each a setting, and how much of something may come in a second."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +38,22 @@ class Limits:
     calls_a_turn: int = 8  # of tools, for one thing that the caller said
     repeat_s: float = 30  # the same question to a tool again within so long has the same answer
     pending_s: float = 10  # how long the caller may go unheard while a tool runs
+
+
+@dataclass(slots=True)
+class Bucket:
+    """Lets through so much a second, with a burst."""
+
+    rate: float
+    burst: float
+    level: float = field(init=False)
+    at_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.level = self.burst
+
+    def take(self, amount: float, now_s: float) -> bool:
+        """Take so much; tell whether there was enough."""
+        self.level = min(self.burst, self.level + (now_s - self.at_s) * self.rate) - amount
+        self.at_s = now_s
+        return self.level >= 0

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from voice.records import Ending
+
 _OUTCOMES = {
     # tool → what a call in which it succeeded was good for, the weightiest last
     "track_shipment": "status_given",
@@ -45,12 +47,18 @@ class Measures:
         if new is not None and (not self.outcome or _WEIGHTS.index(new) > _WEIGHTS.index(self.outcome)):
             self.outcome = new
 
-    def timings(self) -> dict[str, object]:
-        """Return the times as they are stored."""
-        return {
-            "setup_ms": self.setup_ms,
-            "first_audio_ms": self.first_audio_ms,
-            "answers_ms": self.answers_ms,
-            "gaps_ms": self.gaps_ms,
-            "interruptions": self.interruptions,
-        }
+    def ending(self, reason: str, duration_s: float) -> Ending:
+        """Return the summary of a call that ended so."""
+        return Ending(
+            reason=reason,
+            outcome=self.outcome or "no_outcome",
+            timings={
+                "setup_ms": self.setup_ms,
+                "first_audio_ms": self.first_audio_ms,
+                "answers_ms": self.answers_ms,
+                "gaps_ms": self.gaps_ms,
+                "interruptions": self.interruptions,
+            },
+            counters=dict(self.counters),
+            duration_s=duration_s,
+        )

@@ -81,13 +81,8 @@ class Session:
 
     def ending(self) -> Ending:
         """Return the summary of an ended call."""
-        return Ending(
-            reason=self._ended.reason if self._ended else "reconciled",
-            outcome=self._measures.outcome or "no_outcome",
-            timings=self._measures.timings(),
-            counters=dict(self._measures.counters),
-            duration_s=self._ended_s - self._scene.began_s,
-        )
+        reason = self._ended.reason if self._ended else "reconciled"
+        return self._measures.ending(reason, self._ended_s - self._scene.began_s)
 
     def _decide(self, event: Event, now_s: float) -> list[Command]:  # noqa: C901 - a case an event, no more
         match event:
