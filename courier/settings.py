@@ -276,6 +276,13 @@ CALLBACK_WITHIN_S = env.float("CALLBACK_WITHIN_S", default=7_200.0)
 CALLBACK_FROM_HOUR = env.int("CALLBACK_FROM_HOUR", default=8)
 CALLBACK_UNTIL_HOUR = env.int("CALLBACK_UNTIL_HOUR", default=18)
 ADMISSION_CALLS = env.int("ADMISSION_CALLS", default=40)
+ADMISSION_CALLS_PER_SECOND = env.int("ADMISSION_CALLS_PER_SECOND", default=5)
+ADMISSION_CALLS_PER_NUMBER = env.int("ADMISSION_CALLS_PER_NUMBER", default=2)
+ADMISSION_KES_PER_DAY = env.float("ADMISSION_KES_PER_DAY", default=20_000.0)
+ADMISSION_USD_PER_DAY = env.float("ADMISSION_USD_PER_DAY", default=200.0)
+ADMISSION_MODEL_FAILURES = env.int("ADMISSION_MODEL_FAILURES", default=5)
+ADMISSION_MODEL_WAIT_S = env.float("ADMISSION_MODEL_WAIT_S", default=15.0)
+ADMISSION_LAG_S = env.float("ADMISSION_LAG_S", default=0.1)
 DRAIN_S = env.float("DRAIN_S", default=660.0)
 
 # The calls that we place: who may be called when, how often, and how fast

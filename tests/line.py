@@ -141,6 +141,12 @@ class Line:
             "GEMINI_API_KEY": MODEL_KEY,
             "PYTHONUNBUFFERED": "1",
             "GREETING_SHIELD_S": "0",  # the model here does not greet
+            # All calls here come at once from one number, to a model that fails and on a busy machine;
+            # what is refused for that is proved in test_process.py.
+            "ADMISSION_CALLS_PER_SECOND": "1000",
+            "ADMISSION_CALLS_PER_NUMBER": "1000",
+            "ADMISSION_MODEL_WAIT_S": "0",
+            "ADMISSION_LAG_S": "60",
         } | environment
 
     def start(self) -> None:

@@ -35,3 +35,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 
 # Ours down to the last level: what is not shown today may be shown tomorrow.
 LOGGING["loggers"] |= {name: {"level": "DEBUG"} for name in ("courier", "shipments", "voice")}
+# Calls of a test come at once; test_admission.py is about what that is refused for.
+ADMISSION_CALLS_PER_SECOND = 1_000
+ADMISSION_CALLS_PER_NUMBER = 1_000
+ADMISSION_MODEL_WAIT_S = 0.0

@@ -45,6 +45,8 @@ def request(
     number = number or (call.customer_number if call else "")
     if call is None or not number:
         return {"status": "refused", "say": _WITHHELD, "code": "no_number"}
+    if reason == CallbackReason.NOT_ADMITTED and (waiting := _waiting(number)):
+        return _told(waiting, now)  # who is refused again and again is rung back once
     start, end = window(now)
     asked, new = CallbackRequest.objects.get_or_create(
         call=call,
@@ -59,6 +61,19 @@ def request(
     )
     if not new and summary:  # what it is about may be said after it was asked for
         CallbackRequest.objects.filter(pk=asked.pk, state=CallbackState.OPEN).update(summary=_short(summary))
+    return _told(asked, now)
+
+
+def settle(pks: list[int], state: CallbackState) -> int:
+    """Take open requests off the list, as done or cancelled; return how many there were."""
+    return CallbackRequest.objects.filter(pk__in=pks, state=CallbackState.OPEN).update(state=state)
+
+
+def _waiting(number: str) -> CallbackRequest | None:
+    return CallbackRequest.objects.filter(number=number, state=CallbackState.OPEN).first()
+
+
+def _told(asked: CallbackRequest, now: datetime) -> dict[str, object]:
     ending = wording.spelled(asked.number[-3:])
     zone = ZoneInfo(settings.TIME_ZONE)
     return {
@@ -67,11 +82,6 @@ def request(
         "window_start": asked.window_start.astimezone(zone).isoformat(),
         "window_end": asked.window_end.astimezone(zone).isoformat(),
     }
-
-
-def settle(pks: list[int], state: CallbackState) -> int:
-    """Take open requests off the list, as done or cancelled; return how many there were."""
-    return CallbackRequest.objects.filter(pk__in=pks, state=CallbackState.OPEN).update(state=state)
 
 
 def _when(asked: CallbackRequest, now: datetime) -> str:

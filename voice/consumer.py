@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from voice.journal import CallJournal
 from voice.orm import run_db
 from voice.proof import NumberProof
 from voice.session import Session
+from voice.watched import watched
 
 logger = logging.getLogger(__name__)
 
@@ -94,8 +96,14 @@ class AudioConsumer(AsyncWebsocketConsumer):
                 await self.close()
                 return
             call_id.set(facts.public_id)
-            await self.accept(SUBPROTOCOL)
-            await _carry(facts, TelephoneSocket(receive, send))
+            if GATE.take_number(facts.customer_number) is not None:
+                await self.close()
+                return
+            try:
+                await self.accept(SUBPROTOCOL)
+                await _carry(facts, TelephoneSocket(receive, send))
+            finally:
+                GATE.give_number(facts.customer_number)
         finally:
             GATE.leave()
 
@@ -115,6 +123,7 @@ async def _carry(facts: calls.CallFacts, telephone: TelephoneSocket) -> None:
     try:
         async with NumberProof(facts) as proof:
             ports = opening.ports(facts, telephone, CallJournal(facts.call_id), proof)
+            ports = replace(ports, dial=watched(ports.dial, GATE))
             await Bridge(session, ports, opening.tuning()).carry()
     except Exception:  # the top of a call: its fault must not reach the server or another call
         logger.exception("a call failed")

@@ -28,10 +28,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from voice import access, calls
-from voice.admission import GATE
+from voice import access, budget, callbacks, calls
+from voice.admission import GATE, Refusal
 from voice.audio import TELEPHONE_HZ
 from voice.orm import run_db
+from voice.statuses import CallbackReason
 from voice.wire import actions, sautikit
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,12 @@ APOLOGIES = {
     "Merci de rappeler dans quelques minutes. Au revoir.",
     "sw": "Samahani, hatuwezi kupokea simu yako kwa sasa. "
     "Tafadhali piga tena baada ya dakika chache. Kwaheri.",
+}
+PROMISES = {
+    "en": "We are sorry, we cannot take your call right now. A colleague will call you back. Goodbye.",
+    "fr": "Nous sommes désolés, nous ne pouvons pas prendre votre appel maintenant. "
+    "Un collègue vous rappellera. Au revoir.",
+    "sw": "Samahani, hatuwezi kupokea simu yako kwa sasa. Mwenzetu atakupigia simu. Kwaheri.",
 }
 
 
@@ -188,9 +195,9 @@ def _answer_without_database(webhook: sautikit.Webhook) -> str:
 
 def _stream(opening: calls.Opening) -> str:
     call = opening.facts.public_id
-    if refusal := GATE.admit():
+    if refusal := _refusal(opening.facts):
         logger.warning("a caller heard an apology", extra={"call": call, "why": refusal.value})
-        return _apology()
+        return _apology(promised=_ask_callback(opening.facts))
     logger.info("a call may connect", extra={"call": call})
     public = settings.PUBLIC_URL
     return actions.stream_response(
@@ -206,8 +213,32 @@ def _stream(opening: calls.Opening) -> str:
     )
 
 
-def _apology() -> str:
-    return actions.apology_response(APOLOGIES.get(settings.DEFAULT_LANGUAGE, APOLOGIES["en"]))
+def _refusal(facts: calls.CallFacts) -> Refusal | None:
+    spent = _within(settings.WEBHOOK_WAIT_S, budget.is_spent, datetime.now(UTC))
+    return GATE.invite(facts.public_id, facts.customer_number, over_budget=spent)
+
+
+def _ask_callback(facts: calls.CallFacts) -> bool:
+    """Write that a refused caller is to be rung back; tell whether that will be done."""
+    try:
+        answer = _within(
+            settings.WEBHOOK_WAIT_S,
+            callbacks.request,
+            call_public_id=facts.public_id,
+            number=facts.customer_number,
+            reason=CallbackReason.NOT_ADMITTED,
+            summary="",
+            now=datetime.now(UTC),
+        )
+    except (DatabaseDownError, TimeoutError):
+        logger.error("a call-back was not written", extra={"call": facts.public_id})
+        return False
+    return answer["status"] == "ok"
+
+
+def _apology(*, promised: bool = False) -> str:
+    texts = PROMISES if promised else APOLOGIES
+    return actions.apology_response(texts.get(settings.DEFAULT_LANGUAGE, texts["en"]))
 
 
 # Who asks, and what

@@ -1,10 +1,19 @@
 """No more calls are taken than a process can carry."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from pytest_django import Settings
 
+from voice import budget
 from voice.admission import Gate, Refusal
+from voice.errors import ModelLost
+from voice.models import Call
+from voice.watched import watched
 
 
 def test_a_gate_lets_in_as_many_as_it_may():
@@ -54,3 +63,150 @@ def test_the_last_place_is_given_once():
         answers = list(pool.map(lambda _: gate.enter(), range(400)))
 
     assert answers.count(None) == gate.calls == 50
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+NUMBER = "+254700000001"
+
+
+def invite(gate: Gate, call: str, number: str = "", *, over_budget: bool = False) -> Refusal | None:
+    return gate.invite(call, number, over_budget=over_budget)
+
+
+def test_a_second_has_room_for_so_many_new_calls(settings: Settings):
+    settings.ADMISSION_CALLS_PER_SECOND = 2
+    clock = Clock()
+    gate = Gate(10, clock)
+
+    answers = [invite(gate, call) for call in "abc"]
+    clock.now_s += 1
+
+    assert answers == [None, None, Refusal.TOO_FAST]
+    assert invite(gate, "c") is None
+
+
+def test_a_call_that_is_delivered_again_counts_once(settings: Settings):
+    settings.ADMISSION_CALLS_PER_SECOND = 1
+    gate = Gate(10, Clock())
+
+    assert [invite(gate, "a") for _ in range(20)] == [None] * 20
+
+
+def test_a_number_has_so_many_calls_at_once(settings: Settings):
+    settings.ADMISSION_CALLS_PER_NUMBER = 1
+    gate = Gate(10, Clock())
+    gate.take_number(NUMBER)
+
+    assert invite(gate, "a", NUMBER) is gate.take_number(NUMBER) is Refusal.SAME_NUMBER
+    assert invite(gate, "b", "+254700000002") is None
+    gate.give_number(NUMBER)
+    assert invite(gate, "a", NUMBER) is None
+
+
+def test_callers_without_a_number_are_not_one_caller(settings: Settings):
+    settings.ADMISSION_CALLS_PER_NUMBER = 1
+    gate = Gate(10, Clock())
+
+    assert [gate.take_number("") for _ in range(3)] == [None] * 3
+    assert invite(gate, "a", "") is None
+
+
+def test_when_the_money_of_the_day_is_spent_no_call_is_invited():
+    assert invite(Gate(10, Clock()), "a", over_budget=True) is Refusal.BUDGET
+
+
+def test_a_late_event_loop_takes_no_call():
+    gate = Gate(10, Clock())
+
+    gate.lagging = True
+
+    assert invite(gate, "a") is gate.enter() is Refusal.LAGGING
+
+
+@pytest.mark.logs_errors
+def test_when_the_model_fails_one_call_in_a_while_tries_it(settings: Settings):
+    settings.ADMISSION_MODEL_FAILURES, settings.ADMISSION_MODEL_WAIT_S = 2, 15
+    clock = Clock()
+    gate = Gate(10, clock)
+    gate.note_failure()
+    assert invite(gate, "a") is None
+
+    gate.note_failure()
+    answers = [invite(gate, "b")]
+    clock.now_s += 15
+    answers += [invite(gate, "c"), invite(gate, "d")]
+    gate.note_success()
+
+    assert answers == [Refusal.MODEL_DOWN, None, Refusal.MODEL_DOWN]
+    assert invite(gate, "d") is None
+
+
+@pytest.mark.logs_errors
+def test_a_model_that_refuses_us_closes_at_once(settings: Settings):
+    settings.ADMISSION_MODEL_WAIT_S = 15
+    gate = Gate(10, Clock())
+
+    gate.note_failure(at_once=True)
+
+    assert invite(gate, "a") is Refusal.MODEL_DOWN
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("kes", "usd", "spent"), [(0, 0, False), (3, 0, True), (4, 0, False), (4, 0.5, True)]
+)
+def test_a_days_money_is_spent_by_the_calls_of_the_day(settings, kes, usd, spent):
+    settings.ADMISSION_KES_PER_DAY, settings.ADMISSION_USD_PER_DAY = kes, usd
+    now = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
+    Call.objects.create(created_at=now, cost_kes_minor=300, cost_usd_micros=500_000)
+    Call.objects.create(created_at=now - timedelta(hours=11), cost_kes_minor=900, cost_usd_micros=900_000)
+
+    assert budget.is_spent(now) is spent
+
+
+class FakeModel:
+    """A connection that brings some frames, then is lost."""
+
+    congested = False
+
+    def __init__(self, *frames: str) -> None:
+        self._frames = frames
+
+    async def send(self, frame: str | bytes) -> None: ...
+
+    def send_now(self, frame: bytes) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def __aiter__(self) -> AsyncIterator[str | bytes]:
+        for frame in self._frames:
+            yield frame
+        raise ModelLost("gone")
+
+
+@pytest.mark.logs_errors
+@pytest.mark.parametrize(("frames", "refusal"), [((), Refusal.MODEL_DOWN), (("{}", "{}"), None)])
+def test_a_conversation_has_begun_with_the_models_first_frame(settings, frames, refusal):
+    settings.ADMISSION_MODEL_FAILURES, settings.ADMISSION_MODEL_WAIT_S = 1, 15
+    gate = Gate(10, Clock())
+
+    async def dial() -> FakeModel:
+        return FakeModel(*frames)
+
+    async def talk() -> list[str | bytes]:
+        heard: list[str | bytes] = []
+        with suppress(ModelLost):
+            async for frame in await watched(dial, gate)():
+                heard += [frame]
+        return heard
+
+    assert asyncio.run(talk()) == list(frames)
+    assert invite(gate, "a") is refusal
