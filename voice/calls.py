@@ -12,12 +12,13 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from voice import access, billing, trust
+from voice import access, billing, outbound, trust
 from voice.models import Call, CallEvent, StreamToken, ToolRun, Turn, UsageRecord
 from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
 from voice.statuses import (
     LIVE,
     CallStatus,
+    Direction,
     EndedReason,
     EventSource,
     Outcome,
@@ -47,6 +48,8 @@ class CallFacts:
     proved: bool
     """Whether `customer_number` counts; `parcels` is empty until it does."""
     parcels: tuple[Mapping[str, str], ...]
+    guarded: tuple[str, ...] = ()
+    """Parts of addresses that the agent must not say by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,37 @@ class Opening:
 # The carrier's webhooks
 
 
+def expect(
+    *, number: str, purpose: str, shipment_id: int, client_request_id: str, language: str, now: datetime
+) -> Call:
+    """Write a call down that we are about to place, so that its webhook finds it whenever that comes."""
+    call, _ = Call.objects.get_or_create(
+        client_request_id=client_request_id,
+        defaults={
+            "direction": Direction.OUTBOUND,
+            "status": CallStatus.QUEUED,
+            "called_number": number,
+            "customer_number": number,
+            "purpose": purpose,
+            "shipment_id": shipment_id,
+            "language": language,
+            "created_at": now,
+        },
+    )
+    return call
+
+
+def learn_session(call_id: int, session_id: str) -> None:
+    """Note the session that the platform named when it took a call, unless its webhook was first."""
+    if not session_id or Call.objects.filter(session_id=session_id).exists():
+        return
+    try:
+        with transaction.atomic():
+            Call.objects.filter(pk=call_id, session_id=None).update(session_id=session_id)
+    except IntegrityError:  # its webhook came in this very moment
+        return
+
+
 def open_call(
     webhook: sautikit.Webhook, *, own_number: str, region: str, now: datetime, signed: bool = False
 ) -> Opening | None:
@@ -71,8 +105,11 @@ def open_call(
     """
     with transaction.atomic():
         number = trust.customer(webhook, own_number, region)
-        call = _find(webhook) or _create(webhook, number, now=now)
+        call = _find(webhook) or _placed_to(webhook, number, now) or _create(webhook, number, now=now)
         trust.note_webhook(call, number, signed=signed, now=now)
+        if call.status == CallStatus.QUEUED:  # one that we placed
+            Call.objects.filter(pk=call.pk, status=CallStatus.QUEUED).update(status=CallStatus.RINGING)
+            _follow(call, now)
         # Should a token be consumed between this look and the new one, that one opens nothing: the
         # database allows one used token a call.
         if call.status not in LIVE or call.tokens.filter(used_at__isnull=False).exists():
@@ -103,6 +140,26 @@ def _find(webhook: sautikit.Webhook) -> Call | None:
         return None
     found.session_id = webhook.session_id
     return found
+
+
+def _placed_to(webhook: sautikit.Webhook, number: str, now: datetime) -> Call | None:
+    """Take an outbound webhook without our id for the one call that we just placed to that number."""
+    if trust.direction(webhook) is not Direction.OUTBOUND or not number or not webhook.session_id:
+        return None
+    if webhook.client_request_id:
+        return None
+    placed = Call.objects.filter(
+        direction=Direction.OUTBOUND,
+        status=CallStatus.QUEUED,
+        session_id=None,
+        customer_number=number,
+        outbound__dialled_at__gte=now - timedelta(seconds=settings.DIAL_MATCH_S),
+    )
+    candidates = list(placed[:2])
+    if len(candidates) != 1:
+        return None
+    taken = placed.filter(pk=candidates[0].pk).update(session_id=webhook.session_id, matched_by_number=True)
+    return Call.objects.get(pk=candidates[0].pk) if taken else None
 
 
 def _create(webhook: sautikit.Webhook, number: str, *, now: datetime) -> Call:
@@ -152,12 +209,13 @@ def accept_stream(token: str, *, now: datetime) -> CallFacts | None:
             )
             if not answered:
                 return None
+            _follow(call, now)
     except IntegrityError:  # two tokens of one call at once: the database lets one of them be used
         return None
-    return _facts(call)
+    return _facts(call, trust.guarded_places(call))
 
 
-def _facts(call: Call) -> CallFacts:
+def _facts(call: Call, guarded: tuple[str, ...] = ()) -> CallFacts:
     return CallFacts(
         call_id=call.pk,
         public_id=call.public_id,
@@ -168,6 +226,7 @@ def _facts(call: Call) -> CallFacts:
         customer_number=call.customer_number,
         proved=bool(call.proof),
         parcels=tuple(call.context),
+        guarded=guarded,
     )
 
 
@@ -187,9 +246,21 @@ def note_edge(webhook: sautikit.Webhook, *, now: datetime) -> None:
             _set_carrier_duration(call, webhook.duration_s)
         if webhook.edge in _OVER:
             # A call that was never answered has no socket to tell of its end.
-            Call.objects.filter(pk=call.pk, status__in=LIVE, answered_at=None).update(
-                status=_OVER[webhook.edge], ended_at=now, outcome=Outcome.NO_OUTCOME
-            )
+            _end_unanswered(call, _OVER[webhook.edge], now)
+
+
+def _follow(call: Call, now: datetime) -> None:
+    if call.direction == Direction.OUTBOUND:
+        call.refresh_from_db()
+        outbound.follow(call, now)
+
+
+def _end_unanswered(call: Call, status: CallStatus, now: datetime) -> None:
+    over = Call.objects.filter(pk=call.pk, status__in=LIVE, answered_at=None).update(
+        status=status, ended_at=now, outcome=Outcome.NO_OUTCOME
+    )
+    if over:
+        _follow(call, now)
 
 
 _OVER = {
@@ -229,7 +300,7 @@ _STREAM_STATES = {
 
 
 def note_event(event_id: str, kind: str, payload: Mapping[str, Any], *, now: datetime) -> bool:
-    """Keep one of the carrier's events; False when it was kept before. It ends no call."""
+    """Keep one of the carrier's events; False when it was kept before. It ends no call that was answered."""
     data = payload.get("data")
     named = data if isinstance(data, dict) else payload
     ids = {str(named[key]) for key in ("call_id", "session_id", "sessionId", "callId") if named.get(key)}
@@ -240,10 +311,23 @@ def note_event(event_id: str, kind: str, payload: Mapping[str, Any], *, now: dat
             or Call.objects.filter(client_request_id__in=requests).first()
         )
         new = _keep_event(event_id[:160], EventSource.EVENTS, kind, call, payload, now)
+        status = _UNANSWERED.get(str(named.get("status", "")).lower())
+        if call is not None and call.direction == Direction.OUTBOUND and status is not None:
+            _end_unanswered(call, status, now)
         duration = named.get("duration_seconds")
         if new and call is not None and isinstance(duration, int) and duration >= 0:
             _set_carrier_duration(call, duration)
     return new
+
+
+_UNANSWERED = {
+    "busy": CallStatus.BUSY,
+    "no_answer": CallStatus.NO_ANSWER,
+    "no-answer": CallStatus.NO_ANSWER,
+    "failed": CallStatus.FAILED,
+    "canceled": CallStatus.CANCELED,
+}
+"""How a call ends that we placed and nobody took, in the platform's words: it has no socket to tell of it."""
 
 
 def _keep_event(
@@ -356,6 +440,10 @@ def end_call(call_id: int, ending: Ending, *, now: datetime) -> None:
     with transaction.atomic():
         call = Call.objects.get(pk=call_id)
         bill = _bill(call, ending.duration_s)
+        if ending.counters.get("speech_cut"):
+            logger.warning(
+                "the agent said what it may not say, and was cut off", extra={"call": call.public_id}
+            )
         Call.objects.filter(pk=call_id, status__in=LIVE).update(
             status=CallStatus.FAILED if ending.reason in _FAILED else CallStatus.COMPLETED,
             ended_reason=ending.reason,
@@ -367,6 +455,7 @@ def end_call(call_id: int, ending: Ending, *, now: datetime) -> None:
             cost_usd_micros=bill.usd_micros,
             rates_date=bill.rates_date,
         )
+        _follow(call, now)
 
 
 def _bill(call: Call, seconds: float) -> billing.Bill:

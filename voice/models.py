@@ -76,6 +76,9 @@ class Call(models.Model):
         default=Level.L0,
         help_text="how much the call is trusted; set by code only",
     )
+    matched_by_number = models.BooleanField(
+        default=False, help_text="taken for the call that we placed by its number alone; never trusted"
+    )
     purpose = models.CharField(max_length=32, default="enquiry")
     language = models.CharField(max_length=8, default="en")
     shipment = models.ForeignKey(

@@ -57,11 +57,15 @@ def note_record(call_id: int, record: sautikit.CallRecord, *, now: datetime) -> 
 def _prove(call: Call, number: str, proof: Proof, now: datetime) -> None:
     if proof is Proof.NOBODY or call.proof or not number or number != call.customer_number:
         return
+    if call.matched_by_number:  # it may be somebody else's call to that number
+        return
     recent = list(Shipment.objects.recent_for(number))
     level = level_of(Standing(number=number, proof=proof))
     fields = {"proof": proof, "level": level}
-    # Before the stream is open, what the agent opens with can still be told.
-    context = [opening_fields(parcel, now) for parcel in recent] if call.answered_at is None else call.context
+    # Before the stream is open, what the agent opens with can still be told; of a call that we placed
+    # anybody may have picked up, so it opens with nothing.
+    opens = call.answered_at is None and call.direction == Direction.INBOUND
+    context = [opening_fields(parcel, now) for parcel in recent] if opens else call.context
     shipment_id = call.shipment_id or (recent[0].pk if len(recent) == 1 else None)
     if Call.objects.filter(pk=call.pk, proof=Proof.NOBODY, customer_number=number).update(
         **fields, context=context, shipment_id=shipment_id

@@ -1,0 +1,173 @@
+"""Write what becomes of a placed call: claimed by one dialler, followed to its end, tried again or not."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from voice import dialing
+from voice.models import Call, OutboundCall
+from voice.statuses import CallStatus, DialOutcome, DialState, Direction, EndedReason, Outcome
+
+logger = logging.getLogger(__name__)
+
+_BREAKER = timedelta(minutes=2)
+_BREAKER_CALLS = 10
+_RUNG = {
+    CallStatus.BUSY: DialOutcome.BUSY,
+    CallStatus.NO_ANSWER: DialOutcome.NO_ANSWER,
+    CallStatus.CANCELED: DialOutcome.NO_ANSWER,
+    CallStatus.FAILED: DialOutcome.NETWORK,
+}
+_ENDED = {
+    EndedReason.VOICEMAIL: DialOutcome.VOICEMAIL,
+    EndedReason.OPTED_OUT: DialOutcome.OPTED_OUT,
+}
+_ACHIEVED = {
+    Outcome.WRONG_NUMBER: DialOutcome.WRONG_NUMBER,
+    Outcome.VOICEMAIL_NO_MESSAGE: DialOutcome.VOICEMAIL,
+}
+
+
+def claim(by: str, now: datetime) -> OutboundCall | None:
+    """Take the planned call that waits longest, so that no other dialler has it; None when none is due."""
+    while True:
+        with transaction.atomic():
+            due = OutboundCall.objects.due(now)
+            if connection.features.has_select_for_update_skip_locked:
+                due = due.select_for_update(skip_locked=True, of=("self",))
+            found = due.values_list("pk", flat=True).first()
+            if found is None:
+                return None
+            taken = dialing.move(found, DialState.CLAIMED, claimed_by=by[:64], claimed_at=now)
+        if taken:
+            return OutboundCall.objects.select_related("shipment").get(pk=found)
+
+
+def put_back(outbound: OutboundCall, when: datetime, reason: str, **fields: object) -> bool:
+    """Plan a call again of which it is certain that nothing rang."""
+    row = {"not_before": when, "reason": reason[:300], "claimed_by": "", "claimed_at": None}
+    unrung = {"may_have_rung": False, "dialled_at": None, "call": None}
+    return dialing.move(outbound.pk, DialState.PLANNED, **row, **unrung, **fields)
+
+
+def fail(outbound: OutboundCall, outcome: DialOutcome, reason: str, *, rang: bool, now: datetime) -> bool:
+    """End a call that reached nobody, and plan the next try where the table has one."""
+    moved = dialing.move(
+        outbound.pk,
+        DialState.FAILED,
+        outcome=outcome,
+        reason=reason[:300],
+        may_have_rung=rang,
+        ended_at=now,
+    )
+    if moved:
+        _try_again(outbound, outcome, now)
+        _trip(now)
+    return moved
+
+
+def lose(outbound: OutboundCall, reason: str, now: datetime) -> bool:
+    """Note that nobody knows whether a call rang: it is not dialled again unless somebody finds out."""
+    lost = dialing.move(outbound.pk, DialState.UNKNOWN, reason=reason[:300])
+    if lost:
+        logger.warning("nobody knows whether a call rang", extra={"outbound": outbound.pk})
+        _trip(now)
+    return lost
+
+
+def follow(call: Call, now: datetime) -> None:
+    """Bring what was placed to where its telephone call is; the carrier's news may come in any order."""
+    if call.direction != Direction.OUTBOUND:
+        return
+    outbound = OutboundCall.objects.select_related("shipment").filter(call=call).first()
+    if outbound is None:
+        return
+    status = CallStatus(call.status)
+    if status is CallStatus.RINGING:
+        dialing.move(outbound.pk, DialState.RINGING, reason="")
+    elif status is CallStatus.ANSWERED:
+        dialing.move(outbound.pk, DialState.ANSWERED, reason="", outcome=DialOutcome.ANSWERED)
+    elif status is CallStatus.COMPLETED or (status in _RUNG and call.answered_at is not None):
+        outcome = _outcome(call)
+        if dialing.move(outbound.pk, DialState.DONE, reason="", outcome=outcome, ended_at=now):
+            _try_again(outbound, outcome, now)
+    elif status in _RUNG:
+        outcome = _RUNG[status]
+        fail(outbound, outcome, f"{outcome.label}.", rang=True, now=now)
+
+
+def _outcome(call: Call) -> DialOutcome:
+    by_reason = _ENDED.get(EndedReason(call.ended_reason)) if call.ended_reason else None
+    by_work = _ACHIEVED.get(Outcome(call.outcome)) if call.outcome else None
+    return by_reason or by_work or DialOutcome.ANSWERED
+
+
+def _try_again(outbound: OutboundCall, outcome: DialOutcome, now: datetime) -> None:
+    rule = settings.DIAL_RETRY.get(outcome.value)
+    if rule is None:
+        return
+    alike = OutboundCall.objects.filter(
+        shipment_id=outbound.shipment_id, purpose=outbound.purpose, outcome=outcome
+    ).count()
+    if alike > rule["times"]:
+        return
+    shipment = outbound.shipment
+    shipment.refresh_from_db()
+    when = now + timedelta(seconds=rule["after_s"]) if rule["after_s"] else _tomorrow(outbound, now)
+    dialing.plan(
+        shipment,
+        outbound.purpose,
+        by=f"after: {outcome.label.lower()}",
+        now=now,
+        not_before=when,
+        asked_for=outbound.asked_for,
+    )
+
+
+def _tomorrow(outbound: OutboundCall, now: datetime) -> datetime:
+    local = now.astimezone(outbound.shipment.zone) + timedelta(days=1)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _trip(now: datetime) -> None:
+    """Stop all dialling when most of what is dialled fails: the fault is then none of the calls'."""
+    switch = dialing.switch()
+    since = max(now - _BREAKER, switch.changed_at or now - _BREAKER)
+    recent = OutboundCall.objects.filter(claimed_at__gte=since).exclude(claimed_at=None)
+    states = list(recent.exclude(state=DialState.CLAIMED).values_list("state", "outcome"))
+    failed = sum(
+        state == DialState.UNKNOWN
+        or (state == DialState.FAILED and outcome in (DialOutcome.NETWORK, DialOutcome.REFUSED))
+        for state, outcome in states
+    )
+    if len(states) >= _BREAKER_CALLS and 2 * failed > len(states):
+        stop(f"{failed} of {len(states)} calls failed within two minutes.", now)
+
+
+def stop(reason: str, now: datetime) -> None:
+    """Stop all dialling until a person resumes it, and raise the alarm."""
+    if dialing.pause(by="the dialler", reason=reason, now=now):
+        logger.error("dialling has stopped", extra={"why": reason})
+
+
+def reconcile(now: datetime) -> int:
+    """Resolve what a killed dialler left: claimed is planned again, dialled is unknown."""
+    before = now - timedelta(seconds=settings.DIAL_STUCK_S)
+    resolved = OutboundCall.objects.filter(state=DialState.CLAIMED, claimed_at__lt=before).update(
+        state=DialState.PLANNED, claimed_by="", claimed_at=None
+    )
+    for outbound in OutboundCall.objects.filter(state=DialState.DIALLING, dialled_at__lt=before):
+        resolved += lose(outbound, "The process that dialled it ended before the platform answered.", now)
+    return resolved
+
+
+def decide(pk: int, *, rang: bool, by: str, now: datetime) -> bool:
+    """Take a person's word for whether a lost call rang; one that did not is planned again."""
+    outbound = OutboundCall.objects.select_related("shipment").get(pk=pk)
+    if outbound.state != DialState.UNKNOWN:
+        return False
+    if rang:
+        return fail(outbound, DialOutcome.NO_ANSWER, f"It rang, says {by}.", rang=True, now=now)
+    return put_back(outbound, now, f"It did not ring, says {by}.")
