@@ -10,6 +10,7 @@ from shipments.models import Shipment
 from shipments.services import opening_fields
 from voice.levels import Level, Proof, ProofWanted, Standing, first_proof, level_of
 from voice.models import Call
+from voice.spoken import places
 from voice.statuses import Direction
 from voice.toolkit import Caller
 from voice.wire import sautikit
@@ -71,6 +72,17 @@ def _prove(call: Call, number: str, proof: Proof, now: datetime) -> None:
         **fields, context=context, shipment_id=shipment_id
     ):
         call.proof, call.level, call.context, call.shipment_id = proof, level, context, shipment_id
+
+
+def guarded_places(call: Call) -> tuple[str, ...]:
+    """Return what the agent must not say by itself: parts of the addresses of the number's parcels."""
+    # Proved or not: what is guarded is told to nobody.
+    addresses = [parcel.address for parcel in Shipment.objects.recent_for(call.customer_number)]
+    return places(
+        part
+        for address in addresses
+        for part in (address.line1, address.line2, address.building, address.landmark, address.directions)
+    )
 
 
 def caller_of(call_id: int) -> Caller:
