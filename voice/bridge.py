@@ -61,6 +61,7 @@ class Bridge:
         self._running: set[asyncio.Task[call.ToolDone]] = set()
         self._end: call.End | None = None
         self._playing_s = inf  # since when the telephone has not taken what we send
+        self._is_carrying = False
         self._nonsense = 0  # frames of the model in a row that could not be read
 
     async def carry(self) -> None:
@@ -71,16 +72,18 @@ class Bridge:
             self._take_end(self._session.handle(call.Broken(), self._time()))
             raise
         finally:
+            self._is_carrying = False
             await self._wind_up()
 
     def stop(self) -> None:
-        """Bring the call to an end, with a goodbye: the process has to stop."""
-        self._group.create_task(self._do(call.Stopping()))
+        """Bring the call to an end, with a goodbye, as the process has to stop; not one that is over."""
+        if self._is_carrying and self._end is None:
+            self._group.create_task(self._do(call.Stopping()))
 
     async def _until_over(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                self._group = group
+                self._group, self._is_carrying = group, True
                 group.create_task(self._ports.journal.run())
                 group.create_task(self._speak())
                 group.create_task(self._keep_time())

@@ -393,6 +393,17 @@ def test_a_stopping_process_ends_a_call_in_words():
     assert placed.hung_up == 1
 
 
+def test_a_call_that_is_over_is_not_stopped():
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await talk(telephone, 1)
+
+    placed = call(scenario)
+
+    placed.bridge.stop()
+    assert placed.journal.ending is not None
+    assert placed.journal.ending.reason == "caller_hangup"
+
+
 def test_what_is_said_into_the_greeting_is_heard_after_it():
     async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await asyncio.sleep(0.5)
