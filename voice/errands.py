@@ -1,6 +1,8 @@
 """Decide over the tools that the model calls: what is run, what is answered, and when it is enough."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from voice import notes
 from voice.alarms import Alarm
@@ -8,7 +10,8 @@ from voice.events import Command, Hearing, Record, Run, Tell, ToolDone, Withdraw
 from voice.floor import Floor
 from voice.ledger import Asked, Ledger
 from voice.records import ToolRecord
-from voice.scene import Scene
+from voice.scene import Scene, kept
+from voice.secrecy import CODE_ARGUMENT, NEEDS_CODE, SPENT
 from voice.wire import gemini
 
 _HEARING = {"pass": Hearing.PASS, "silence": Hearing.SILENCE, "pause": Hearing.PAUSE}
@@ -62,6 +65,7 @@ class Errands:
     def take(self, tool: gemini.ToolCall, now_s: float) -> list[Command]:
         """Run a call, answer it with what is known, or refuse it."""
         limits, measures = self._scene.limits, self._scene.measures
+        tool = self._completed(tool)
         self._a_turn += 1
         self.start_over(now_s)
         if self._a_turn > limits.calls_a_turn:
@@ -69,9 +73,12 @@ class Errands:
             told = {"status": "refused", "retryable": False, "message": notes.TOO_MANY, "data": {}}
             return self._tell([tool], told, now_s)
         match self.ledger.ask(tool, now_s):
+            case Asked.NEW if tool.name in self._scene.brief.confirming and not self._scene.consent.is_given:
+                measures.count("unanswered_confirmations")
+                return self.finish(self._unanswered(tool, now_s), now_s, over=False)
             case Asked.NEW:
                 self._scene.alarms.set(Alarm.PENDING, now_s + limits.pending_s)
-                return [Run(tool)]
+                return [*self._hide_code(tool), Run(tool)]
             case Asked.KNOWN:
                 measures.count("reissued_tool_calls")
                 return self._tell([tool], self.ledger.settle(tool), now_s)
@@ -96,15 +103,16 @@ class Errands:
                 model_call_id=done.call.id,
                 name=done.call.name,
                 business_key=done.business_key,
-                arguments=done.call.args if isinstance(done.call.args, dict) else {},
+                arguments=self._kept_arguments(done.call),
                 result=dict(done.result),
-                state=done.state,
+                state="refused" if done.state == "unanswered" else done.state,
                 started_ms=done.started_ms,
                 duration_ms=done.duration_ms,
             )
         )
         if done.state == "ok":
             self._scene.measures.achieve(done.call.name)
+        self._note_outcome(done)
         asking = self.ledger.finish(done, now_s)
         return [record] if over else [*self._tell(asking, done.result, now_s), record]
 
@@ -125,6 +133,44 @@ class Errands:
             notes.done_meanwhile(done.call.name, str(done.result.get("message", "")))
             for done in self.ledger.untold()
         ]
+
+    # Codes, and what the caller has to answer
+
+    def _completed(self, tool: gemini.ToolCall) -> gemini.ToolCall:
+        """Put what was typed where the model has no code to give: it never hears the keys."""
+        if tool.name in self._scene.brief.private and not tool.args and (keys := self._scene.secrecy.typed()):
+            return replace(tool, args={CODE_ARGUMENT: keys})
+        return tool
+
+    def _hide_code(self, tool: gemini.ToolCall) -> list[Command]:
+        if tool.name not in self._scene.brief.private:
+            return []
+        self._scene.speech.revoke(self._scene.transcript.caller_said)
+        return kept(self._scene.transcript.hide_caller_turn())
+
+    def _kept_arguments(self, tool: gemini.ToolCall) -> dict[str, object]:
+        private = tool.name in self._scene.brief.private
+        return tool.args if isinstance(tool.args, dict) and not private else {}
+
+    def _unanswered(self, tool: gemini.ToolCall, now_s: float) -> ToolDone:
+        told = {"status": "refused", "retryable": True, "message": notes.NOT_ANSWERED, "data": {}}
+        key = self._scene.brief.business_key(tool.name, tool.args)
+        return ToolDone(tool, told, "unanswered", key, self._scene.ms(now_s), 0)
+
+    def _note_outcome(self, done: ToolDone) -> None:
+        brief, scene = self._scene.brief, self._scene
+        scene.speech.allow(json.dumps(done.result, default=str, ensure_ascii=False))
+        if done.call.name in brief.proposing and done.state == "ok":
+            scene.consent.propose()
+        elif done.call.name in brief.confirming and done.state != "unanswered":
+            scene.consent.settle()
+        told = done.result.get("data")
+        code = told.get("code") if isinstance(told, Mapping) else None
+        if done.state == "ok" or code == SPENT:
+            scene.secrecy.settle()
+        elif code == NEEDS_CODE or done.call.name in brief.private:
+            scene.secrecy.ask()
+        scene.transcript.hides_caller = scene.secrecy.is_asked
 
     def _tell(
         self, tools: list[gemini.ToolCall], result: Mapping[str, object], now_s: float

@@ -1,5 +1,6 @@
 """Decide who speaks: what the model says, what cuts it off, and what to do when it stays silent."""
 
+import math
 from dataclasses import dataclass
 
 from voice import notes
@@ -47,6 +48,7 @@ class Floor:
         """Whether what the caller says has to wait for the greeting."""
         self._scene = scene
         self._muted_until_s = 0.0
+        self._silenced = False  # in this turn something was said that may not be
         self._caller_stopped_s: float | None = None
         self._marks_speech = False  # the model says when the caller begins and stops
         self._asked = False
@@ -72,6 +74,8 @@ class Floor:
             self.expect_nothing()
             if not self._asked:
                 self._scene.alarms.unset(Alarm.ASK, Alarm.SILENCE)
+        if self.turn.sound:
+            self._scene.consent.note_speech()
         self.turn.audio = self.is_generating = self.is_playing = True
         return [Play(speech.pcm, speech.rate_hz)]
 
@@ -79,6 +83,7 @@ class Floor:
         """Silence the agent: the caller cut in."""
         # The carrier is told even when nothing is queued here: it still holds up to the lead.
         self._scene.measures.interruptions += 1
+        self._scene.consent.note_cut_off()
         self.is_generating = self.is_playing = False
         self.turn.interrupted = self.heard_out = True
         self._muted_until_s = now_s + _LATE_AUDIO_S
@@ -86,6 +91,21 @@ class Floor:
         quiet_s = limits.stuck_s if self.caller_speaks else limits.interrupted_nudge_s
         self.expect(notes.ANSWER, quiet_s, now_s)
         return [Hush(), *kept(self._scene.transcript.close(interrupted=True))]
+
+    def take_agent_words(self, text: str, now_s: float) -> list[Command]:
+        """Keep what the agent says, and stop it when it may not be said."""
+        scene = self._scene
+        commands = kept(scene.transcript.add("agent", text, scene.ms(now_s)))
+        if self._silenced or scene.speech.is_clean(scene.transcript.agent_says):
+            return commands
+        self._silenced = True
+        scene.measures.count("speech_cut")
+        scene.consent.note_cut_off()
+        self.is_generating = self.is_playing = False
+        if self.turn.audio:  # else its words came after it, and what follows is another turn
+            self._muted_until_s = math.inf
+            self.turn.interrupted = True
+        return [*commands, Hush(), *self.nudge(notes.UNSAID, now_s)]
 
     def end_utterance(self) -> list[Command]:
         """Note that the model has made all that it is saying."""
@@ -96,7 +116,7 @@ class Floor:
 
     def complete_turn(self, reason: str) -> list[Command]:
         """End a turn of the model's, and count it when there was nothing in it."""
-        self._muted_until_s = 0.0
+        self._muted_until_s, self._silenced = 0.0, False
         turn, self.turn = self.turn, _Turn()
         self.awaits_sound = True
         if turn.is_empty or reason == "RESPONSE_REJECTED":
@@ -108,7 +128,8 @@ class Floor:
         """Forget what was going on when the connection went."""
         self.expect_nothing()
         self.caller_speaks = False
-        self._muted_until_s = 0.0
+        self._muted_until_s, self._silenced = 0.0, False
+        self._scene.consent.note_cut_off()
         self.turn, self.awaits_sound = _Turn(), True
         if not self.is_generating:
             return []
@@ -164,6 +185,7 @@ class Floor:
         self.caller_speaks = started
         self._caller_stopped_s = None if started else now_s
         if started:
+            self._scene.consent.note_caller()
             self.expect_nothing()
         else:
             self.expect(notes.ANSWER, self._scene.limits.answer_nudge_s, now_s)
@@ -174,6 +196,10 @@ class Floor:
             self._caller_stopped_s = now_s
         if not (self._marks_speech or self.is_generating or self.is_playing):
             self.expect(notes.ANSWER, self._scene.limits.answer_nudge_s, now_s)
+        if not self._marks_speech:
+            self._scene.consent.note_caller()
+        if not self._scene.secrecy.is_asked:
+            self._scene.speech.allow_more(text)
         return kept(self._scene.transcript.add("caller", text, self._scene.ms(now_s)))
 
     # The caller's ear
@@ -192,6 +218,8 @@ class Floor:
     def note_played_out(self, now_s: float) -> None:
         """Note that all that was queued has been heard: the caller's silence begins."""
         self.is_playing = False
+        if not self.is_generating:
+            self._scene.consent.note_heard_out()
         link, alarms, limits = self._scene.link, self._scene.alarms, self._scene.limits
         if self.is_generating or (self.expected and link.is_ready):  # a pause, or a recording of ours
             return

@@ -17,6 +17,16 @@ STOPPING = (
 )
 GREETED = "The caller was greeted already, by a recording. Do not greet them again."
 
+UNSAID = (
+    "You were stopped: you said a code, a telephone number or an address that nobody told you to say. "
+    "Apologise in one sentence, do not repeat it, and go on."
+)
+TYPED = "The caller has typed the code on the keypad. Call submit_pin now, without a code."
+NOT_ANSWERED = (
+    "Nothing has been changed: the caller has not answered. Read the proposal to the caller to its end, wait "
+    "for the answer, and confirm after a yes."
+)
+
 TOO_MANY = "That is enough for now. Use no more tools until the caller has spoken; tell them what you know."
 CLOSING = "The line closes once your goodbye has been heard. If you have not said it, say it now."
 

@@ -52,6 +52,10 @@ def brief(facts: CallFacts) -> Brief:
         business_key=tools.business_key,
         changing=frozenset(name for name, tool in tools.TOOLS.items() if tool.changes),
         clips={name: clip.words for name, clip in recordings.items()},
+        proposing=frozenset(name for name, tool in tools.TOOLS.items() if tool.step == "prepare"),
+        confirming=frozenset(name for name, tool in tools.TOOLS.items() if tool.step == "confirm"),
+        private=frozenset(name for name, tool in tools.TOOLS.items() if tool.private),
+        guarded=facts.guarded,
     )
 
 

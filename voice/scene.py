@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from voice.alarms import Alarms
+from voice.consent import Consent
 from voice.events import Command, Record, Say
 from voice.limits import Limits
 from voice.link import Link
 from voice.measures import Measures
 from voice.records import TurnRecord
+from voice.secrecy import Secrecy
+from voice.spoken import SpeechCheck
 from voice.transcript import Transcript
 from voice.wire import gemini
 from voice.wire.models import Capabilities, capabilities
@@ -24,7 +27,8 @@ class Brief:
     """What a call knows before it begins: how to open the model, and what the carrier calls the call.
 
     `business_key` tells equal wishes to tools from others, `changing` are the tools that change something,
-    and `clips` the words of our own recordings, by their names.
+    and `clips` the words of our own recordings, by their names. Tools are `proposing` what is read back, and
+    `confirming` it; nothing is kept of what `private` ones are given. `guarded` are places not to be said.
     """
 
     setup: gemini.Setup
@@ -33,6 +37,10 @@ class Brief:
     business_key: Callable[[str, object], str] = _spelled
     changing: frozenset[str] = frozenset()
     clips: Mapping[str, str] = field(default_factory=dict)
+    proposing: frozenset[str] = frozenset()
+    confirming: frozenset[str] = frozenset()
+    private: frozenset[str] = frozenset()
+    guarded: tuple[str, ...] = ()
 
 
 class Scene:
@@ -45,7 +53,11 @@ class Scene:
         self.able: Capabilities = capabilities(brief.setup.model)
         self.link = Link(limits)
         self.alarms = Alarms()
-        self.transcript = Transcript()
+        self.secrecy = Secrecy()
+        self.consent = Consent()
+        self.speech = SpeechCheck(brief.guarded)
+        self.speech.allow(brief.setup.instruction)
+        self.transcript = Transcript(cleaned=self.speech.masked)
         self.measures = Measures()
 
     def ms(self, now_s: float) -> int:

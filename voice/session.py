@@ -120,8 +120,8 @@ class Session:
                 return self._tick(now_s)
             case sautikit.Metadata(ids):
                 return self._check_ids(ids, now_s)
-            case sautikit.Dtmf():
-                return self._take_key(now_s)
+            case sautikit.Dtmf(digit):
+                return self._take_key(digit, now_s)
             case sautikit.Mark() | sautikit.PlayDone() | sautikit.Unknown():
                 self._measures.count(f"text_{type(event).__name__.lower()}")
                 return []
@@ -146,7 +146,7 @@ class Session:
                 self._note_caller()
                 return floor.take_words(text, now_s)
             case gemini.AgentSaid(text):
-                return kept(self._transcript.add("agent", text, self._scene.ms(now_s)))
+                return floor.take_agent_words(text, now_s)
             case gemini.ToolCall():
                 return self._take_call(event, now_s)
             case gemini.ToolsCancelled(ids):
@@ -270,11 +270,12 @@ class Session:
         self._errands.note_caller()
         self._stay()
 
-    def _take_key(self, now_s: float) -> list[Command]:
+    def _take_key(self, key: str, now_s: float) -> list[Command]:
         # Which key it was stays out of the transcript: it may be one of a PIN.
         self._measures.count("keys")
         self._note_caller()
-        return kept(self._transcript.add("caller", " [key]", self._scene.ms(now_s)))
+        pressed = kept(self._transcript.add("caller", " [key]", self._scene.ms(now_s)))
+        return [*pressed, *(self._floor.nudge(notes.TYPED, now_s) if self._scene.secrecy.press(key) else [])]
 
     def _note_played_out(self, now_s: float) -> list[Command]:
         self._floor.note_played_out(now_s)

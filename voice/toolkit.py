@@ -63,6 +63,8 @@ class Tool:
     run: Deed
     level: Level = Level.L0
     changes: bool = False
+    step: Literal["", "prepare", "confirm"] = ""
+    """Whether it proposes something to be read back, or carries out what was."""
     private: bool = False
     behavior: Literal["BLOCKING", "NON_BLOCKING"] = "BLOCKING"
 

@@ -130,6 +130,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 ),
                 deeds.prepare_reschedule,
                 Level.L1,
+                step="prepare",
             ),
             Tool(
                 "confirm_reschedule",
@@ -145,6 +146,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 ),
                 deeds.confirm_reschedule,
                 Level.L1,
+                step="confirm",
                 changes=True,
             ),
             Tool(

@@ -251,7 +251,7 @@ def test_g9_an_interruption_that_fits_nothing_ends_nothing():
 def test_g9_of_ten_seconds_that_are_queued_nothing_follows_an_interruption():
     scenario = parse({
         "when": [
-            {"nudged": "", "once": True, "say": "one two three four five six seven eight nine ten " * 4},
+            {"nudged": "", "once": True, "say": "this and that and more of it, on and on it goes " * 4},
             {"heard": "", "say": "Yes?"},
         ],
         "hears": ["Stop"],
