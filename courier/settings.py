@@ -283,6 +283,9 @@ ADMISSION_USD_PER_DAY = env.float("ADMISSION_USD_PER_DAY", default=200.0)
 ADMISSION_MODEL_FAILURES = env.int("ADMISSION_MODEL_FAILURES", default=5)
 ADMISSION_MODEL_WAIT_S = env.float("ADMISSION_MODEL_WAIT_S", default=15.0)
 ADMISSION_LAG_S = env.float("ADMISSION_LAG_S", default=0.1)
+HEARTBEAT_S = env.float("HEARTBEAT_S", default=15.0)
+RECONCILE_S = env.float("RECONCILE_S", default=60.0)
+SPOOL_AGAIN_S = env.float("SPOOL_AGAIN_S", default=2.0)
 DRAIN_S = env.float("DRAIN_S", default=660.0)
 
 # The calls that we place: who may be called when, how often, and how fast

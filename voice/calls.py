@@ -3,14 +3,14 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from voice import access, billing, outbound, trust
 from voice.models import Call, CallEvent, StreamToken, ToolRun, Turn, UsageRecord
@@ -29,7 +29,9 @@ from voice.wire import sautikit
 logger = logging.getLogger(__name__)
 
 _RANK = {"": 0, StreamState.CREATED: 1, StreamState.STARTED: 2, StreamState.STOPPED: 3, StreamState.ERROR: 3}
-_FAILED = frozenset({EndedReason.MODEL_FAILURE, EndedReason.CARRIER_ERROR, EndedReason.CAPACITY})
+_FAILED = frozenset(
+    {EndedReason.MODEL_FAILURE, EndedReason.CARRIER_ERROR, EndedReason.CAPACITY, EndedReason.RECONCILED}
+)
 _LABEL = 64
 _MOST = 2**31 - 1  # what an integer column holds
 
@@ -430,13 +432,20 @@ def _storable(text: str) -> str:
     return "".join(filter(str.isprintable, " ".join(text.split())))
 
 
-def heartbeat(call_id: int, now: datetime) -> None:
-    """Note that a call is alive."""
-    Call.objects.filter(pk=call_id, status=CallStatus.ANSWERED).update(heartbeat_at=now)
+def heartbeats(call_ids: Collection[int], now: datetime) -> None:
+    """Note that calls are alive, also those that were taken for dead."""
+    alive = Call.objects.filter(pk__in=call_ids)
+    if alive.filter(status=CallStatus.ANSWERED).update(heartbeat_at=now) < len(call_ids):
+        alive.filter(ended_reason=EndedReason.RECONCILED).update(
+            status=CallStatus.ANSWERED, ended_reason="", outcome="", ended_at=None, heartbeat_at=now
+        )
 
 
 def end_call(call_id: int, ending: Ending, *, now: datetime) -> None:
-    """Write a call's end and what it cost, once: who comes second changes nothing."""
+    """Write a call's end and what it cost, once: who comes second changes nothing.
+
+    Only an end that was made up because nothing was heard of the call gives way to the true one.
+    """
     with transaction.atomic():
         call = Call.objects.get(pk=call_id)
         bill = _bill(call, ending.duration_s)
@@ -444,7 +453,10 @@ def end_call(call_id: int, ending: Ending, *, now: datetime) -> None:
             logger.warning(
                 "the agent said what it may not say, and was cut off", extra={"call": call.public_id}
             )
-        Call.objects.filter(pk=call_id, status__in=LIVE).update(
+        open_end = Q(status__in=LIVE)
+        if ending.reason != EndedReason.RECONCILED:
+            open_end |= Q(ended_reason=EndedReason.RECONCILED)
+        Call.objects.filter(open_end, pk=call_id).update(
             status=CallStatus.FAILED if ending.reason in _FAILED else CallStatus.COMPLETED,
             ended_reason=ending.reason,
             outcome=ending.outcome or Outcome.NO_OUTCOME,

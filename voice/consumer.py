@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -20,6 +21,7 @@ from voice.events import CLOSE_UPSTREAM
 from voice.journal import CallJournal
 from voice.orm import run_db
 from voice.proof import NumberProof
+from voice.roster import ROSTER
 from voice.session import Session
 from voice.watched import watched
 
@@ -124,7 +126,17 @@ async def _carry(facts: calls.CallFacts, telephone: TelephoneSocket) -> None:
         async with NumberProof(facts) as proof:
             ports = opening.ports(facts, telephone, CallJournal(facts.call_id), proof)
             ports = replace(ports, dial=watched(ports.dial, GATE))
-            await Bridge(session, ports, opening.tuning()).carry()
+            bridge = Bridge(session, ports, opening.tuning())
+            ROSTER.add(facts.call_id, partial(_stop, bridge))
+            try:
+                await bridge.carry()
+            finally:
+                ROSTER.remove(facts.call_id)
     except Exception:  # the top of a call: its fault must not reach the server or another call
         logger.exception("a call failed")
         await telephone.close(CLOSE_UPSTREAM)
+
+
+def _stop(bridge: Bridge) -> None:
+    with suppress(RuntimeError):  # it is over already, and only its records are being written
+        bridge.stop()

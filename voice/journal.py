@@ -3,14 +3,16 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from django.db import DatabaseError
 
 from voice import calls
 from voice.orm import run_db
 from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
+from voice.spool import SPOOL
 
 logger = logging.getLogger(__name__)
 
@@ -43,11 +45,16 @@ class CallJournal:
             await self._write()
 
     async def finish(self, ending: Ending) -> None:
-        """Write what is left and the call's end."""
-        await self._write()
+        """Write what is left and the call's end; when the database does not take them, later."""
         if self._lost:
             ending.counters["records_lost"] = self._lost
-        await run_db(calls.end_call, self._call_id, ending, now=datetime.now(UTC))
+        last = partial(_write_end, self._call_id, tuple(self._waiting), ending, datetime.now(UTC))
+        self._waiting.clear()
+        try:
+            await run_db(last)
+        except DatabaseError:
+            logger.warning("a call's end waits: the database did not take it")
+            SPOOL.add(last)
 
     async def _write(self) -> None:
         batch, self._waiting = self._waiting, deque()
@@ -62,6 +69,13 @@ class CallJournal:
         finally:
             if not written:  # also when cancelled in the middle: writing twice does no harm
                 self._waiting.extendleft(reversed(batch))
+
+
+def _write_end(
+    call_id: int, batch: Sequence[TurnRecord | ToolRecord | UsageSeen], ending: Ending, ended_at: datetime
+) -> None:
+    _write_batch(call_id, batch)
+    calls.end_call(call_id, ending, now=ended_at)
 
 
 def _write_batch(call_id: int, batch: Iterable[TurnRecord | ToolRecord | UsageSeen]) -> None:

@@ -415,9 +415,9 @@ def test_what_no_database_takes_does_not_hold_up_the_rest():
 def test_a_live_call_is_known_by_its_heartbeat_and_an_ended_one_has_none():
     facts, later = a_live_call(), NOW + timedelta(seconds=10)
 
-    calls.heartbeat(facts.call_id, later)
+    calls.heartbeats([facts.call_id], later)
     calls.end_call(facts.call_id, an_ending(), now=later)
-    calls.heartbeat(facts.call_id, later + timedelta(seconds=10))
+    calls.heartbeats([facts.call_id], later + timedelta(seconds=10))
 
     assert Call.objects.get().heartbeat_at == later
 

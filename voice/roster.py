@@ -1,0 +1,62 @@
+"""Know the live calls of this process: to keep their rows warm, and to end them when it has to stop."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from voice import calls
+from voice.orm import run_db
+
+logger = logging.getLogger(__name__)
+
+
+class Roster:
+    """The live calls by their rows; all of it happens on the event loop."""
+
+    def __init__(self) -> None:
+        self._stops: dict[int, Callable[[], None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._beating: asyncio.Task[None] | None = None
+
+    def add(self, call_id: int, stop: Callable[[], None]) -> None:
+        """Take a call in; `stop` brings it to an end with a goodbye."""
+        self._stops[call_id] = stop
+        if self._timer is None:
+            self._beat_later()
+
+    def remove(self, call_id: int) -> None:
+        """Take a call out."""
+        del self._stops[call_id]
+        if not self._stops and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def stop_all(self) -> None:
+        """Have every call say goodbye."""
+        for stop in list(self._stops.values()):
+            stop()
+
+    def _beat_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(settings.HEARTBEAT_S, self._begin_beat)
+
+    def _begin_beat(self) -> None:
+        self._beat_later()
+        # While the database hangs, one beat waits for it and no more.
+        if self._beating is None or self._beating.done():
+            self._beating = asyncio.create_task(_beat(tuple(self._stops)))
+
+
+async def _beat(call_ids: Collection[int]) -> None:
+    try:
+        await run_db(calls.heartbeats, call_ids, datetime.now(UTC))
+    except DatabaseError:
+        logger.warning("calls run on without a heartbeat: the database did not take it")
+
+
+ROSTER = Roster()
+"""The calls of this process."""
