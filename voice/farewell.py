@@ -11,6 +11,7 @@ from voice.wire import gemini
 
 LONGEST_S = 20.0
 _AGAIN_S = 3.5
+_AFTER_CUT_S = 1.5
 
 
 @dataclass(slots=True)
@@ -96,6 +97,12 @@ class Farewell:
         self._plan = None
         self._scene.alarms.unset(Alarm.RECORDED_GOODBYE, Alarm.LEAVE)
         return True
+
+    def be_cut_off(self, now_s: float) -> None:
+        """Say a goodbye that was cut off once more, by a recording: nobody is hung up on in mid-sentence."""
+        if self._plan is not None and self._plan.said:
+            self._plan.said = False
+            self._scene.alarms.set(Alarm.RECORDED_GOODBYE, now_s + _AFTER_CUT_S)
 
     def use_recording(self, now_s: float) -> list[Command]:
         """Say goodbye by a recording: the model does not."""

@@ -137,6 +137,7 @@ class Session:
                 return self._take_speech(event, now_s)
             case gemini.Interrupted():
                 self._stay()
+                self._farewell.be_cut_off(now_s)
                 return floor.be_interrupted(now_s)
             case gemini.GenerationComplete():
                 return floor.end_utterance()

@@ -452,6 +452,20 @@ def test_a_stopping_process_says_goodbye():
     assert line.end == call.End("agent_hangup", call.CLOSE_NORMAL, hang_up=True)
 
 
+def test_who_cuts_off_a_last_goodbye_hears_another_and_is_not_hung_up_on_at_once():
+    line = talking()
+    line.take(call.Stopping())
+    line.speak(4)
+    line.wait(1)
+
+    line.take(gemini.Activity(started=True), gemini.Interrupted(), gemini.TurnComplete())
+    cut_s = line.now_s
+    line.wait(5)
+
+    assert line.said() == [(cut_s + 1.5, "goodbye")]
+    assert line.times(lambda one: isinstance(one, call.End)) == [cut_s + 1.5 + CLIP_S]
+
+
 def test_the_silence_of_the_telephone_itself_ends_the_call():
     line = talking()
     line.telephone_is_dead = True
