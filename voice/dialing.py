@@ -91,7 +91,8 @@ class Books:
         )
         self._spent_minor = _spent_minor(now) if self._policy.budget_minor else 0
         self._opted_out = _opted_out(numbers)
-        self._paused = switch().reason if switch().paused else ""
+        stopped = switch()
+        self._paused = stopped.reason if stopped.paused else ""
 
     def answer(self, shipment: Shipment, wish: Wish) -> Answer:
         """Return what the gate says of a call about one of these parcels."""

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from voice import dialing
 from voice.models import Call, OutboundCall
-from voice.statuses import CallStatus, DialOutcome, DialState, Direction, EndedReason, Outcome
+from voice.statuses import LIVE, CallStatus, DialOutcome, DialState, Direction, EndedReason, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +19,12 @@ _RUNG = {
     CallStatus.NO_ANSWER: DialOutcome.NO_ANSWER,
     CallStatus.CANCELED: DialOutcome.NO_ANSWER,
     CallStatus.FAILED: DialOutcome.NETWORK,
+}
+_SAYS = {
+    DialOutcome.BUSY: CallStatus.BUSY,
+    DialOutcome.NO_ANSWER: CallStatus.NO_ANSWER,
+    DialOutcome.NETWORK: CallStatus.FAILED,
+    DialOutcome.REFUSED: CallStatus.FAILED,
 }
 _ENDED = {
     EndedReason.VOICEMAIL: DialOutcome.VOICEMAIL,
@@ -48,7 +54,7 @@ def claim(by: str, now: datetime) -> OutboundCall | None:
 def put_back(outbound: OutboundCall, when: datetime, reason: str, **fields: object) -> bool:
     """Plan a call again of which it is certain that nothing rang."""
     row = {"not_before": when, "reason": reason[:300], "claimed_by": "", "claimed_at": None}
-    unrung = {"may_have_rung": False, "dialled_at": None, "call": None}
+    unrung = {"may_have_rung": False, "dialled_at": None}
     return dialing.move(outbound.pk, DialState.PLANNED, **row, **unrung, **fields)
 
 
@@ -63,9 +69,17 @@ def fail(outbound: OutboundCall, outcome: DialOutcome, reason: str, *, rang: boo
         ended_at=now,
     )
     if moved:
+        close(outbound, _SAYS[outcome], now)
         _try_again(outbound, outcome, now)
         _trip(now)
     return moved
+
+
+def close(outbound: OutboundCall, status: CallStatus, now: datetime) -> None:
+    """End the telephone call of what was placed or was to be, unless somebody took it."""
+    Call.objects.filter(outbound=outbound.pk, status__in=LIVE, answered_at=None).update(
+        status=status, ended_at=now, outcome=Outcome.NO_OUTCOME
+    )
 
 
 def lose(outbound: OutboundCall, reason: str, now: datetime) -> bool:

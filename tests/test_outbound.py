@@ -1,0 +1,510 @@
+"""Calls that we place, whatever the platform and the world do: O1 to O15, and never two rings (P12)."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+
+from shipments.statuses import Status
+from tests.dialled import Platform, a_parcel_at_the_door, dial, fresh, opened, planned, webhook
+from tests.shipments.builders import AMINA, BRIAN, NOW, a_parcel
+from voice import calls, dialing, outbound, placing
+from voice.dial_rules import At, Never, Now
+from voice.models import Call, OutboundCall
+from voice.records import Ending
+from voice.statuses import CallStatus, DialOutcome, DialState, Purpose
+from voice.wire.placing import Accepted, Refused, Slow, Unclear, Unsent
+
+pytestmark = pytest.mark.django_db
+LATER = NOW + timedelta(minutes=5)
+
+
+def test_a_planned_call_is_placed_once():
+    row, platform = planned(), Platform(Accepted("c1", "HD_1"))
+
+    assert isinstance(dial(platform), Now)
+    assert dial(platform, LATER) is None
+
+    placed = fresh(row)
+    assert platform.orders == [row.client_request_id]
+    assert (placed.state, placed.carrier_call_id, placed.may_have_rung) == (DialState.RINGING, "c1", True)
+    assert placed.call is not None
+    assert (placed.call.session_id, placed.call.purpose, placed.call.shipment_id) == (
+        "HD_1",
+        "eta",
+        row.shipment_id,
+    )
+
+
+def test_o1_a_lost_answer_is_unknown_and_never_dialled_again():
+    row, platform = planned(), Platform(Unclear("The platform's answer was lost: ReadTimeout."))
+
+    dial(platform)
+    for minutes in range(1, 15):
+        outbound.reconcile(NOW + timedelta(minutes=minutes))
+        dial(platform, NOW + timedelta(minutes=minutes))
+    again = dialing.plan(row.shipment, Purpose.ETA, by="somebody", now=LATER)
+
+    assert len(platform.orders) == 1
+    assert fresh(row).state == DialState.UNKNOWN
+    assert again.outbound == row
+    assert again.answer == Now("A call of this kind is open: unknown.")
+
+
+def test_o1_a_lost_answer_is_found_by_the_webhook():
+    row = planned()
+    dial(Platform(Unclear("lost")))
+
+    opening = opened(webhook(row))
+
+    assert opening is not None
+    assert fresh(row).state == DialState.RINGING
+
+
+@pytest.mark.parametrize(("rang", "state", "orders"), [(True, "failed", 1), (False, "ringing", 2)])
+def test_o1_a_person_decides_what_nobody_knows(rang, state, orders):
+    row, platform = planned(), Platform(Unclear("lost"), Accepted("", ""))
+    dial(platform)
+
+    assert outbound.decide(row.pk, rang=rang, by="mary", now=LATER)
+    assert not outbound.decide(row.pk, rang=rang, by="mary", now=LATER)
+    dial(platform, LATER)
+
+    assert len(platform.orders) == orders
+    assert fresh(row).state == state
+
+
+def test_o2_what_never_left_us_is_sent_three_times_and_then_in_an_hour():
+    row, platform = planned(), Platform(Unsent("The platform was not reached: ConnectError."))
+
+    waits = []
+    at = NOW
+    for _ in range(3):
+        dial(platform, at)
+        waits.append(fresh(row).not_before - at)
+        at = fresh(row).not_before
+    assert waits[:2] == [timedelta(seconds=4), timedelta(seconds=8)]
+    assert (fresh(row).state, fresh(row).outcome, fresh(row).may_have_rung) == ("failed", "network", False)
+    assert len(platform.orders) == 3
+
+
+def test_o2_a_network_that_fails_is_tried_again_in_an_hour_and_once():
+    parcel = a_parcel(status=Status.IN_TRANSIT)
+    row, platform = planned(parcel, Purpose.CONFIRM_ADDRESS), Platform(Unsent("not reached"))
+
+    for minutes in range(200):
+        dial(platform, NOW + timedelta(minutes=minutes))
+
+    rows = OutboundCall.objects.filter(shipment=parcel).order_by("attempt")
+    assert [one.attempt for one in rows] == [1, 2]
+    assert rows[1].not_before >= fresh(row).created_at + timedelta(hours=1)
+    assert len(platform.orders) == 6
+
+
+def test_o3_who_is_asked_to_wait_waits_and_loses_no_call():
+    first, platform = planned(), Platform(Slow(600), Accepted("", ""))
+    second = planned(a_parcel_at_the_door(phone=BRIAN))
+
+    dial(platform)
+    assert isinstance(dial(platform, NOW + timedelta(seconds=10)), placing.Turn)
+    assert len(platform.orders) == 1
+    dial(platform, NOW + timedelta(seconds=600))
+    dial(platform, NOW + timedelta(seconds=602))
+
+    assert {fresh(first).state, fresh(second).state} == {DialState.RINGING}
+    assert len(platform.orders) == 3
+
+
+@pytest.mark.logs_errors
+@pytest.mark.parametrize(("status", "stops"), [(400, False), (401, True), (402, True), (403, False)])
+def test_o5_a_refusal_is_not_repeated_and_an_empty_wallet_stops_the_queue(status, stops):
+    row, platform = planned(), Platform(Refused(status, "some.code"))
+
+    dial(platform)
+    dial(platform, LATER)
+
+    refused = fresh(row)
+    assert (refused.state, refused.outcome, refused.may_have_rung) == ("failed", "refused", False)
+    assert refused.reason == f"The platform refused with {status} (some.code)."
+    assert dialing.switch().paused == stops
+    assert len(platform.orders) == 1
+    assert refused.call is not None
+    assert refused.call.status == CallStatus.FAILED
+
+
+def test_a_stopped_queue_dials_nothing_until_somebody_resumes_it():
+    row, platform = planned(), Platform()
+
+    assert dialing.pause(by="mary", reason="Storm.", now=NOW)
+    assert not dialing.pause(by="john", reason="Flood.", now=NOW)
+    said = dial(platform)
+    assert isinstance(said, At)
+    assert fresh(row).reason == "Dialling is paused: Storm."
+    assert dialing.resume(by="mary", now=NOW)
+    dial(platform, NOW + timedelta(minutes=1))
+
+    assert len(platform.orders) == 1
+
+
+@pytest.mark.logs_errors
+def test_dialling_stops_when_most_calls_fail():
+    for number in range(12):
+        planned(a_parcel_at_the_door(phone=f"+2547000001{number:02}"))
+    platform = Platform(*[Accepted("", "")] * 4, Unclear("The platform answered 500."))
+
+    for second in range(0, 24, 2):
+        dial(platform, NOW + timedelta(seconds=second))
+
+    assert len(platform.orders) == 10
+    assert dialing.switch().paused
+    assert dialing.switch().reason == "6 of 10 calls failed within two minutes."
+
+
+def test_o7_two_dispatchers_plan_one_call():
+    parcel = a_parcel_at_the_door()
+
+    first = dialing.plan(parcel, Purpose.ETA, by="mary", now=NOW)
+    second = dialing.plan(parcel, Purpose.ETA, by="john", now=NOW)
+
+    assert first.outbound == second.outbound
+    assert OutboundCall.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_o7_of_many_diallers_one_takes_a_call():
+    row, platform = planned(), Platform()
+
+    def work(number: int) -> object:
+        try:
+            return dial(platform, NOW, f"d{number}")
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(work, range(8)))
+
+    assert platform.orders == [row.client_request_id]
+    assert len([one for one in said if isinstance(one, Now)]) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_o7_of_many_plans_at_once_one_is_kept():
+    parcel = a_parcel_at_the_door()
+
+    def work(_: int) -> object:
+        try:
+            return dialing.plan(parcel, Purpose.ETA, by="test", now=NOW).outbound
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        rows = set(pool.map(work, range(8)))
+
+    assert rows == {OutboundCall.objects.get()}
+
+
+def test_o8_what_a_killed_dialler_claimed_is_dialled_by_another():
+    row, platform = planned(), Platform()
+    outbound.claim("killed", NOW)
+
+    assert dial(platform, NOW + timedelta(seconds=30)) is None
+    outbound.reconcile(LATER)
+    dial(platform, LATER)
+
+    assert fresh(row).state == DialState.RINGING
+    assert len(platform.orders) == 1
+
+
+def test_o8_what_a_killed_dialler_dialled_is_unknown():
+    row, platform = planned(), Platform()
+    claimed = outbound.claim("killed", NOW)
+    assert claimed is not None
+    placing.begin(claimed, NOW)
+
+    outbound.reconcile(NOW + timedelta(seconds=30))
+    assert fresh(row).state == DialState.DIALLING
+    outbound.reconcile(LATER)
+    dial(platform, LATER)
+
+    assert fresh(row).state == DialState.UNKNOWN
+    assert platform.orders == []
+
+
+def test_o9_a_webhook_may_come_before_the_platforms_answer():
+    row = planned()
+    claimed = outbound.claim("d1", NOW)
+    assert claimed is not None
+    placing.begin(claimed, NOW)
+
+    opening = opened(webhook(row))
+    assert opening is not None
+    calls.accept_stream(opening.token, now=NOW)
+    placing.settle(claimed, Accepted("c1", "HD_1"), NOW, lambda: 1.0)
+
+    assert fresh(row).state == DialState.ANSWERED
+    assert Call.objects.count() == 1
+    assert (opening.facts.purpose, opening.facts.direction) == ("eta", "outbound")
+
+
+def test_o9_an_answer_that_is_lost_after_the_webhook_loses_nothing():
+    row = planned()
+    claimed = outbound.claim("d1", NOW)
+    assert claimed is not None
+    placing.begin(claimed, NOW)
+
+    opened(webhook(row))
+    placing.settle(claimed, Unclear("lost"), NOW, lambda: 1.0)
+
+    assert fresh(row).state == DialState.RINGING
+
+
+def test_a_webhook_is_matched_by_the_session_that_the_platform_named():
+    row = planned()
+    dial(Platform(Accepted("c1", "HD_7")))
+
+    opening = opened(webhook(sessionId="HD_7"))
+
+    assert opening is not None
+    assert opening.facts.call_id == fresh(row).call_id
+
+
+def test_a_webhook_without_any_id_of_ours_is_matched_by_number_and_never_trusted():
+    row = planned()
+    dial(Platform())
+
+    opening = opened(webhook(), NOW + timedelta(seconds=119))
+
+    assert opening is not None
+    assert opening.facts.call_id == fresh(row).call_id
+    assert (opening.facts.proved, opening.facts.parcels) == (False, ())
+    assert Call.objects.get().level == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({"direction": "Inbound", "callerNumber": AMINA, "destinationNumber": "+254700000900"}, 1),
+        ({}, 121),
+        ({"destinationNumber": BRIAN}, 1),
+        ({"clientRequestId": "somebody-elses"}, 1),
+    ],
+)
+def test_a_match_by_number_takes_no_other_call(fields, seconds):
+    row = planned()
+    dial(Platform())
+
+    opening = opened(webhook(**fields), NOW + timedelta(seconds=seconds))
+
+    assert opening is not None
+    assert opening.facts.call_id != fresh(row).call_id
+    assert fresh(row).state == DialState.RINGING
+
+
+def test_a_placed_call_opens_with_no_parcel_since_anybody_may_have_picked_up():
+    row = planned()
+    dial(Platform())
+
+    opening = opened(webhook(row))
+
+    assert opening is not None
+    assert opening.facts.parcels == ()
+
+
+def test_o10_a_call_planned_by_day_is_not_dialled_by_night():
+    parcel = a_parcel(status=Status.IN_TRANSIT)
+    row, platform = planned(parcel, Purpose.CONFIRM_ADDRESS), Platform()
+    evening = NOW + timedelta(hours=10)  # eight in the evening in Nairobi
+
+    said = dial(platform, evening)
+
+    assert said == At(NOW + timedelta(hours=22), "It is quiet hours there until Wed 25 Nov 08:00.")
+    assert fresh(row).not_before == NOW + timedelta(hours=22)
+    assert platform.orders == []
+
+
+def test_o12_a_parcel_delivered_meanwhile_is_not_called_about():
+    row, platform = planned(), Platform()
+    type(row.shipment).objects.filter(pk=row.shipment_id).update(status=Status.DELIVERED)
+
+    dial(platform)
+
+    assert (fresh(row).state, fresh(row).reason) == (DialState.CANCELLED, "The parcel is delivered.")
+    assert platform.orders == []
+
+
+def test_o14_a_number_that_changed_meanwhile_is_not_called():
+    row, platform = planned(), Platform()
+    type(row.shipment).objects.filter(pk=row.shipment_id).update(phone=BRIAN)
+
+    dial(platform)
+
+    assert fresh(row).state == DialState.SUPPRESSED
+    assert platform.orders == []
+
+
+def test_o14_what_the_gate_forbids_is_not_planned():
+    said = dialing.plan(a_parcel_at_the_door(phone="+12125550123"), Purpose.ETA, by="test", now=NOW)
+
+    assert isinstance(said.answer, Never)
+    assert said.outbound is None
+    assert OutboundCall.objects.count() == 0
+
+
+def over(edge):
+    return lambda row: calls.note_edge(webhook(row, edge), now=LATER)
+
+
+def told(status):
+    return lambda row: calls.note_event(
+        f"e:{status}",
+        "call.failed",
+        {"data": {"client_request_id": row.client_request_id, "status": status}},
+        now=LATER,
+    )
+
+
+@pytest.mark.parametrize(
+    ("news", "outcome", "after"),
+    [
+        (over("Busy"), DialOutcome.BUSY, timedelta(minutes=20)),
+        (over("NoAnswer"), DialOutcome.NO_ANSWER, timedelta(hours=2)),
+        (over("Failed"), DialOutcome.NETWORK, timedelta(hours=1)),
+        (told("busy"), DialOutcome.BUSY, timedelta(minutes=20)),
+        (told("no_answer"), DialOutcome.NO_ANSWER, timedelta(hours=2)),
+    ],
+)
+def test_what_reached_nobody_is_tried_again_by_the_table(news, outcome, after):
+    parcel = a_parcel(status=Status.IN_TRANSIT)
+    row = planned(parcel, Purpose.CONFIRM_ADDRESS)
+    dial(Platform())
+
+    news(row)
+    news(row)
+
+    again = OutboundCall.objects.get(shipment=parcel, attempt=2)
+    assert (fresh(row).state, fresh(row).outcome) == (DialState.FAILED, outcome)
+    assert again.not_before == LATER + after
+    assert again.client_request_id != row.client_request_id
+
+
+def test_a_third_try_is_one_too_many():
+    parcel = a_parcel(status=Status.IN_TRANSIT)
+    planned(parcel, Purpose.CONFIRM_ADDRESS)
+    platform = Platform()
+
+    for hours in range(0, 9, 2):
+        dial(platform, NOW + timedelta(hours=hours))
+        for row in OutboundCall.objects.filter(state=DialState.RINGING):
+            calls.note_edge(
+                webhook(row, "NoAnswer", sessionId=f"HD_{row.pk}"), now=NOW + timedelta(hours=hours)
+            )
+
+    assert len(platform.orders) == 2
+    assert OutboundCall.objects.open().count() == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "done", "outcome", "again"),
+    [
+        ("caller_hangup", "status_given", DialOutcome.ANSWERED, 0),
+        ("voicemail", None, DialOutcome.VOICEMAIL, 1),
+        ("opted_out", None, DialOutcome.OPTED_OUT, 0),
+        ("agent_hangup", "wrong_number", DialOutcome.WRONG_NUMBER, 0),
+    ],
+)
+def test_o13_what_came_of_an_answered_call_decides_whether_there_is_another(reason, done, outcome, again):
+    parcel = a_parcel(status=Status.IN_TRANSIT)
+    row = planned(parcel, Purpose.CONFIRM_ADDRESS)
+    dial(Platform())
+    opening = opened(webhook(row))
+    assert opening is not None
+    facts = calls.accept_stream(opening.token, now=NOW)
+    assert facts is not None
+
+    calls.end_call(facts.call_id, Ending(reason, done, {}, {}, 30.0), now=LATER)
+
+    assert (fresh(row).state, fresh(row).outcome) == (DialState.DONE, outcome)
+    assert OutboundCall.objects.open().count() == again
+    if again:
+        assert OutboundCall.objects.open().get().not_before == NOW.replace(hour=5) + timedelta(days=1)
+
+
+def test_o15_news_out_of_order_twice_and_of_strangers_change_nothing():
+    row = planned()
+    dial(Platform())
+    opening = opened(webhook(row))
+    assert opening is not None
+    calls.accept_stream(opening.token, now=NOW)
+
+    over("Busy")(row)
+    told("no_answer")(row)
+    told("no_answer")(row)
+    calls.note_event(
+        "x", "call.failed", {"data": {"client_request_id": "nobody", "status": "busy"}}, now=LATER
+    )
+    opened(webhook(row))
+
+    assert fresh(row).state == DialState.ANSWERED
+    assert OutboundCall.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("document", "state"),
+    [
+        ({"status": "no_answer"}, DialState.FAILED),
+        ({"status": "completed"}, DialState.DONE),
+        ({"status": "ringing"}, DialState.RINGING),
+        (None, DialState.UNKNOWN),
+        ({"status": 7}, DialState.UNKNOWN),
+    ],
+)
+def test_a_lost_call_is_what_the_platform_says_when_asked(document, state):
+    row = planned()
+    dial(Platform(Accepted("c1", "HD_1")))
+    OutboundCall.objects.update(state=DialState.UNKNOWN)
+
+    [(pk, name)] = placing.to_look_up(LATER)
+    placing.note_look_up(pk, document, LATER)
+
+    assert name == "c1"
+    assert fresh(row).state == state
+
+
+def test_a_number_is_called_three_times_a_day_and_no_more():
+    platform = Platform()
+    for _ in range(4):
+        planned(a_parcel(status=Status.IN_TRANSIT), Purpose.CONFIRM_ADDRESS)
+
+    for second in range(0, 20, 2):
+        dial(platform, NOW + timedelta(seconds=second))
+
+    assert len(platform.orders) == 3
+    waits = OutboundCall.objects.get(state=DialState.PLANNED)
+    assert waits.reason == "The number was called 3 times today; more is for tomorrow."
+
+
+def test_arrivals_are_planned_a_quarter_before_and_move_with_the_estimate():
+    soon, later = a_parcel_at_the_door(), a_parcel_at_the_door(phone=BRIAN, eta_at=NOW + timedelta(hours=2))
+    a_parcel(status=Status.IN_TRANSIT)
+
+    first = dialing.plan_arrivals(now=NOW)
+    type(later).objects.filter(pk=later.pk).update(eta_at=NOW + timedelta(hours=3))
+    second = dialing.plan_arrivals(now=NOW)
+
+    assert [one.shipment for one in first] == [soon, later]
+    assert OutboundCall.objects.count() == 2
+    assert second[1].outbound is not None
+    assert second[1].outbound.not_before == NOW + timedelta(hours=2, minutes=45)
+    assert isinstance(second[1].answer, At)
+
+
+def test_planning_many_costs_as_many_queries_as_planning_one(django_assert_max_num_queries):
+    for number in range(40):
+        a_parcel_at_the_door(phone=f"+2547000001{number:02}")
+    dialing.switch()
+
+    with django_assert_max_num_queries(12):
+        dialing.plan_arrivals(now=NOW)
+
+    assert OutboundCall.objects.count() == 40

@@ -1,0 +1,245 @@
+"""Place planned calls: ask the gate again, take a turn, have the platform ring, write what it said."""
+
+import asyncio
+import logging
+import os
+import random
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+
+from voice import calls, dialing, outbound
+from voice.clients.sautikit import SautikitClient
+from voice.dial_rules import Answer, At, Never, Now
+from voice.errors import RemoteError
+from voice.models import DialSwitch, OutboundCall
+from voice.orm import run_db
+from voice.statuses import CallStatus, DialOutcome, DialState
+from voice.wire.placing import Accepted, Order, Placement, Refused, Slow, Unclear, Unsent, status_of
+
+logger = logging.getLogger(__name__)
+
+_STOPS = frozenset({401, 402})
+_BACKOFF_S = 2.0
+_POLL_S = 1.0
+_RECONCILE_S = 20.0
+_LOOK_UP = timedelta(minutes=3)
+_LOOK_UPS = 20
+_ENDED = {
+    "busy": DialOutcome.BUSY,
+    "no_answer": DialOutcome.NO_ANSWER,
+    "canceled": DialOutcome.NO_ANSWER,
+    "failed": DialOutcome.NETWORK,
+}
+
+
+class Carrier(Protocol):
+    """What of the platform's interface is needed to dial."""
+
+    async def place(self, order: Order, *, path: str = ...) -> Placement:
+        """Have a number rung."""
+
+    async def fetch(self, call: str) -> object:
+        """Return what is known of a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Another dialler dialled just now: the next may at this time."""
+
+    when: datetime
+
+
+def name_of_this_process() -> str:
+    """Return whom a claim is by, for whoever looks at one that is left."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}"
+
+
+def begin(row: OutboundCall, now: datetime) -> Answer | Turn:
+    """Ask the gate once more; on Now the call is written down as dialled, and must be placed at once.
+
+    One at a time over all processes: by the lock on the switch's row on PostgreSQL, while SQLite has one
+    writer. So no two calls are counted against the same limit, and no second has more than it may.
+    """
+    with transaction.atomic():
+        dialing.switch()
+        switch = DialSwitch.objects.select_for_update().get(pk=1)
+        row.shipment.refresh_from_db()
+        said = dialing.Books([row.shipment], now, but=row.pk).answer(row.shipment, dialing.wish_of(row))
+        match said:
+            case Never(because, moot):
+                target = DialState.CANCELLED if moot else DialState.SUPPRESSED
+                dialing.move(row.pk, target, reason=because[:300], ended_at=now)
+                outbound.close(row, CallStatus.CANCELED, now)
+                return said
+            case At(when, because):
+                outbound.put_back(row, when, because)
+                return said
+            case Now():
+                pass
+        if switch.next_dial_at is not None and switch.next_dial_at > now:
+            return Turn(switch.next_dial_at)
+        call = calls.expect(
+            number=row.number,
+            purpose=row.purpose,
+            shipment_id=row.shipment_id,
+            client_request_id=row.client_request_id,
+            language=settings.DEFAULT_LANGUAGE,
+            now=now,
+        )
+        dialled = dialing.move(
+            row.pk, DialState.DIALLING, call=call, may_have_rung=True, dialled_at=now, reason=""
+        )
+        if not dialled:  # cancelled between the claim and now
+            return Never("It was taken off the plan.", moot=True)
+        DialSwitch.objects.filter(pk=switch.pk).update(
+            next_dial_at=now + timedelta(seconds=1 / settings.DIAL_PER_SECOND)
+        )
+        row.call = call
+    return said
+
+
+def settle(row: OutboundCall, placement: Placement, now: datetime, dice: Callable[[], float]) -> None:
+    """Write what the platform made of a request; its webhook may have said more already."""
+    with transaction.atomic():
+        match placement:
+            case Accepted(call_id, session_id):
+                if row.call_id is not None:
+                    calls.learn_session(row.call_id, session_id)
+                OutboundCall.objects.filter(pk=row.pk).update(carrier_call_id=call_id or session_id)
+                dialing.move(row.pk, DialState.RINGING, reason="")
+            case Unsent(why):
+                _unsent(row, why, now, dice)
+            case Slow(after_s):
+                when = now + timedelta(seconds=after_s)
+                outbound.put_back(row, when, "The platform takes no more calls for a while.")
+                DialSwitch.objects.filter(pk=1).update(next_dial_at=when)
+            case Refused(status, code):
+                reason = f"The platform refused with {status}{f' ({code})' if code else ''}."
+                outbound.fail(row, DialOutcome.REFUSED, reason, rang=False, now=now)
+                if status in _STOPS:
+                    why = "The wallet is empty." if status == 402 else "The key is not accepted."
+                    outbound.stop(f"{reason} {why}", now)
+            case Unclear(why):
+                outbound.lose(row, why, now)
+
+
+def _unsent(row: OutboundCall, why: str, now: datetime, dice: Callable[[], float]) -> None:
+    tries = row.unsent + 1
+    if tries >= settings.DIAL_UNSENT_TRIES:
+        outbound.fail(row, DialOutcome.NETWORK, why, rang=False, now=now)
+        return
+    wait_s = dice() * _BACKOFF_S * 2**tries
+    outbound.put_back(row, now + timedelta(seconds=wait_s), why, unsent=tries)
+
+
+def to_look_up(now: datetime) -> list[tuple[int, str]]:
+    """Return placed calls that nobody has told the end of, each with the platform's name for it."""
+    rows = OutboundCall.objects.select_related("call").filter(
+        state__in=(DialState.UNKNOWN, DialState.RINGING), dialled_at__lt=now - _LOOK_UP
+    )
+    named = [(row.pk, row.carrier_call_id or (row.call.session_id if row.call else "") or "") for row in rows]
+    return [(pk, name) for pk, name in named if name][:_LOOK_UPS]
+
+
+def note_look_up(pk: int, document: object, now: datetime) -> None:
+    """Take the platform's word for what became of a call; of one it does not know, nothing is proved."""
+    row = OutboundCall.objects.select_related("shipment").get(pk=pk)
+    status = status_of(document)
+    if outcome := _ENDED.get(status):
+        outbound.fail(row, outcome, f"{outcome.label}, says the platform.", rang=True, now=now)
+    elif status == "completed":
+        dialing.move(row.pk, DialState.DONE, outcome=DialOutcome.ANSWERED, ended_at=now, reason="")
+    elif status in ("ringing", "answered"):
+        dialing.move(row.pk, DialState.RINGING, reason="")
+
+
+def clock() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+class Dialler:
+    """Places what is due, one process's part of it; `stop` lets what was begun end and begins nothing."""
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        *,
+        by: str,
+        now: Callable[[], datetime] = clock,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        self._carrier = carrier
+        self._by = by
+        self._now = now
+        self._dice = dice
+        self.stopping = asyncio.Event()
+
+    async def once(self) -> OutboundCall | None:
+        """Claim one call that is due and place it or put it back; None when none is due."""
+        row = await run_db(outbound.claim, self._by, self._now())
+        if row is not None:
+            await self.place(row)
+        return row
+
+    async def place(self, row: OutboundCall) -> Answer:
+        """Place a claimed call, if the gate still lets it, and wait for its turn before."""
+        while isinstance(said := await run_db(begin, row, self._now()), Turn):
+            await self._pause((said.when - self._now()).total_seconds())
+            if self.stopping.is_set():
+                await run_db(outbound.put_back, row, self._now(), "The dialler was stopped.")
+                return At(self._now(), "The dialler was stopped.")
+        if isinstance(said, Now):
+            placement = await self._carrier.place(_order(row), path=settings.DIAL_PATH)
+            await run_db(settle, row, placement, self._now(), self._dice)
+        return said
+
+    async def run(self) -> None:
+        """Place what becomes due until told to stop, and resolve now and then what others left."""
+        resolved_at: datetime | None = None
+        while not self.stopping.is_set():
+            now = self._now()
+            try:
+                if resolved_at is None or (now - resolved_at).total_seconds() >= _RECONCILE_S:
+                    resolved_at = now
+                    await self.resolve()
+                paused = (await run_db(dialing.switch)).paused
+                placed = None if paused else await self.once()
+            except DatabaseError as error:
+                logger.error("the dialler has no database", extra={"why": type(error).__name__})
+                placed = None
+            if placed is None:
+                await self._pause(_POLL_S)
+
+    async def resolve(self) -> None:
+        """Resolve what killed diallers left and what nobody has told the end of."""
+        await run_db(outbound.reconcile, self._now())
+        for pk, name in await run_db(to_look_up, self._now()):
+            try:
+                document = await self._carrier.fetch(name)
+            except RemoteError as error:
+                logger.warning("a placed call was not looked up", extra={"why": str(error)})
+                return
+            await run_db(note_look_up, pk, document, self._now())
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(max(seconds, 0.0)):
+                await self.stopping.wait()
+        except TimeoutError:
+            return
+
+
+def _order(row: OutboundCall) -> Order:
+    return Order(row.number, settings.SAUTIKIT_NUMBER, row.client_request_id, settings.DIAL_WEBHOOK_URL)
+
+
+def carrier() -> SautikitClient:
+    """Return the platform that the settings name, to be entered."""
+    return SautikitClient(settings.SAUTIKIT_BASE_URL, settings.SAUTIKIT_API_KEY)
