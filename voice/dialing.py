@@ -1,6 +1,6 @@
 """Plan the calls that we place: the one gate that everything which dials asks, and the queue behind it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from ipaddress import ip_address
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Sum
+from django.db.models import Exists, Max, OuterRef, Sum
 from django.utils.timezone import localtime
 
 from shipments import phones
@@ -22,6 +22,7 @@ from voice.statuses import DialState, Direction, Purpose, dial_sources
 _SWITCH = 1
 _USE = timedelta(days=2)
 _UNDER_WAY = (DialState.DIALLING, DialState.RINGING, DialState.ANSWERED)
+_ENOUGH = tuple(set(DialState) - {DialState.PLANNED, DialState.SUPPRESSED})
 _STALE = timedelta(hours=1)
 """A call that nobody heard the end of holds no place for longer than this."""
 _BATCH = 1_000
@@ -185,17 +186,32 @@ def plan(
 
 def plan_arrivals(*, now: datetime, limit: int | None = None) -> list[Planned]:
     """Plan an `eta` call for each parcel that is out for delivery, some time before it arrives."""
+    planned: list[Planned] = []
+    for wishes in _arrivals(now, limit):
+        planned += _plan(wishes, by="rules", now=now)
+    return planned
+
+
+def look_at_arrivals(*, now: datetime, limit: int | None = None) -> list[Planned]:
+    """Return what the gate would say of the calls that `plan_arrivals` would plan, and plan nothing."""
+    found: list[Planned] = []
+    for wishes in _arrivals(now, limit):
+        books = Books([shipment for shipment, _ in wishes], now)
+        found += [Planned(shipment, books.answer(shipment, wish), None) for shipment, wish in wishes]
+    return found
+
+
+def _arrivals(now: datetime, limit: int | None) -> Iterator[list[tuple[Shipment, Wish]]]:
     lead = timedelta(seconds=settings.DIAL_ETA_LEAD_S)
     parcels = Shipment.objects.filter(status=Status.OUT_FOR_DELIVERY, eta_at__gt=now).order_by("eta_at", "pk")
-    planned: list[Planned] = []
-    due = list(parcels[:limit])
+    # One call a parcel is enough: who was reached, or lost on the way, is not planned for again by the rules.
+    called = OutboundCall.objects.filter(shipment=OuterRef("pk"), purpose=Purpose.ETA, state__in=_ENOUGH)
+    due = list(parcels.filter(~Exists(called))[:limit])
     for first in range(0, len(due), _BATCH):
-        wishes = [
+        yield [
             (parcel, _wish(parcel, Purpose.ETA, (parcel.eta_at or now) - lead))
             for parcel in due[first : first + _BATCH]
         ]
-        planned += _plan(wishes, by="rules", now=now)
-    return planned
 
 
 def _wish(shipment: Shipment, purpose: str, not_before: datetime, *, asked_for: bool = False) -> Wish:

@@ -51,6 +51,13 @@ def claim(by: str, now: datetime) -> OutboundCall | None:
             return OutboundCall.objects.select_related("shipment").get(pk=found)
 
 
+def claim_one(pk: int, by: str, now: datetime) -> OutboundCall | None:
+    """Take this planned call, due or not: the gate knows its time. None when it is not to be had."""
+    if not dialing.move(pk, DialState.CLAIMED, claimed_by=by[:64], claimed_at=now):
+        return None
+    return OutboundCall.objects.select_related("shipment").get(pk=pk)
+
+
 def put_back(outbound: OutboundCall, when: datetime, reason: str, **fields: object) -> bool:
     """Plan a call again of which it is certain that nothing rang."""
     row = {"not_before": when, "reason": reason[:300], "claimed_by": "", "claimed_at": None}

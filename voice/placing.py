@@ -188,6 +188,11 @@ class Dialler:
             await self.place(row)
         return row
 
+    async def place_planned(self, pk: int) -> Answer | None:
+        """Claim this call whenever it is planned for and place it; None when it is another dialler's."""
+        row = await run_db(outbound.claim_one, pk, self._by, self._now())
+        return await self.place(row) if row is not None else None
+
     async def place(self, row: OutboundCall) -> Answer:
         """Place a claimed call, if the gate still lets it, and wait for its turn before."""
         while isinstance(said := await run_db(begin, row, self._now()), Turn):
@@ -200,8 +205,11 @@ class Dialler:
             await run_db(settle, row, placement, self._now(), self._dice)
         return said
 
-    async def run(self) -> None:
-        """Place what becomes due until told to stop, and resolve now and then what others left."""
+    async def run(self, *, arrivals: bool = False) -> None:
+        """Place what becomes due until told to stop, and resolve now and then what others left.
+
+        With `arrivals` the calls that the rules want are planned as well.
+        """
         resolved_at: datetime | None = None
         while not self.stopping.is_set():
             now = self._now()
@@ -209,6 +217,8 @@ class Dialler:
                 if resolved_at is None or (now - resolved_at).total_seconds() >= _RECONCILE_S:
                     resolved_at = now
                     await self.resolve()
+                    if arrivals:
+                        await run_db(dialing.plan_arrivals, now=now)
                 paused = (await run_db(dialing.switch)).paused
                 placed = None if paused else await self.once()
             except DatabaseError as error:
