@@ -29,7 +29,7 @@ TRIES = 3
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     """One server process for all tests here."""
-    environment = {"ADMISSION_CALLS": "50", "ADMISSION_CALLS_PER_NUMBER": "50"}
+    environment = {"ADMISSION_CALLS": "50"}
     with a_line(tmp_path_factory.mktemp("isolation"), **environment) as running:
         running.manage("seed_demo")
         yield running

@@ -69,7 +69,6 @@ def _standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lines]:
     with a_proxy(int(model.url.rsplit(":", 1)[1])) as to_model, a_proxy(9) as to_carrier:
         environment = {
             "ADMISSION_CALLS": "50",
-            "ADMISSION_CALLS_PER_NUMBER": "50",
             "CALL_NO_FRAMES_S": str(NO_FRAMES_S),
             "GEMINI_LIVE_URL": f"ws://127.0.0.1:{to_model.port}",
             "SAUTIKIT_BASE_URL": f"http://127.0.0.1:{to_carrier.port}",
