@@ -7,6 +7,7 @@ PostgreSQL alike. Numbers are kept as keyed hashes.
 import hashlib
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -49,19 +50,15 @@ def take(quota: Quota, now: datetime) -> bool:
     """Take one place of a quota; False when there is none left."""
     rows = Tally.objects.filter(key=quota.key)
     fresh_until = now + timedelta(seconds=quota.span_s)
-    for _ in range(2):
+    for _ in range(2):  # once more for a row that somebody else made between two of these steps
         if rows.filter(until__gt=now, used__lt=quota.limit).update(used=F("used") + 1):
             return True
-        if rows.filter(until__lte=now).update(used=1, until=fresh_until):
-            return quota.limit > 0
-        if rows.exists():
-            return False
-        try:
-            with transaction.atomic():
+        if quota.limit > 0 and rows.filter(until__lte=now).update(used=1, until=fresh_until):
+            return True
+        if quota.limit > 0 and not rows.exists():
+            with suppress(IntegrityError), transaction.atomic():
                 Tally.objects.create(key=quota.key, used=1, until=fresh_until)
-        except IntegrityError:  # made in this very moment by somebody else: count on his row
-            continue
-        return quota.limit > 0
+                return True
     return False
 
 
