@@ -360,3 +360,15 @@ class CallbackRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{localtime(self.window_end):%a %d %b %H:%M} · ••• {self.number[-3:]}"
+
+
+class Lease(models.Model):
+    """Which worker does a periodic job, until when, and when it is due again."""
+
+    job = models.CharField(max_length=32, unique=True)
+    holder = models.CharField(max_length=64, blank=True)
+    held_until = models.DateTimeField()
+    due_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.job

@@ -70,13 +70,14 @@ class Command(BaseCommand):
         environment |= {"GEMINI_LIVE_URL": url, "GEMINI_API_KEY": "a-local-model-takes-any-key"}
         carrier = Process("carrier", ["carrier", "--port", str(carrier_port)], folder, environment)
         server = Process("serve", ["serve", "--port", str(port)], folder, environment)
-        for process in (carrier, server):
+        worker = Process("worker", ["worker"], folder, environment)
+        for process in (carrier, server, worker):
             running.callback(process.stop)
             process.start()
         carrier.wait_for(carrier.printed)
         server.wait_for(lambda: is_healthy(public_url))
         self._tell(public_url, password, secret_files, folder)
-        _until_one_ends([model, carrier, server])
+        _until_one_ends([model, carrier, server, worker])
 
     def _local_model(
         self, running: ExitStack, folder: Path, environment: Mapping[str, str]

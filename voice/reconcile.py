@@ -1,0 +1,88 @@
+"""Close calls that nobody will end: their process died, or the carrier's last word never came."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Q
+
+from voice import calls
+from voice.clients.sautikit import SautikitClient
+from voice.errors import RemoteError
+from voice.models import Call
+from voice.records import Ending
+from voice.statuses import LIVE, CallStatus, Direction, EndedReason, Outcome
+from voice.wire import sautikit
+
+logger = logging.getLogger(__name__)
+
+_ASKED_AT_ONCE = 20
+_ASKED_FOR = timedelta(hours=1)
+_RINGS_FOR = timedelta(minutes=10)
+"""No telephone rings so long: of such a call no more will come."""
+
+
+def reconcile(now: datetime) -> int:
+    """Close what is over and was not closed; return how many calls that were."""
+    closed = close_lost(now)
+    return closed + ask_carrier(now) + close_unanswered(now)
+
+
+def close_lost(now: datetime) -> int:
+    """Close calls without a heartbeat: the process that carried them is gone."""
+    quiet = now - timedelta(seconds=settings.RECONCILE_S)
+    lost = Call.objects.filter(status=CallStatus.ANSWERED, heartbeat_at__lt=quiet)
+    found = list(lost.values_list("pk", "public_id", "answered_at", "heartbeat_at"))
+    for call_id, public_id, answered_at, heartbeat_at in found:
+        seconds = (heartbeat_at - answered_at).total_seconds() if heartbeat_at and answered_at else 0.0
+        calls.end_call(call_id, Ending(EndedReason.RECONCILED, None, {}, {}, seconds), now=now)
+        logger.error("a call was lost with its process", extra={"call": public_id})
+    return len(found)
+
+
+def ask_carrier(now: datetime) -> int:
+    """Ask the carrier for the calls whose end it never told us; return how many it says are over."""
+    if not settings.SAUTIKIT_API_KEY:
+        return 0
+    quiet = now - timedelta(seconds=settings.RECONCILE_S)
+    untold = Q(status=CallStatus.RINGING, direction=Direction.INBOUND)
+    untold |= Q(ended_reason=EndedReason.RECONCILED, carrier_duration_s=None)
+    asked = Call.objects.filter(untold, created_at__lt=quiet, created_at__gt=now - _ASKED_FOR)
+    rows = list(asked.exclude(session_id=None).order_by("created_at")[:_ASKED_AT_ONCE])
+    over = 0
+    for call, record in zip(rows, asyncio.run(_records(rows)), strict=True):
+        if record is None or not record.is_over:
+            continue
+        if record.sides.duration_s is not None:
+            Call.objects.filter(pk=call.pk).update(carrier_duration_s=record.sides.duration_s)
+        over += _close(Q(pk=call.pk), CallStatus.CANCELED, now)
+    return over
+
+
+def close_unanswered(now: datetime) -> int:
+    """Close inbound calls that rang too long ago for anything to come of them."""
+    stale = Q(created_at__lt=now - _RINGS_FOR, direction=Direction.INBOUND)
+    return _close(stale, CallStatus.FAILED, now)
+
+
+def _close(which: Q, status: CallStatus, now: datetime) -> int:
+    unanswered = Call.objects.filter(which, status__in=LIVE, answered_at=None)
+    unanswered.filter(ended_reason="").update(ended_reason=EndedReason.RECONCILED)
+    return unanswered.update(status=status, ended_at=now, outcome=Outcome.NO_OUTCOME)
+
+
+async def _records(rows: Sequence[Call]) -> list[sautikit.CallRecord | None]:
+    if not rows:
+        return []
+    async with SautikitClient(settings.SAUTIKIT_BASE_URL, settings.SAUTIKIT_API_KEY) as carrier:
+        return [await _record(carrier, call.session_id or "") for call in rows]
+
+
+async def _record(carrier: SautikitClient, session_id: str) -> sautikit.CallRecord | None:
+    try:
+        return sautikit.parse_record(await carrier.read(session_id), session_id)
+    except RemoteError as error:
+        logger.warning("the carrier was not asked for a call", extra={"why": str(error)})
+        return None
