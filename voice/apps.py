@@ -10,5 +10,5 @@ class VoiceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the checks of the settings."""
-        from voice import checks  # noqa: F401, PLC0415 - importing registers; it needs the apps loaded
+        """Register the checks of the settings and who listens to what happens to parcels."""
+        from voice import checks, dispatch  # noqa: F401, PLC0415 - importing registers; it needs the apps loaded
