@@ -28,7 +28,7 @@ def test_a_lone_frame_is_read_as_it_was_meant(size, pattern):
     b"", b"\x82", on_the_wire(b"ab")[:-1], on_the_wire(b"ab") + b"x", on_the_wire(b"ab") * 2,
     on_the_wire(b"{}", Opcode.TEXT), on_the_wire(b"", Opcode.PING), on_the_wire(b"ab", fin=False),
     on_the_wire(b"ab", Opcode.CONT), on_the_wire(b"ab", mask=False), b"\xc2" + on_the_wire(b"ab")[1:],
-])  # fmt: skip
+], ids=map(str, range(11)))  # fmt: skip
 def test_every_other_frame_is_left_to_the_library(data):
     assert lone_audio(data) is None
 
