@@ -25,8 +25,8 @@ WORLDLY = {
 CHOICES = {"shipments.statuses", "voice.statuses"}
 """Vocabularies, written as Django's choices; nothing of them reads a database."""
 EDGES = ("voice.views", "voice.consumer", "voice.admin", "voice.urls", "voice.routing", "voice.apps")
-TOPS = {"voice.views", "voice.consumer", "voice.periodic"}
-"""Where a fault of any kind is caught (and in the loops of commands): a webhook, a call, a job."""
+TOPS = {"voice.views", "voice.consumer", "voice.periodic", "voice.opening"}
+"""Where a fault of any kind is caught (and in the loops of commands): a webhook, a call, a job, a tool."""
 
 
 @cache

@@ -1,6 +1,7 @@
 """Do what each tool stands for: find the parcel that is meant, ask for the level, call the verb."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from django.utils import timezone
@@ -8,7 +9,7 @@ from django.utils import timezone
 from shipments import services, telling
 from shipments.models import Shipment
 from shipments.rules import POLICY
-from voice import callbacks, handles, quotas
+from voice import callbacks, handles, quotas, trust
 from voice.errors import ToolError
 from voice.levels import Level
 from voice.statuses import CallbackReason
@@ -59,6 +60,13 @@ def _trusted(caller: Caller, args: Mapping[str, str]) -> Shipment:
 
 def _named(caller: Caller, shipment: Shipment, answered: dict[str, object]) -> dict[str, object]:
     return answered | {"alias": handles.alias(caller, shipment)}
+
+
+def _agreed(caller: Caller) -> None:
+    """Keep that somebody at the number we rang agreed to what was read back: L1+."""
+    agreed = replace(caller, agreed=True)
+    if caller.outbound and agreed.level() > caller.level():
+        trust.note_level(caller, agreed.level())
 
 
 def track_shipment(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
@@ -128,6 +136,7 @@ def confirm_reschedule(caller: Caller, args: Mapping[str, str], key: str) -> dic
         call_public_id=caller.call_public_id,
         now=timezone.now(),
     )
+    _agreed(caller)
     return said("ok", told)
 
 

@@ -147,7 +147,10 @@ class _ToolRunner:
         try:
             answer = await run_db(self._run, call, key)
         except DatabaseError:
-            logger.exception("a tool found no database", extra={"tool": call.name})
+            logger.exception("a tool found no database", extra={"tool": call.name[:64]})
+            return Outcome(OUT_OF_REACH, "failed", key)
+        except Exception:  # the top of a tool: its fault is answered, and the call goes on
+            logger.exception("a tool failed", extra={"tool": call.name[:64]})
             return Outcome(OUT_OF_REACH, "failed", key)
         return Outcome(answer, _STATES.get(str(answer["status"]), "refused"), key)
 

@@ -4,11 +4,12 @@ The oracle is an account of its own, as small as can be: whose number is proved,
 words belong to which parcel.
 """
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 from zoneinfo import ZoneInfo
@@ -23,9 +24,12 @@ from shipments.statuses import ChangeState, Source, Status
 from shipments.tracking import new_tracking_id
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel, a_slot, an_address
 from voice import calls, opening, tools, trust
+from voice.journal import CallJournal
 from voice.levels import Level
 from voice.models import Call, CallParcel
-from voice.wire import sautikit
+from voice.ports import OUT_OF_REACH, Outcome
+from voice.proof import NumberProof
+from voice.wire import gemini, sautikit
 
 CAROL, STRANGER = "+254700000003", "+254700000004"
 CALLS = 5_000 if os.environ.get("NIGHTLY") else 500
@@ -332,6 +336,47 @@ def test_a5_a_day_that_cannot_be_had_is_answered_in_words_and_nothing_is_stored(
     assert not DeliveryChange.objects.exists()
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.logs_errors
+def test_a6_a_tool_that_breaks_is_answered_and_the_call_goes_on(unlimited, monkeypatch):
+    class Telephone:
+        """Is never reached."""
+
+    def breaks(*args: object) -> dict[str, object]:
+        raise RuntimeError("a fault of ours")
+
+    facts = _facts_of("HD_a6")
+    monkeypatch.setattr(
+        tools, "TOOLS", {"track_shipment": replace(tools.TOOLS["track_shipment"], run=breaks)}
+    )
+
+    async def ask() -> list[Outcome]:
+        async with NumberProof(facts) as proof:
+            ports = opening.ports(facts, Telephone(), CallJournal(facts.call_id), proof)  # type: ignore[arg-type]
+            return [
+                await ports.run_tool(gemini.ToolCall("c1", name, {})) for name in ("track_shipment", "drop")
+            ]
+
+    broken, unknown = asyncio.run(ask())
+
+    assert (broken.state, broken.result) == ("failed", OUT_OF_REACH)
+    assert (unknown.state, unknown.result["message"]) == ("refused", "I cannot do that.")
+
+
+def _facts_of(session_id: str) -> calls.CallFacts:
+    webhook = sautikit.parse_webhook(
+        {
+            "sessionId": session_id,
+            "callerNumber": AMINA,
+            "callSessionState": "Ringing",
+            "direction": "Inbound",
+        }
+    )
+    found = calls.open_call(webhook, own_number="+254700000900", region="KE", now=timezone.now(), signed=True)
+    assert found is not None
+    return found.facts
+
+
 @pytest.mark.django_db
 def test_a7_a_claim_to_be_somebody_changes_nothing(unlimited):
     a_parcel(tracking_id="KM4279")
@@ -384,23 +429,9 @@ def test_a12_the_recipients_number_without_a_code_changes_no_address(unlimited):
 @pytest.mark.django_db
 def test_a17_the_prompt_holds_no_key_number_or_code(unlimited, settings):
     a_parcel(tracking_id="KM-4279")
-    facts = calls.open_call(
-        sautikit.parse_webhook(
-            {
-                "sessionId": "HD_17",
-                "callerNumber": AMINA,
-                "callSessionState": "Ringing",
-                "direction": "Inbound",
-            }
-        ),
-        own_number="+254700000900",
-        region="KE",
-        now=timezone.now(),
-        signed=True,
-    )
-    assert facts is not None
+    facts = _facts_of("HD_17")
 
-    setup = opening.brief(facts.facts).setup
+    setup = opening.brief(facts).setup
     told = json.dumps([setup.instruction, [str(tool) for tool in setup.tools]])
 
     secrets = [settings.SECRET_KEY, settings.SAUTIKIT_API_KEY, settings.GEMINI_API_KEY]

@@ -2,14 +2,17 @@
 
 import asyncio
 import time
+from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from tests.shipments.builders import AMINA, BRIAN, NOW, a_parcel
-from voice import calls, opening, trust
+from tests.shipments.builders import AMINA, BRIAN, NOW, a_depot, a_parcel, a_slot
+from voice import calls, opening, tools, trust
 from voice.clients.sautikit import SautikitClient
 from voice.errors import RemoteError
 from voice.levels import Level, Proof, ProofWanted, Standing, first_proof, level_of
@@ -175,6 +178,26 @@ def test_the_carriers_record_proves_the_number_that_it_names(wanting, fields, le
 
     assert Call.objects.get().level == level
     assert proved is (level is L1)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("direction", "level"), [("Outbound", L1_PLUS), ("Inbound", L1)])
+def test_who_agrees_on_a_number_that_we_rang_reaches_l1_plus(wanting, direction, level):
+    depot = a_depot()
+    a_slot(depot, timezone.localdate() + timedelta(days=3))
+    a_parcel(depot=depot)
+    sides = {"callerNumber": OURS, "destinationNumber": AMINA} if direction == "Outbound" else {}
+    call_id = an_opening(signed=True, direction=direction, **sides).facts.call_id
+
+    def run(name: str, **args: str) -> dict[str, Any]:
+        return tools.run(name, args, trust.caller_of(call_id), tools.business_key(name, args))
+
+    day = (timezone.localdate() + timedelta(days=3)).isoformat()
+    proposed = run("prepare_reschedule", day=day)
+    before = Call.objects.get().level
+    run("confirm_reschedule", change_id=proposed["data"]["change_id"])
+
+    assert (before, Call.objects.get().level) == (L1, level)
 
 
 @pytest.mark.django_db
