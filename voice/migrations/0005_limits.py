@@ -5,35 +5,61 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('shipments', '0001_parcels'),
-        ('voice', '0004_callbacks'),
+        ("shipments", "0001_parcels"),
+        ("voice", "0004_callbacks"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Tally',
+            name="Tally",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=96, unique=True)),
-                ('used', models.PositiveIntegerField()),
-                ('until', models.DateTimeField(db_index=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=96, unique=True)),
+                ("used", models.PositiveIntegerField()),
+                ("until", models.DateTimeField(db_index=True)),
             ],
         ),
         migrations.CreateModel(
-            name='CallParcel',
+            name="CallParcel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('call_public_id', models.CharField(max_length=16)),
-                ('place', models.PositiveSmallIntegerField()),
-                ('surname_at', models.DateTimeField(blank=True, help_text='when the surname on it was named', null=True)),
-                ('facts_at', models.DateTimeField(blank=True, help_text='when two facts of it were named', null=True)),
-                ('code_at', models.DateTimeField(blank=True, help_text='when its delivery code was right', null=True)),
-                ('shipment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='shipments.shipment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("call_public_id", models.CharField(max_length=16)),
+                ("place", models.PositiveSmallIntegerField()),
+                (
+                    "surname_at",
+                    models.DateTimeField(blank=True, help_text="when the surname on it was named", null=True),
+                ),
+                (
+                    "facts_at",
+                    models.DateTimeField(blank=True, help_text="when two facts of it were named", null=True),
+                ),
+                (
+                    "code_at",
+                    models.DateTimeField(blank=True, help_text="when its delivery code was right", null=True),
+                ),
+                (
+                    "shipment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="shipments.shipment"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('call_public_id', 'place'), name='one_parcel_an_alias'), models.UniqueConstraint(fields=('call_public_id', 'shipment'), name='one_alias_a_parcel')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("call_public_id", "place"), name="one_parcel_an_alias"),
+                    models.UniqueConstraint(fields=("call_public_id", "shipment"), name="one_alias_a_parcel"),
+                ],
             },
         ),
     ]
