@@ -273,11 +273,11 @@ class CallMachine(RuleBasedStateMachine):
         assert self.ended is not None, "a call that never ends"
 
 
-TestCall = CallMachine.TestCase
-TestCall.settings = settings(
+TestACallInAnyOrder = CallMachine.TestCase
+TestACallInAnyOrder.settings = settings(
     max_examples=10_000 if NIGHTLY else 500,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-TestCall.pytestmark = [pytest.mark.slow]  # type: ignore[attr-defined] # a mark for a class that Hypothesis made
+TestACallInAnyOrder.pytestmark = [pytest.mark.slow]  # type: ignore[attr-defined] # a mark for a class that Hypothesis made
