@@ -104,13 +104,13 @@ def test_i1_without_redis_calls_do_not_notice(tmp_path):
 
 
 def test_i3_calls_of_a_killed_process_are_closed_by_a_worker(tmp_path):
-    with a_line(tmp_path, HEARTBEAT_S="0.5", RECONCILE_S="2") as line, line.call() as (telephone, _):
+    with a_line(tmp_path, HEARTBEAT_S="0.5", RECONCILE_S="4") as line, line.call() as (telephone, _):
         with talking(telephone):
             answered = line.rows("SELECT heartbeat_at FROM voice_call")
             eventually(lambda: line.rows("SELECT heartbeat_at FROM voice_call") != answered)
+            assert line.manage("reconcile") == "0 calls closed\n"
             line.process.kill()
             line.process.wait(5)
-        assert line.manage("reconcile") == "0 calls closed\n"
 
         eventually(lambda: line.manage("reconcile") == "1 calls closed\n", 15)
         line.manage("worker", "--once")

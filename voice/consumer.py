@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -127,7 +126,7 @@ async def _carry(facts: calls.CallFacts, telephone: TelephoneSocket) -> None:
             ports = opening.ports(facts, telephone, CallJournal(facts.call_id), proof)
             ports = replace(ports, dial=watched(ports.dial, GATE))
             bridge = Bridge(session, ports, opening.tuning())
-            ROSTER.add(facts.call_id, partial(_stop, bridge))
+            ROSTER.add(facts.call_id, bridge.stop)
             try:
                 await bridge.carry()
             finally:
@@ -135,8 +134,3 @@ async def _carry(facts: calls.CallFacts, telephone: TelephoneSocket) -> None:
     except Exception:  # the top of a call: its fault must not reach the server or another call
         logger.exception("a call failed")
         await telephone.close(CLOSE_UPSTREAM)
-
-
-def _stop(bridge: Bridge) -> None:
-    with suppress(RuntimeError):  # it is over already, and only its records are being written
-        bridge.stop()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseDownError
 
 from voice import calls
 from voice.orm import run_db
@@ -52,7 +52,7 @@ class CallJournal:
         self._waiting.clear()
         try:
             await run_db(last)
-        except DatabaseError:
+        except DatabaseDownError:
             logger.warning("a call's end waits: the database did not take it")
             SPOOL.add(last)
 
@@ -64,7 +64,7 @@ class CallJournal:
         try:
             await run_db(_write_batch, self._call_id, batch)
             written = True
-        except DatabaseError:
+        except DatabaseDownError:
             logger.warning("records wait: the database did not take them", extra={"waiting": len(batch)})
         finally:
             if not written:  # also when cancelled in the middle: writing twice does no harm

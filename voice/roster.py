@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseDownError
 
 from voice import calls
 from voice.orm import run_db
@@ -54,7 +54,7 @@ class Roster:
 async def _beat(call_ids: Collection[int]) -> None:
     try:
         await run_db(calls.heartbeats, call_ids, datetime.now(UTC))
-    except DatabaseError:
+    except DatabaseDownError:
         logger.warning("calls run on without a heartbeat: the database did not take it")
 
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 
 from voice.orm import run_db
 
@@ -14,6 +14,9 @@ logger = logging.getLogger(__name__)
 
 _MOST = 500
 """Writes that wait: with 40 calls at once, those of an hour without a database."""
+
+_PASSING = (OperationalError, InterfaceError)
+"""What passes: gone, locked, full, read only."""
 
 Write = Callable[[], object]
 
@@ -47,17 +50,19 @@ class Spool:
         self._task = asyncio.create_task(self._write_all())
 
     async def _write_all(self) -> None:
-        try:
-            while self._waiting:
-                write = self._waiting[0]
-                await run_db(write)
-                if self._waiting and self._waiting[0] is write:  # else it was the oldest of too many
-                    self._waiting.popleft()
-            self._timer = None
-            logger.info("the database has taken what waited for it")
-        except DatabaseError:
-            logger.warning("records wait for the database", extra={"waiting": len(self._waiting)})
-            self._try_later()
+        while self._waiting:
+            write = self._waiting[0]
+            [result] = await asyncio.gather(run_db(write), return_exceptions=True)
+            if isinstance(result, _PASSING):
+                logger.warning("records wait for the database", extra={"waiting": len(self._waiting)})
+                self._try_later()
+                return
+            if isinstance(result, BaseException):  # it would fail again, and keep the others waiting
+                logger.error("a record is lost: the database refuses it", exc_info=result)
+            if self._waiting and self._waiting[0] is write:  # else it was the oldest of too many
+                self._waiting.popleft()
+        self._timer = None
+        logger.info("the database has taken what waited for it")
 
 
 SPOOL = Spool()
