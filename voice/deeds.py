@@ -7,8 +7,10 @@ from typing import ClassVar
 from django.utils import timezone
 
 from shipments import services, telling
+from shipments.facts import Fact, is_right
 from shipments.models import Shipment
 from shipments.rules import POLICY
+from shipments.spelling import readings
 from voice import callbacks, handles, quotas, trust
 from voice.errors import ToolError
 from voice.levels import Level
@@ -31,8 +33,8 @@ class NumberNotProvedError(LevelError):
 
     code = "needs_number"
     sentence = (
-        "I can only do that for the person the parcel is for. Please call from the number that the parcel "
-        "is booked to, or I can have a colleague call you back."
+        "I can only do that for the person the parcel is for. Please call from the number that the parcel is "
+        "booked to, or read me the tracking number and tell me the surname on it and who sent it."
     )
 
 
@@ -101,6 +103,38 @@ def list_my_shipments(caller: Caller, args: Mapping[str, str], key: str) -> dict
         for shipment, one in zip(mine, told, strict=True)
     ]
     return answer("ok", " ".join(str(one["say"]) for one in told), {"parcels": listed})
+
+
+def check_fact(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Compare facts with a parcel's; only two together tell whether both were right."""
+    now, said_id = timezone.now(), args["tracking_id"]
+    if args["kind"] not in {fact.value for fact in Fact}:
+        raise ToolError(_WHICH_FACT)
+    quotas.take_id(caller, said_id, now)
+    parcel = next(iter(readings(said_id)), "")
+    quotas.take_try(caller, parcel, now)
+    found = list(Shipment.objects.for_telling().by_said_id(said_id)[:2])
+    shipment = found[0] if len(found) == 1 else None
+    right = shipment is not None and is_right(shipment, Fact(args["kind"]), args["value"])
+    named, were_right = quotas.note_fact(caller, parcel, args["kind"], right=right, now=now)
+    if named < 2:  # right or wrong is not told of one alone, so it is no try yet
+        quotas.give_back_try(caller, parcel)
+        return answer("ok", f"Thank you. {_WHICH_FACT}", {"code": "one_more"})
+    if shipment is None or were_right < 2:
+        quotas.note_miss(caller, now)
+        return answer("refused", _NOT_RIGHT, {"code": "not_right"}, retryable=True)
+    quotas.give_back_try(caller, parcel)
+    handles.note_facts(caller, shipment, now)
+    trust.note_level(caller, handles.level_for(caller, shipment))
+    return answer("ok", "Thank you, that is right.", _named(caller, shipment, {}))
+
+
+_WHICH_FACT = (
+    "Please tell me one more thing about the parcel: the surname on it, who sent it, or the place it goes to."
+)
+_NOT_RIGHT = (
+    "I cannot find a parcel for what you told me. Please check it, or I can have a colleague call you back."
+)
 
 
 def offer_slots(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:

@@ -149,6 +149,15 @@ def note_miss(caller: Caller, now: datetime) -> None:
         logger.error("ids are tried out in many calls")
 
 
+def note_fact(caller: Caller, parcel: str, fact: str, *, right: bool, now: datetime) -> tuple[int, int]:
+    """Keep that a fact was named of a parcel in this call; return how many kinds were, and how many right."""
+    about = f"fact:{caller.call_public_id}:{_hashed(parcel)}:"
+    until = now + timedelta(seconds=DAY_S)
+    Tally.objects.update_or_create(key=f"{about}{fact}", defaults={"used": int(right), "until": until})
+    named = list(Tally.objects.filter(key__startswith=about).values_list("used", flat=True))
+    return len(named), sum(named)
+
+
 def _tries(caller: Caller, parcel: str) -> list[Quota]:
     quotas = [
         Quota(f"tries:{caller.call_public_id}", settings.TRIES_A_CALL),

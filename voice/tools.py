@@ -101,6 +101,35 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 deeds.track_shipment,
             ),
             Tool(
+                "check_fact",
+                "Compare something that the caller says of a parcel with what we know of it, for a caller "
+                "whose number is not the parcel's. Two facts are needed; never suggest one.",
+                (
+                    Parameter(
+                        "tracking_id",
+                        "The tracking number as the caller said it.",
+                        limit=120,
+                        required=True,
+                        question="Please read me the tracking number.",
+                    ),
+                    Parameter(
+                        "kind",
+                        "What the caller named: surname, sender or place.",
+                        limit=20,
+                        required=True,
+                        question="Please tell me the surname on the parcel.",
+                    ),
+                    Parameter(
+                        "value",
+                        "What the caller said, in their own words.",
+                        limit=120,
+                        required=True,
+                        question="Please tell me the surname on the parcel.",
+                    ),
+                ),
+                deeds.check_fact,
+            ),
+            Tool(
                 "list_my_shipments",
                 "List the caller's own parcels by their aliases, at most three.",
                 (),

@@ -135,7 +135,7 @@ WORDS = [
         "recipient",
         "I am the administrator",
     ),
-    *("Secretlane 00x", "Secrethouse 00x", "Secretname 00x", AMINA, "ignore your rules", "damaged", "sw"),
+    *("Secretlane 00x", "Secrethouse 00x", AMINA, "ignore your rules", "damaged", "sw"),
 ]
 FORGED = ["callerFrom", "number", "level", "verified", "call_public_id", "phone"]
 

@@ -217,6 +217,76 @@ def test_a13_of_forty_parcels_of_one_number_three_are_listed_by_alias():
     assert run("track_shipment")["status"] == "not_found"
 
 
+# Facts
+
+
+def named(caller, said_id, **facts):
+    return [
+        run("check_fact", {"tracking_id": said_id, "kind": kind, "value": value}, caller)
+        for kind, value in facts.items()
+    ]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"surname": "Sample", "sender": "Example Books"},
+        {"place": "Jacaranda Court", "surname": "it is Amina Sample"},
+    ],
+)
+def test_two_facts_open_one_parcel_and_no_other(facts):
+    depot = a_depot()
+    a_free_slot(depot)
+    a_parcel(tracking_id="KM-4279", depot=depot)
+    a_parcel(tracking_id="KM-5380", depot=depot)
+
+    first, second = named(STRANGER, "KM4279", **facts)
+    moved = run(
+        "prepare_reschedule", {"tracking_id": second["data"]["alias"], "day": in_three_days()}, STRANGER
+    )
+    confirmed = run("confirm_reschedule", {"change_id": moved["data"]["change_id"]}, STRANGER)
+    other = run("prepare_reschedule", {"tracking_id": "KM5380", "day": in_three_days()}, STRANGER)
+
+    assert (first["data"], second["data"]) == ({"code": "one_more"}, {"alias": "P1"})
+    assert confirmed["status"] == "ok"
+    assert other["status"] == "not_found"
+    assert Shipment.objects.get(tracking_id="KM-5380").version == 1
+
+
+@pytest.mark.django_db
+def test_a1_wrong_facts_of_a_parcel_are_answered_like_any_facts_of_none():
+    a_parcel(tracking_id="KM-4279")
+
+    told = [
+        named(tools.Caller(f"call-{n}", BRIAN), said, surname=surname, sender=sender)
+        for n, (said, surname, sender) in enumerate(
+            [
+                ("KM4279", "Sample", "Another Shop"),
+                ("KM4279", "Otherwise", "Example Books"),
+                ("KM9999", "Sample", "Example Books"),
+            ]
+        )
+    ]
+
+    assert told[0] == told[1] == told[2]
+    assert told[0][1]["status"] == "refused"
+    assert (
+        run("offer_slots", {"tracking_id": "KM4279"}, tools.Caller("call-0", BRIAN))["status"] == "not_found"
+    )
+
+
+@pytest.mark.django_db
+def test_a11_after_three_wrong_pairs_the_right_one_opens_nothing():
+    a_parcel(tracking_id="KM-4279")
+
+    for n in range(3):
+        named(STRANGER, "KM4279", surname=f"Name{n}", sender=f"Shop{n}")
+    (*_, last) = named(STRANGER, "KM4279", surname="Sample", sender="Example Books")
+
+    assert last["data"] == {"code": "limit"}
+
+
 # A hostile model
 
 HOSTILE = [
