@@ -7,12 +7,11 @@ PostgreSQL alike. Numbers are kept as keyed hashes.
 import hashlib
 import logging
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils.crypto import salted_hmac
@@ -48,18 +47,15 @@ class Quota:
 
 def take(quota: Quota, now: datetime) -> bool:
     """Take one place of a quota; False when there is none left."""
-    rows = Tally.objects.filter(key=quota.key)
     fresh_until = now + timedelta(seconds=quota.span_s)
-    for _ in range(2):  # once more for a row that somebody else made between two of these steps
-        if rows.filter(until__gt=now, used__lt=quota.limit).update(used=F("used") + 1):
-            return True
-        if quota.limit > 0 and rows.filter(until__lte=now).update(used=1, until=fresh_until):
-            return True
-        if quota.limit > 0 and not rows.exists():
-            with suppress(IntegrityError), transaction.atomic():
-                Tally.objects.create(key=quota.key, used=1, until=fresh_until)
-                return True
-    return False
+    # Two statements, whoever else counts at the same time: a row that is there stays as it is.
+    Tally.objects.bulk_create([Tally(key=quota.key, used=0, until=fresh_until)], ignore_conflicts=True)
+    rows = Tally.objects.filter(key=quota.key)
+    left = rows.filter(until__gt=now, used__lt=quota.limit)
+    if left.update(used=F("used") + 1):
+        return True
+    rows.filter(until__lte=now).update(used=0, until=fresh_until)
+    return bool(left.update(used=F("used") + 1))
 
 
 def give_back(quota: Quota) -> None:
