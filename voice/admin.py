@@ -15,7 +15,7 @@ from unfold.decorators import display
 
 from shipments.admin import ShipmentAdmin
 from shipments.phones import normalise
-from voice import call_page, callbacks
+from voice import call_page, callbacks, dial_admin
 from voice.models import Call, CallbackRequest
 from voice.statuses import CallbackState, CallStatus
 
@@ -167,7 +167,7 @@ class CallbackRequestAdmin(_ForReading, ModelAdmin):  # type: ignore[misc] # unf
     list_filter = (_OpenFirst, "reason")
     list_select_related = ("call",)
     list_per_page = 50
-    actions = ("mark_done", "mark_cancelled")
+    actions = ("call_back", "mark_done", "mark_cancelled")
 
     @admin.display(description="ring back", ordering="window_end")
     def due(self, asked: CallbackRequest) -> str:
@@ -204,6 +204,11 @@ class CallbackRequestAdmin(_ForReading, ModelAdmin):  # type: ignore[misc] # unf
     def badge(self, asked: CallbackRequest) -> str:
         """Return what became of it."""
         return asked.get_state_display()
+
+    @admin.action(description="Call back", permissions=["settle"])
+    def call_back(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> None:
+        """Have the agent call the chosen, where the rules allow it."""
+        dial_admin.call_back(request, queryset)
 
     @admin.action(description="Rung back", permissions=["settle"])
     def mark_done(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> None:

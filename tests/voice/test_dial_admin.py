@@ -1,0 +1,158 @@
+"""Dialling as a dispatcher sees it: what the rules say first, then a plan, and one switch for all of it."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.contrib.messages import get_messages
+from django.urls import reverse
+from django.utils import timezone
+
+from shipments.statuses import Status
+from tests.shipments.builders import AMINA, BRIAN, a_parcel
+from voice import dialing
+from voice.models import Call, CallbackRequest, OutboundCall
+from voice.statuses import DialState, Direction
+
+pytestmark = pytest.mark.django_db
+QUEUE = reverse("admin:voice_outboundcall_changelist")
+PARCELS = reverse("admin:shipments_shipment_changelist")
+
+
+@pytest.fixture(autouse=True)
+def _at_any_hour(settings):
+    settings.DIAL_HOURS = "00:00-24:00"
+
+
+@pytest.fixture
+def dispatcher(client):
+    client.force_login(get_user_model().objects.create_superuser("mary"))
+    return client
+
+
+@pytest.fixture
+def reader(client):
+    user = get_user_model().objects.create_user("john", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(user)
+    return client
+
+
+def arriving(phone=AMINA, **fields):
+    return a_parcel(
+        phone, **{"status": Status.OUT_FOR_DELIVERY, "eta_at": timezone.now() + timedelta(hours=1)} | fields
+    )
+
+
+def said(response):
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def dialog(parcel):
+    return reverse("admin:shipments_shipment_call_customer", args=[parcel.pk])
+
+
+def test_the_dialog_says_what_the_rules_make_of_each_purpose_before_anything_is_planned(dispatcher):
+    parcel = arriving()
+
+    page = dispatcher.get(dialog(parcel)).content.decode()
+
+    assert "Arriving soon – Now. Nothing speaks against it." in page
+    assert "After a failed attempt – Not called. The parcel no longer waits for another attempt." in page
+    assert OutboundCall.objects.count() == 0
+    assert (
+        "Call customer"
+        in dispatcher.get(reverse("admin:shipments_shipment_change", args=[parcel.pk])).content.decode()
+    )
+
+
+def test_a_customer_is_called_from_the_dialog_and_once_for_a_double_click(dispatcher):
+    parcel = arriving()
+
+    for _ in range(2):
+        answer = dispatcher.post(dialog(parcel), {"purpose": "eta", "_form_submitted": "True"})
+        assert answer.status_code == 204
+
+    row = OutboundCall.objects.get()
+    assert (row.shipment, row.purpose, row.requested_by) == (parcel, "eta", "mary")
+
+
+def test_many_are_shown_with_the_rules_and_then_planned(dispatcher):
+    good, bad = arriving(), arriving(BRIAN, status=Status.DELIVERED)
+    chosen = {"action": "_call_customers", "_selected_action": [good.pk, bad.pk]}
+
+    shown = dispatcher.post(PARCELS, chosen)
+    assert "Now. Nothing speaks against it." in shown.content.decode()
+    assert "Not called. The parcel is delivered." in shown.content.decode()
+    assert OutboundCall.objects.count() == 0
+    done = dispatcher.post(PARCELS, chosen | {"purpose": "eta", "confirmed": "1"})
+
+    assert OutboundCall.objects.get().shipment == good
+    assert sorted(said(done)) == sorted(
+        [f"{bad}: Not called. The parcel is delivered.", f"{good}: Now. Nothing speaks against it."]
+    )
+
+
+def test_the_queue_is_shown_and_a_call_taken_off_it(dispatcher):
+    parcel = arriving()
+    row = dialing.plan(parcel, "eta", by="mary", now=timezone.now()).outbound
+
+    page = dispatcher.get(QUEUE).content.decode()
+    assert "Planned" in page
+    assert AMINA not in page
+    dispatcher.post(QUEUE, {"action": "cancel", "_selected_action": [row.pk]})
+
+    row.refresh_from_db()
+    assert (row.state, row.reason) == (DialState.CANCELLED, "Cancelled by mary.")
+
+
+@pytest.mark.parametrize(("action", "state"), [("it_rang", "failed"), ("it_did_not_ring", "planned")])
+def test_a_person_decides_on_a_lost_call(dispatcher, action, state):
+    row = dialing.plan(arriving(), "eta", by="mary", now=timezone.now()).outbound
+    OutboundCall.objects.update(state=DialState.UNKNOWN)
+
+    dispatcher.post(QUEUE, {"action": action, "_selected_action": [row.pk]})
+
+    row.refresh_from_db()
+    assert row.state == state
+
+
+def test_all_dialling_is_paused_and_resumed(dispatcher):
+    pause, resume = (
+        reverse(f"admin:voice_outboundcall_{name}") for name in ("pause_dialling", "resume_dialling")
+    )
+
+    assert dispatcher.get(pause).status_code == 200
+    dispatcher.post(pause, {"reason": "Storm", "_form_submitted": "True"})
+    assert dialing.switch().paused
+    assert "Dialling is paused by mary: Storm" in dispatcher.get(QUEUE).content.decode()
+    dispatcher.post(resume, {"_form_submitted": "True"})
+
+    assert not dialing.switch().paused
+
+
+def test_who_asked_to_be_rung_back_is_called(dispatcher):
+    parcel, now = arriving(), timezone.now()
+    call = Call.objects.create(direction=Direction.INBOUND, customer_number=AMINA, created_at=now)
+    fields = {"call": call, "window_start": now, "window_end": now + timedelta(hours=2), "created_at": now}
+    asked = CallbackRequest.objects.create(number=AMINA, **fields)
+
+    dispatcher.post(
+        reverse("admin:voice_callbackrequest_changelist"),
+        {"action": "call_back", "_selected_action": [asked.pk]},
+    )
+
+    row = OutboundCall.objects.get()
+    assert (row.shipment, row.purpose, row.asked_for) == (parcel, "callback", True)
+
+
+def test_who_may_only_read_calls_nobody_and_stops_nothing(reader):
+    parcel = arriving()
+
+    assert reader.post(dialog(parcel), {"purpose": "eta", "_form_submitted": "True"}).status_code == 403
+    assert reader.post(reverse("admin:voice_outboundcall_pause_dialling"), {"reason": "x"}).status_code == 403
+    reader.post(PARCELS, {"action": "_call_customers", "_selected_action": [parcel.pk], "confirmed": "1"})
+
+    assert OutboundCall.objects.count() == 0
+    assert "Call customer" not in reader.get(PARCELS).content.decode()
