@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from shipments.spelling import readings
 from voice.sandbox.brain import FunctionCall, Reply
 from voice.sandbox.receptionist import Receptionist, said_id
 
@@ -91,6 +92,74 @@ def test_a_yes_confirms_what_was_proposed_and_nothing_else(said):
     told(receptionist, "prepare_reschedule", change_id="R1")
 
     assert hears(receptionist, said).calls == (FunctionCall("confirm_reschedule", {"change_id": "R1"}),)
+
+
+@pytest.mark.parametrize(
+    "said", ["No, that's not right.", "I'm not sure.", "That is not okay.", "Wait, yes?"]
+)
+def test_a_no_with_a_word_of_consent_in_it_confirms_nothing(said):
+    receptionist = Receptionist(SETUP)
+    told(receptionist, "prepare_reschedule", change_id="R1")
+
+    assert hears(receptionist, said).calls == ()
+
+
+@pytest.mark.parametrize(("said", "args"), [
+    ("Yes, but on Saturday.", {"day": "saturday"}),
+    ("No, make it Saturday.", {"day": "saturday"}),
+    ("Okay, but in the afternoon.", {"day": "friday", "window": "afternoon"}),
+])  # fmt: skip
+def test_a_yes_to_something_else_is_proposed_anew(said, args):
+    receptionist = Receptionist(SETUP)
+    hears(receptionist, "Move it to Friday.")
+    told(receptionist, "prepare_reschedule", change_id="R1")
+
+    assert hears(receptionist, said).calls == (FunctionCall("prepare_reschedule", args),)
+
+
+@pytest.mark.parametrize(("said", "day"), [
+    ("I won't be home today, bring it the day after tomorrow.", "the day after tomorrow"),
+    ("I will not be at home on Friday. Bring it on Monday.", "monday"),
+    ("Move it from Friday to Monday.", "monday"),
+    ("Move it to Monday instead of Friday.", "monday"),
+])  # fmt: skip
+def test_the_day_is_the_one_that_suits(said, day):
+    assert hears(Receptionist(SETUP), said).calls == (FunctionCall("prepare_reschedule", {"day": day}),)
+
+
+@pytest.mark.parametrize(("said", "tool"), [
+    ("Thank you. And when does it come?", "track_shipment"),
+    ("Thanks. Can you move it to Friday?", "prepare_reschedule"),
+])  # fmt: skip
+def test_thanks_with_a_wish_are_no_goodbye(said, tool):
+    assert hears(Receptionist(SETUP), said).calls[0].name == tool
+
+
+@pytest.mark.parametrize("said", ["No.", "Thank you.", "Thanks for telling me where it is."])
+def test_who_wants_nothing_more_is_parted_from(said):
+    receptionist = Receptionist(SETUP)
+    told(receptionist, "track_shipment")
+
+    assert "Goodbye" in hears(receptionist, said).say
+
+
+def test_a_place_is_asked_for_when_none_was_named():
+    receptionist = Receptionist(SETUP)
+
+    assert "landmark" in hears(receptionist, "Can you check my address?").say
+    assert hears(receptionist, "Sunrise Apartments, near the mosque.").calls == (
+        FunctionCall("confirm_address", {"said": "Sunrise Apartments, near the mosque"}),
+    )
+
+
+@pytest.mark.parametrize("said", [
+    "The number is K M for to seven nine.",
+    "The number is K M 4 2 7 9.",
+    "The number is KM4279.",
+    "It's K, M, four, two, seven, nine.",
+])  # fmt: skip
+def test_digits_that_are_heard_as_words_are_read_as_the_digits(said):
+    assert "KM4279" in readings(said_id(said))
 
 
 def test_a_no_forgets_the_proposal():
