@@ -287,6 +287,7 @@ class AddressAdmin(_ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
     list_display = ("recipient_name", "building", "line1", "neighbourhood", "city", "landmark", "verified_at")
     list_filter = ("country", "city")
     search_fields = ("recipient_name", "phone", "building", "line1", "neighbourhood", "landmark")
+    exclude = ("access_code",)  # it goes to the driver at the gate and to nobody else
 
 
 class _Slots(TabularInline):  # type: ignore[misc] # unfold ships no types

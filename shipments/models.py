@@ -1,8 +1,7 @@
 """Hold parcels, what happened to them, and what customers asked to have changed."""
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -11,6 +10,9 @@ from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Subquer
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Replace, Trim, Upper
 
+from shipments import codes
+from shipments.audit import AuditEntry  # noqa: F401 # Django looks for models in this module
+from shipments.kept import Kept, KeptQuerySet
 from shipments.spelling import ALIKE, readings
 from shipments.statuses import OVER, ChangeKind, ChangeState, Reason, Source, Status
 from shipments.tracking import new_ref
@@ -81,14 +83,53 @@ class DeliverySlot(models.Model):
         return datetime.combine(self.date, self.window_end, ZoneInfo(self.depot.time_zone))
 
 
+class Holiday(models.Model):
+    """A day on which nobody in a country is rung up or delivered to."""
+
+    country = models.CharField(max_length=2, help_text="ISO 3166-1, two letters")
+    date = models.DateField()
+    name = models.CharField(max_length=80)
+
+    class Meta:
+        ordering = ("date", "country")
+        constraints = (
+            models.UniqueConstraint(fields=["country", "date"], name="one_holiday_a_day_and_country"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.date} {self.name}"
+
+
+class ContactPreference(models.Model):
+    """How the owner of a number wants to be reached, if at all; an opt-out holds until it is lifted."""
+
+    number = models.CharField(max_length=16, unique=True, help_text="E.164")
+    opted_out_at = models.DateTimeField(null=True, blank=True)
+    language = models.CharField(max_length=16, blank=True, help_text="BCP 47, such as sw-KE")
+    quiet_hours = models.CharField(max_length=11, blank=True, help_text="such as 20:00-07:00")
+
+    def __str__(self) -> str:
+        return self.number
+
+
 class Driver(models.Model):
     """Someone who brings parcels to doors."""
 
     name = models.CharField(max_length=120)
     phone = models.CharField(max_length=16, blank=True, db_index=True, help_text="E.164")
+    on_shift = models.BooleanField(default=False)
+    shift_pin_seal = models.CharField(max_length=128, blank=True, editable=False)
 
     def __str__(self) -> str:
         return self.name
+
+    def set_shift_pin(self, code: str) -> None:
+        """Set the PIN of today's shift; the row is saved by whoever asks."""
+        self.shift_pin_seal = codes.seal(code)
+
+    def is_shift_pin(self, code: str) -> bool:
+        """Tell whether this is the PIN of a shift that runs."""
+        return codes.opens(code, self.shift_pin_seal) and self.on_shift
 
 
 class Address(models.Model):
@@ -105,6 +146,10 @@ class Address(models.Model):
     country = models.CharField(max_length=2, help_text="ISO 3166-1, two letters")
     landmark = models.CharField(max_length=200, blank=True)
     directions = models.TextField(max_length=1000, blank=True)
+    gate_notes = models.TextField(max_length=500, blank=True, help_text="for drivers, never for customers")
+    access_code = models.CharField(
+        max_length=32, blank=True, help_text="never spoken: sent to the driver whose next stop this is"
+    )
     plus_code = models.CharField(max_length=20, blank=True)
     latitude = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
     longitude = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
@@ -179,6 +224,9 @@ class Shipment(models.Model):
     depot = models.ForeignKey(Depot, null=True, blank=True, on_delete=models.SET_NULL)
     address = models.ForeignKey(Address, on_delete=models.PROTECT, related_name="shipments")
     driver = models.ForeignKey(Driver, null=True, blank=True, on_delete=models.SET_NULL)
+    stop_position = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="the driver's order of today, from 1"
+    )
     slot = models.ForeignKey(
         DeliverySlot,
         null=True,
@@ -195,6 +243,8 @@ class Shipment(models.Model):
     cod_minor = models.PositiveBigIntegerField(default=0, help_text="cash on delivery, in minor units")
     cod_currency = models.CharField(max_length=3, blank=True, help_text="ISO 4217")
     changes_allowed = models.BooleanField(default=True, help_text="no: the shipper forbids changes")
+    pin_seal = models.CharField(max_length=128, blank=True, editable=False)
+    pin_failures = models.PositiveSmallIntegerField(default=0, help_text="wrong delivery codes in a row")
     is_demo = models.BooleanField(default=False, help_text="never dialled over a real line")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -221,20 +271,17 @@ class Shipment(models.Model):
         """The zone in which this parcel's times are spoken and compared."""
         return ZoneInfo(self.time_zone)
 
+    def set_pin(self, code: str) -> None:
+        """Set the delivery code; the row is saved by whoever asks."""
+        self.pin_seal = codes.seal(code)
+        self.pin_failures = 0
 
-class TrackingEventQuerySet(models.QuerySet["TrackingEvent"]):
-    """Read the history; refuse to rewrite it."""
-
-    def update(self, **kwargs: Any) -> NoReturn:
-        """Refuse: what happened is not rewritten."""
-        raise TypeError("tracking events are append-only")
-
-    def delete(self) -> NoReturn:
-        """Refuse: what happened is not taken back, except together with its parcel."""
-        raise TypeError("tracking events are append-only")
+    def is_pin(self, code: str) -> bool:
+        """Tell whether this is the delivery code, and nothing else; failures are counted by the verb."""
+        return codes.opens(code, self.pin_seal)
 
 
-class TrackingEvent(models.Model):
+class TrackingEvent(Kept):
     """One thing that happened to a parcel; written once, never changed."""
 
     shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="events")
@@ -252,7 +299,7 @@ class TrackingEvent(models.Model):
     call_public_id = models.CharField(max_length=16, blank=True, db_index=True)
     idempotency_key = models.CharField(max_length=128, unique=True)
 
-    objects = TrackingEventQuerySet.as_manager()
+    objects: ClassVar[KeptQuerySet["TrackingEvent"]] = KeptQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ("occurred_at", "pk")
@@ -260,23 +307,6 @@ class TrackingEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_status_display()} · {self.description}" if self.description else self.status
-
-    def save(
-        self,
-        *,
-        force_insert: bool | tuple[models.base.ModelBase, ...] = False,
-        force_update: bool = False,
-        using: str | None = None,
-        update_fields: Iterable[str] | None = None,
-    ) -> None:
-        """Write the event for the first time; refuse any other."""
-        if not self._state.adding or force_update or update_fields:
-            raise TypeError("tracking events are append-only")
-        super().save(force_insert=True, using=using)
-
-    def delete(self, using: str | None = None, keep_parents: bool = False) -> NoReturn:
-        """Refuse: what happened is not taken back, except together with its parcel."""
-        raise TypeError("tracking events are append-only")
 
 
 class DeliveryChangeQuerySet(models.QuerySet["DeliveryChange"]):
