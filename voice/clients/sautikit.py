@@ -11,6 +11,8 @@ from voice.errors import RemoteError
 from voice.wire import placing
 
 _TIMEOUT = httpx.Timeout(10, connect=3, write=5, pool=2)
+_UNREACHED = (httpx.HTTPError, RuntimeError)
+"""uvloop has a plain RuntimeError for a socket that closes while httpx opens it."""
 
 
 class SautikitClient:
@@ -53,7 +55,7 @@ class SautikitClient:
         """
         try:
             answer = await self._http.get("/v1/calls", params={"session_id": session_id})
-        except httpx.HTTPError as error:
+        except _UNREACHED as error:
             raise RemoteError(f"look-up not delivered: {type(error).__name__}") from error
         return _document(answer)
 
@@ -70,7 +72,7 @@ class SautikitClient:
             return placing.Unsent(f"The platform was not reached: {type(error).__name__}.")
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
             return placing.Unsent(f"The platform's address cannot be used: {type(error).__name__}.")
-        except httpx.HTTPError as error:
+        except _UNREACHED as error:
             return placing.Unclear(f"The platform's answer was lost: {type(error).__name__}.")
         return placing.read(answer.status_code, answer.headers, answer.text, datetime.now(UTC))
 
@@ -82,7 +84,7 @@ class SautikitClient:
         """
         try:
             answer = await self._http.get(f"/v1/calls/{quote(call, safe='')}")
-        except httpx.HTTPError as error:
+        except _UNREACHED as error:
             raise RemoteError(f"look-up not delivered: {type(error).__name__}") from error
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
@@ -96,7 +98,7 @@ class SautikitClient:
         """
         try:
             answer = await self._http.get(f"/v1/calls/{quote(call, safe='')}")
-        except httpx.HTTPError as error:
+        except _UNREACHED as error:
             raise RemoteError(f"look-up not delivered: {type(error).__name__}") from error
         return _document(answer)
 
@@ -108,7 +110,7 @@ class SautikitClient:
         """
         try:
             answer = await self._http.post(f"/v1/calls/{quote(call, safe='')}/hangup")
-        except httpx.HTTPError as error:
+        except _UNREACHED as error:
             raise RemoteError(f"hang-up not delivered: {type(error).__name__}") from error
         if not answer.is_success:
             raise RemoteError(f"hang-up refused with {answer.status_code}")

@@ -161,3 +161,18 @@ def test_a_call_is_looked_up_and_an_unknown_one_is_none():
         look_up(httpx.Response(500))
     with pytest.raises(RemoteError):
         look_up(httpx.Response(200, text="<html>"))
+
+
+def test_a_socket_that_closes_while_it_opens_is_an_unreached_platform():
+    def break_off(_request: httpx.Request) -> httpx.Response:
+        raise RuntimeError("unable to perform operation on a closed transport")
+
+    async def ask() -> None:
+        transport = httpx.MockTransport(break_off)
+        async with SautikitClient("https://carrier.example.com", "key", transport=transport) as carrier:
+            with pytest.raises(RemoteError):
+                await carrier.find("HD_1")
+            with pytest.raises(RemoteError):
+                await carrier.hang_up("HD_1")
+
+    asyncio.run(ask())
