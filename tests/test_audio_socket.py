@@ -92,11 +92,15 @@ def test_s1_t11_a_token_that_is_unknown_is_refused_before_the_accept(line):
 
 
 def test_s1_a_token_works_once(line):
-    path = line.stream_path()
-    with line.connect(path):
+    with line.call() as (_, model):
         pass
+    model.closed.wait(5)
+    path = line.stream_path()
+    before = line.model.connections
+    with line.connect(path):
+        eventually(lambda: line.model.connections > before)
 
-    assert refused(line, path) == 403
+        assert refused(line, path) == 403
 
 
 def test_s1_an_expired_token_is_refused(line):
