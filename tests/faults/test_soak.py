@@ -40,5 +40,5 @@ def test_a_soak_leaves_no_fault_no_task_no_socket_and_no_memory(tmp_path):
     assert "never retrieved" not in soaked.log
     assert soaked.open_calls == 0
     assert soaked.end.descriptors <= soaked.idle.descriptors + 2
-    assert soaked.end.threads <= soaked.idle.threads + 16  # the database pool grows as it is needed, and stays
+    assert soaked.end.threads <= soaked.idle.threads + 16  # the pool of the database grows
     assert soaked.growth_bytes < GROWTH_BYTES
