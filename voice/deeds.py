@@ -14,6 +14,7 @@ from shipments.spelling import readings
 from voice import callbacks, handles, quotas, trust
 from voice.errors import ToolError
 from voice.levels import Level
+from voice.spoken import digits_of
 from voice.statuses import CallbackReason
 from voice.toolkit import Caller, answer, said
 
@@ -135,6 +136,24 @@ _WHICH_FACT = (
 _NOT_RIGHT = (
     "I cannot find a parcel for what you told me. Please check it, or I can have a colleague call you back."
 )
+
+
+def submit_pin(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Compare a delivery code, as it was said or typed, with the parcel's."""
+    now, code = timezone.now(), digits_of(args["pin"])
+    if not _FEWEST_DIGITS <= len(code) <= _MOST_DIGITS:
+        raise ToolError("A delivery code has four to six digits. Please say it once more.")
+    shipment = _mine(caller, args)
+    quotas.take_try(caller, shipment.tracking_key, now)
+    if not shipment.is_pin(code):
+        return answer("refused", "That code is not right.", {"code": "not_right"}, retryable=True)
+    quotas.give_back_try(caller, shipment.tracking_key)
+    handles.note_code(caller, shipment, now)
+    trust.note_level(caller, handles.level_for(caller, shipment))
+    return answer("ok", "Thank you, that code is right.", _named(caller, shipment, {}))
+
+
+_FEWEST_DIGITS, _MOST_DIGITS = 4, 6
 
 
 def offer_slots(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:

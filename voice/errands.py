@@ -138,9 +138,11 @@ class Errands:
 
     def _completed(self, tool: gemini.ToolCall) -> gemini.ToolCall:
         """Put what was typed where the model has no code to give: it never hears the keys."""
-        if tool.name in self._scene.brief.private and not tool.args and (keys := self._scene.secrecy.typed()):
-            return replace(tool, args={CODE_ARGUMENT: keys})
-        return tool
+        args = tool.args if isinstance(tool.args, dict) else {}
+        if tool.name not in self._scene.brief.private or args.get(CODE_ARGUMENT):
+            return tool
+        keys = self._scene.secrecy.typed()
+        return replace(tool, args=args | {CODE_ARGUMENT: keys}) if keys else tool
 
     def _hide_code(self, tool: gemini.ToolCall) -> list[Command]:
         if tool.name not in self._scene.brief.private:

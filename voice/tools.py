@@ -130,6 +130,24 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 deeds.check_fact,
             ),
             Tool(
+                "submit_pin",
+                "Check the delivery code of the caller's parcel, when a tool asked for it. Leave it out "
+                "when it was typed on the keypad. Never repeat a code.",
+                (
+                    _TRACKING_ID,
+                    Parameter(
+                        "pin",
+                        "The four to six digits, as the caller said them.",
+                        limit=60,
+                        required=True,
+                        question="Please say the delivery code, or type it and end with the hash key.",
+                    ),
+                ),
+                deeds.submit_pin,
+                Level.L1,
+                private=True,
+            ),
+            Tool(
                 "list_my_shipments",
                 "List the caller's own parcels by their aliases, at most three.",
                 (),

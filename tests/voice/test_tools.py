@@ -1,5 +1,6 @@
 """What a model may have done for a caller, and what it may not, whatever it sends."""
 
+import hashlib
 import json
 import secrets
 from datetime import timedelta
@@ -14,8 +15,9 @@ from shipments.models import DeliveryChange, DeliverySlot, Shipment, TrackingEve
 from shipments.statuses import Source, Status
 from shipments.tracking import check_character
 from tests.shipments.builders import AMINA, BRIAN, CALL, a_depot, a_parcel, a_slot
-from voice import tools
+from voice import handles, tools
 from voice.levels import Level
+from voice.models import Call, Tally
 
 CALLER = tools.Caller(CALL, AMINA)
 STRANGER = tools.Caller("another-call", BRIAN)
@@ -285,6 +287,71 @@ def test_a11_after_three_wrong_pairs_the_right_one_opens_nothing():
     (*_, last) = named(STRANGER, "KM4279", surname="Sample", sender="Example Books")
 
     assert last["data"] == {"code": "limit"}
+
+
+# Codes
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("said", ["0417", "zero four one seven", "0 4-1 7", "sifuri nne moja saba"])
+def test_a_delivery_code_lifts_a_call_to_l2_for_its_parcel(said):
+    parcel, other = a_parcel(), a_parcel()
+    parcel.set_pin("0417")
+    parcel.save()
+    Call.objects.create(
+        public_id=CALL, customer_number=AMINA, proof="lookup", level=1, created_at=timezone.now()
+    )
+
+    answer = run("submit_pin", {"tracking_id": parcel.tracking_id, "pin": said})
+
+    assert (answer["status"], answer["data"]) == ("ok", {"alias": "P1"})
+    assert handles.level_for(CALLER, parcel) is Level.L2
+    assert handles.level_for(CALLER, other) is Level.L1
+    assert Call.objects.get().level == Level.L2
+
+
+@pytest.mark.django_db
+def test_a11_codes_are_tried_three_times_and_then_only_a_person_helps():
+    parcel = a_parcel()
+    parcel.set_pin("0417")
+    parcel.save()
+
+    answers = [run("submit_pin", {"pin": f"111{n}"}) for n in range(3)] + [run("submit_pin", {"pin": "0417"})]
+
+    assert [answer["data"]["code"] for answer in answers] == ["not_right"] * 3 + ["limit"]
+    assert handles.level_for(CALLER, parcel) is Level.L1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("said", ["", "123", "1234567", "my birthday"])
+def test_what_is_no_code_is_asked_for_again_and_is_no_try(said):
+    a_parcel()
+
+    answer = run("submit_pin", {"pin": said})
+
+    assert answer["data"] == {"code": "bad_arguments"}
+    assert not Tally.objects.filter(key__startswith="tries").exists()
+
+
+@pytest.mark.django_db
+def test_a_strangers_code_is_answered_as_for_a_parcel_that_there_is_not():
+    parcel = a_parcel(tracking_id="KM4279")
+    parcel.set_pin("0417")
+    parcel.save()
+
+    foreign = run("submit_pin", {"tracking_id": "KM4279", "pin": "0417"}, STRANGER)
+    unknown = run("submit_pin", {"tracking_id": "KM9999", "pin": "0417"}, STRANGER)
+
+    assert foreign == unknown
+    assert foreign["status"] == "not_found"
+
+
+def test_the_key_of_a_code_does_not_give_it_away():
+    keys = [tools.business_key("submit_pin", {"pin": pin}) for pin in ("0417", "0417", "0418")]
+    plain = hashlib.sha256(json.dumps(["submit_pin", {"pin": "0417"}]).encode()).hexdigest()[:32]
+
+    assert keys[0] == keys[1] != keys[2]
+    assert plain not in keys[0]
 
 
 # A hostile model
