@@ -3,6 +3,8 @@
 ShipmentError
 ├── ParcelUnknownError        not a parcel that this number may ask about, whether it exists or not
 ├── WhichParcelError          several parcels could be meant
+├── NumberWithheldError       the wish is about a number, and there is none
+├── LanguageUnknownError      no language has that tag
 ├── IllegalMoveError          a status does not follow from the one that the parcel has
 ├── ChangeRefusedError        this parcel may not be changed
 │   ├── DeliveredError
@@ -67,6 +69,24 @@ class WhichParcelError(ShipmentError):
 
     code = "which_parcel"
     sentence = "There is more than one parcel for your number. Which tracking number do you mean?"
+
+
+class NumberWithheldError(ShipmentError):
+    """The wish is about the number of the call, and the call shows none."""
+
+    code = "number_withheld"
+    sentence = (
+        "Your number does not reach us, so I cannot note that for it. "
+        "Please call again from a telephone that shows its number."
+    )
+
+
+class LanguageUnknownError(ShipmentError):
+    """No language has that tag."""
+
+    code = "language_unknown"
+    retryable = True
+    sentence = "I did not catch the language. Which one shall we speak to you?"
 
 
 class IllegalMoveError(ShipmentError):

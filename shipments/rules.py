@@ -26,6 +26,8 @@ class Policy:
     """Until when, where the parcel goes, the next day can still be planned."""
     days_ahead: int = 7
     attempts: int = 3
+    pin_failures: int = 10
+    """How many wrong delivery codes in a row a parcel takes before only a new code helps."""
     eta_fresh_s: float = 1800
     """How long an estimate may be promised for after it was computed."""
     news_fresh_s: float = 86400
