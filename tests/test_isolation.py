@@ -15,9 +15,10 @@ from contextlib import closing, contextmanager, suppress
 from itertools import count
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from tests.faults.meter import Meter, measured
-from tests.line import CALLER, FRAME, Line, ModelSession, RawSocket, a_line, eventually, raw_call, ws_frame
+from tests.line import FRAME, Line, ModelSession, RawSocket, a_line, eventually, raw_call, ws_frame
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("alone")]
 logger = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ def mute_reader(line: Line) -> Iterator[tuple[RawSocket, ModelSession]]:
 def ask(model: ModelSession, number: int) -> float:
     """Let the model ask for a tool, and return how many seconds its answer took."""
     id_ = f"asked-{number}"
-    call = {"id": id_, "name": "track_shipment", "args": {}}
+    call = {"id": id_, "name": "track_shipment", "args": {"tracking_id": f"NBO-{number}"}}  # none is known
     began = time.monotonic()
     model.send({"toolCall": {"functionCalls": [call]}})
     eventually(lambda: any(id_ in str(told) for told in model.said if "toolResponse" in told), 10)
@@ -169,16 +170,28 @@ def test_a_crash_of_one_call_delays_no_frame_of_another(line):
     with measured(line) as meter, closing(database(line)) as connection:
 
         def fault() -> None:
+            session_id = line.new_session()
+            path = line.stream_path(session_id)
+            connection.execute(
+                "UPDATE voice_call SET created_at = '2026-13-45 00:00:00' WHERE session_id = ?", [session_id]
+            )
             before = len(line.log())
-            with line.call() as (_, model):
-                connection.execute(
-                    "UPDATE shipments_shipment SET phone = ?, eta_at = '2026-13-45 00:00:00'", [CALLER]
-                )
-                try:
-                    call = {"id": "crash", "name": "track_shipment", "args": {}}
-                    model.send({"toolCall": {"functionCalls": [call]}})
-                    eventually(lambda: "a call failed" in line.log()[before:])
-                finally:
-                    connection.execute("UPDATE shipments_shipment SET eta_at = NULL")
+            with pytest.raises(InvalidStatus):
+                line.connect(path)
+            assert "Traceback" in line.log()[before:], "that was no crash"
+
+        assert_unnoticed(meter, fault)
+
+
+def test_a_tool_that_breaks_in_one_call_delays_no_frame_of_another(line):
+    numbers = count(100)
+    with measured(line) as meter, closing(database(line)) as connection, line.call() as (_, model):
+
+        def fault() -> None:
+            connection.execute("ALTER TABLE shipments_shipment RENAME TO gone")
+            try:
+                ask(model, next(numbers))
+            finally:
+                connection.execute("ALTER TABLE gone RENAME TO shipments_shipment")
 
         assert_unnoticed(meter, fault)

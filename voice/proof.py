@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Self
 
@@ -52,8 +51,10 @@ class NumberProof:
         """Stop asking."""
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])
+            # Whatever it failed of, the call did without it.
+            if not self._task.cancelled() and (fault := self._task.exception()) is not None:
+                logger.error("looking a number up failed", extra={"why": type(fault).__name__})
 
     async def settled(self) -> None:
         """Wait until it is known whether the number counts, at most for CALLER_PROOF_S."""

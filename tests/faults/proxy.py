@@ -152,7 +152,11 @@ class Proxy:
                     fault: Fault = getattr(self, direction)
                     late_s = fault.latency_s + self._dice.uniform(-fault.jitter_s, fault.jitter_s)
                     due_s = max(due_s, self._loop.time() + late_s + (0.0 if data else fault.close_s))
-                    await queue.put((due_s, data))
+                    putting = asyncio.create_task(queue.put((due_s, data)))
+                    await asyncio.wait({putting, writing}, return_when=asyncio.FIRST_COMPLETED)
+                    if writing.done():  # nobody is there any more to write to
+                        putting.cancel()
+                        break
                     if not data:
                         break
             with suppress(OSError):
