@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 
+from shipments.models import ContactPreference, Holiday
 from shipments.statuses import Status
 from tests.dialled import Platform, a_parcel_at_the_door, dial, fresh, opened, planned, webhook
 from tests.shipments.builders import AMINA, BRIAN, NOW, a_parcel
@@ -340,6 +341,39 @@ def test_o10_a_call_planned_by_day_is_not_dialled_by_night():
     assert platform.orders == []
 
 
+def test_o11_who_opts_out_after_the_plan_is_not_dialled():
+    row, platform = planned(), Platform()
+    ContactPreference.objects.create(number=AMINA, opted_out_at=NOW)
+
+    dial(platform)
+    again = dialing.plan(row.shipment, Purpose.ETA, by="test", now=LATER)
+
+    assert (fresh(row).state, fresh(row).reason) == (
+        DialState.SUPPRESSED,
+        "The recipient does not want to be called.",
+    )
+    assert isinstance(again.answer, Never)
+    assert again.outbound is None
+    assert platform.orders == []
+
+
+def test_o11_who_opts_out_is_off_the_plan_at_once():
+    row, other = planned(), planned(a_parcel_at_the_door(phone=BRIAN))
+
+    assert dialing.forget(AMINA, reason="No calls, please.", now=NOW) == 1
+
+    assert (fresh(row).state, fresh(other).state) == (DialState.SUPPRESSED, DialState.PLANNED)
+
+
+def test_o10_a_holiday_of_the_recipients_country_is_quiet():
+    Holiday.objects.create(country="KE", date=NOW.date(), name="A day")
+    Holiday.objects.create(country="NG", date=NOW.date() + timedelta(days=1), name="Another")
+
+    said = dialing.look(a_parcel(status=Status.IN_TRANSIT), Purpose.CONFIRM_ADDRESS, now=NOW)
+
+    assert said == At(NOW + timedelta(hours=22), "It is quiet hours there until Wed 25 Nov 08:00.")
+
+
 def test_o12_a_parcel_delivered_meanwhile_is_not_called_about():
     row, platform = planned(), Platform()
     type(row.shipment).objects.filter(pk=row.shipment_id).update(status=Status.DELIVERED)
@@ -521,7 +555,7 @@ def test_planning_many_costs_as_many_queries_as_planning_one(django_assert_max_n
         a_parcel_at_the_door(phone=f"+2547000001{number:02}")
     dialing.switch()
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         dialing.plan_arrivals(now=NOW)
 
     assert OutboundCall.objects.count() == 40

@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,13 +11,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
     run_state_machine_as_test,
 )
 
-from shipments.models import Shipment
+from shipments.models import ContactPreference, Shipment
 from shipments.statuses import Status
 from tests.dialled import opened, webhook
 from tests.shipments.builders import a_parcel
@@ -65,16 +65,19 @@ class Dialling(RuleBasedStateMachine):
         self.rung: list[tuple[int, datetime, bool]] = []
         self.held: list[OutboundCall] = []
         self.states: dict[int, DialState] = {}
-        self._people = patch.object(dialing, "opted_out", lambda _: frozenset(self.unwanted))
-        self._people.start()
         self.parcels = [
             a_parcel(number, time_zone=zone, eta_at=BEGIN + timedelta(hours=30), status=Status.IN_TRANSIT)
             for number, zone in NUMBERS.items()
         ]
 
     def teardown(self) -> None:
-        self._people.stop()
         self._transaction.__exit__(_RolledBack, _RolledBack(), None)
+
+    @initialize()
+    def begin_with_one(self) -> None:
+        """Want a call of each parcel."""
+        for parcel in self.parcels:
+            dialing.plan(parcel, Purpose.CONFIRM_ADDRESS, by="test", now=self.now)
 
     @rule(parcel=st.integers(0, 1), purpose=PURPOSES)
     def ask(self, parcel: int, purpose: Purpose) -> None:
@@ -105,6 +108,14 @@ class Dialling(RuleBasedStateMachine):
                 self.rung.append((row.pk, self.now, row.number in self.unwanted))
             if dies != 2:
                 placing.settle(row, placement, self.now, lambda: 0.5)
+
+    @rule(outcome=st.sampled_from(PLACEMENTS), dies=st.integers(0, 5))
+    def go_on(self, outcome: tuple[Placement, bool], dies: int) -> None:
+        """Let a dialler take the next call and do its work, when its turn has come."""
+        self.now += timedelta(seconds=31)
+        self.claim()
+        if self.held:
+            self.dial(len(self.held) - 1, outcome, dies)
 
     @precondition(lambda self: self.held)
     @rule()
@@ -153,6 +164,7 @@ class Dialling(RuleBasedStateMachine):
     def want_no_calls(self, number: str) -> None:
         """Say that one wants no calls."""
         self.unwanted.add(number)
+        ContactPreference.objects.update_or_create(number=number, defaults={"opted_out_at": self.now})
         dialing.forget(number, reason="The recipient does not want to be called.", now=self.now)
 
     @rule(parcel=st.integers(0, 1), status=st.sampled_from([Status.OUT_FOR_DELIVERY, Status.DELIVERED]))

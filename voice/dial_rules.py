@@ -15,6 +15,8 @@ from voice.statuses import Purpose
 
 _DAY_MIN = 24 * 60
 _FAR_DAYS = 30
+AHEAD = timedelta(days=_FAR_DAYS)
+"""How far the gate looks for a day on which people may be called."""
 _LATE = timedelta(hours=12)
 _PEOPLE = frozenset(
     {

@@ -12,7 +12,7 @@ from django.db.models import Exists, Max, OuterRef, Sum
 from django.utils.timezone import localtime
 
 from shipments import phones
-from shipments.models import Shipment
+from shipments.models import Address, ContactPreference, Holiday, Shipment
 from shipments.statuses import Status
 from voice import dial_rules
 from voice.dial_rules import Answer, At, DialPolicy, Never, Now, Parcel, Seen, Wish
@@ -25,6 +25,7 @@ _UNDER_WAY = (DialState.DIALLING, DialState.RINGING, DialState.ANSWERED)
 _ENOUGH = tuple(set(DialState) - {DialState.PLANNED, DialState.SUPPRESSED})
 _STALE = timedelta(hours=1)
 """A call that nobody heard the end of holds no place for longer than this."""
+_DAY = timedelta(days=1)
 _BATCH = 1_000
 
 
@@ -91,7 +92,8 @@ class Books:
             .count()
         )
         self._spent_minor = _spent_minor(now) if self._policy.budget_minor else 0
-        self._opted_out = opted_out(numbers)
+        self._opted_out = _opted_out(numbers)
+        self._calendar = _Calendar(shipments, now)
         stopped = switch()
         self._paused = stopped.reason if stopped.paused else ""
 
@@ -113,7 +115,7 @@ class Books:
             at_once=self._at_once,
             spent_minor=self._spent_minor,
             opted_out=shipment.phone in self._opted_out,
-            holidays=holidays(shipment),
+            holidays=self._calendar.of(shipment),
             paused=self._paused,
         )
 
@@ -150,14 +152,29 @@ def _spent_minor(now: datetime) -> int:
     return calls.aggregate(minor=Sum("cost_kes_minor"))["minor"] or 0
 
 
-def opted_out(numbers: Iterable[str]) -> frozenset[str]:
-    """Return those of these numbers whose people want no calls."""
-    return frozenset()
+def _opted_out(numbers: Iterable[str]) -> frozenset[str]:
+    wishes = ContactPreference.objects.filter(number__in=list(numbers)).exclude(opted_out_at=None)
+    return frozenset(wishes.values_list("number", flat=True))
 
 
-def holidays(shipment: Shipment) -> frozenset[date]:
-    """Return the days on which people at this parcel are not called unless it is due."""
-    return frozenset()
+class _Calendar:
+    """The holidays of these parcels' countries for as long as the gate looks ahead."""
+
+    def __init__(self, shipments: Sequence[Shipment], now: datetime) -> None:
+        addresses = Address.objects.filter(pk__in={shipment.address_id for shipment in shipments})
+        self._country = dict(addresses.values_list("pk", "country"))
+        near = Holiday.objects.filter(
+            date__range=((now - _DAY).date(), (now + dial_rules.AHEAD + _DAY).date())
+        )
+        self._days: dict[str, set[date]] = {}
+        for country, day in near.filter(country__in=set(self._country.values())).values_list(
+            "country", "date"
+        ):
+            self._days.setdefault(country, set()).add(day)
+
+    def of(self, shipment: Shipment) -> frozenset[date]:
+        """Return the holidays at this parcel's recipient."""
+        return frozenset(self._days.get(self._country.get(shipment.address_id, ""), ()))
 
 
 # The plan

@@ -45,6 +45,12 @@ def arriving(phone=AMINA, **fields):
     )
 
 
+def queued(parcel) -> OutboundCall:
+    row = dialing.plan(parcel, "eta", by="mary", now=timezone.now()).outbound
+    assert row is not None
+    return row
+
+
 def said(response):
     return [str(message) for message in get_messages(response.wsgi_request)]
 
@@ -96,7 +102,7 @@ def test_many_are_shown_with_the_rules_and_then_planned(dispatcher):
 
 def test_the_queue_is_shown_and_a_call_taken_off_it(dispatcher):
     parcel = arriving()
-    row = dialing.plan(parcel, "eta", by="mary", now=timezone.now()).outbound
+    row = queued(parcel)
 
     page = dispatcher.get(QUEUE).content.decode()
     assert "Planned" in page
@@ -109,7 +115,7 @@ def test_the_queue_is_shown_and_a_call_taken_off_it(dispatcher):
 
 @pytest.mark.parametrize(("action", "state"), [("it_rang", "failed"), ("it_did_not_ring", "planned")])
 def test_a_person_decides_on_a_lost_call(dispatcher, action, state):
-    row = dialing.plan(arriving(), "eta", by="mary", now=timezone.now()).outbound
+    row = queued(arriving())
     OutboundCall.objects.update(state=DialState.UNKNOWN)
 
     dispatcher.post(QUEUE, {"action": action, "_selected_action": [row.pk]})
