@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from django.utils import timezone
 
-from shipments import services, telling
+from shipments import contacts, services, telling
 from shipments.facts import Fact, is_right
 from shipments.models import Shipment
+from shipments.proofs import try_pin
 from shipments.rules import POLICY
 from shipments.spelling import readings
 from voice import callbacks, handles, quotas, trust
@@ -145,7 +146,7 @@ def submit_pin(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, o
         raise ToolError("A delivery code has four to six digits. Please say it once more.")
     shipment = _mine(caller, args)
     quotas.take_try(caller, shipment.tracking_key, now)
-    if not shipment.is_pin(code):
+    if not try_pin(shipment.pk, code):
         return answer("refused", "That code is not right.", {"code": "not_right"}, retryable=True)
     quotas.give_back_try(caller, shipment.tracking_key)
     handles.note_code(caller, shipment, now)
@@ -209,6 +210,25 @@ def confirm_address(caller: Caller, args: Mapping[str, str], key: str) -> dict[s
         quotas.give_back_try(caller, shipment.tracking_id)
     # No match is no "ok": a call in which the address was never confirmed must not count as one.
     return said("ok" if told["match"] else "refused", told, retryable=not told["match"])
+
+
+def opt_out(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Never have this call's number rung on our account again; it concerns that number alone."""
+    told = contacts.opt_out(
+        number=caller.number or caller.claimed, call_public_id=caller.call_public_id, now=timezone.now()
+    )
+    return said("ok", told)
+
+
+def set_language(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Keep in which language this call's number wants to be spoken to."""
+    told = contacts.set_language(
+        number=caller.number or caller.claimed,
+        language=args["language"],
+        call_public_id=caller.call_public_id,
+        now=timezone.now(),
+    )
+    return said("ok", told)
 
 
 def request_callback(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:

@@ -148,6 +148,28 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 private=True,
             ),
             Tool(
+                "opt_out",
+                "Stop our own calls to the number of this call, when the caller asks not to be called.",
+                (),
+                deeds.opt_out,
+                changes=True,
+            ),
+            Tool(
+                "set_language",
+                "Keep which language the caller wants to be spoken to in from now on.",
+                (
+                    Parameter(
+                        "language",
+                        "The tag of the language, such as en, sw or fr.",
+                        limit=8,
+                        required=True,
+                        question="Which language shall we speak to you?",
+                    ),
+                ),
+                deeds.set_language,
+                changes=True,
+            ),
+            Tool(
                 "list_my_shipments",
                 "List the caller's own parcels by their aliases, at most three.",
                 (),

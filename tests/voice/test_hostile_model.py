@@ -19,7 +19,7 @@ from django.db import connections
 from django.db.models import F
 from django.utils import timezone
 
-from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.models import Address, ContactPreference, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.statuses import ChangeState, Source, Status
 from shipments.tracking import new_tracking_id
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel, a_slot, an_address
@@ -224,6 +224,9 @@ def faults_written(world: World) -> Iterator[str]:
     for row, call, phone in written:
         if not proved[call] or proved[call] != phone:
             yield f"{type(row).__name__} of another's"
+    claimed = set(Call.objects.values_list("customer_number", flat=True))
+    if not set(ContactPreference.objects.values_list("number", flat=True)) <= claimed - {""}:
+        yield "a wish for a number that did not call"
     yield from _faults_counted(world)
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipments.models import DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.models import ContactPreference, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.statuses import Source, Status
 from shipments.tracking import check_character
 from tests.shipments.builders import AMINA, BRIAN, CALL, a_depot, a_parcel, a_slot
@@ -352,6 +352,20 @@ def test_the_key_of_a_code_does_not_give_it_away():
 
     assert keys[0] == keys[1] != keys[2]
     assert plain not in keys[0]
+
+
+# Wishes for the call's own number
+
+
+@pytest.mark.django_db
+def test_anybody_may_have_his_own_number_left_alone_and_spoken_to_in_his_language():
+    told = [run("opt_out", {}, NOBODY), run("set_language", {"language": "sw"}, NOBODY)]
+    withheld = run("opt_out", {}, tools.Caller("a-call", ""))
+
+    kept = ContactPreference.objects.get()
+    assert [answer["status"] for answer in told] == ["ok", "ok"]
+    assert (kept.number, kept.language, kept.opted_out_at is not None) == (AMINA, "sw", True)
+    assert withheld["data"]["code"] == "number_withheld"
 
 
 # A hostile model
