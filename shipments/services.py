@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -13,6 +14,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from shipments import wording
+from shipments.audit import AuditEntry
 from shipments.errors import (
     AlreadyDecidedError,
     AlreadyWaitingError,
@@ -234,6 +236,9 @@ def confirm_address(
             call_public_id=call_public_id,
             key=_scoped("address", call_public_id, str(shipment.pk)),
             now=now,
+            verb="confirm_address",
+            before={"verified_at": address.verified_at.isoformat() if address.verified_at else None},
+            after={"verified_at": now.isoformat()},
         )
     return {
         "match": True,
@@ -260,6 +265,7 @@ def decide_change(*, ref: str, approve: bool, by: str, now: datetime) -> None:
         shipment = Shipment.objects.for_telling().get(pk=change.shipment_id)
         when = wording.slot(slot.starts_at, slot.ends_at, shipment.zone)
         description = f"Stays as planned: not moved to {when}"
+        before = _times(shipment)
         if approve:
             change_route(parcel_of(shipment), POLICY)
             if slot.starts_at <= now:
@@ -279,6 +285,9 @@ def decide_change(*, ref: str, approve: bool, by: str, now: datetime) -> None:
             key=f"decision:{change.ref}",
             now=now,
             change_ref=change.ref,
+            verb="approve_change" if approve else "reject_change",
+            before=before,
+            after=_slot_times(slot) if approve else before,
         )
 
 
@@ -349,6 +358,9 @@ def _carry_out(change: DeliveryChange, now: datetime) -> None:
         key=f"change:{change.ref}",
         now=now,
         change_ref=change.ref,
+        verb="confirm_reschedule",
+        before={**_times(shipment), "state": ChangeState.PROPOSED.value},
+        after={**(_slot_times(slot) if route is Route.APPLY else _times(shipment)), "state": state.value},
     )
 
 
@@ -396,8 +408,11 @@ def _record(
     change_ref: str = "",
     source: Source = Source.VOICE_AGENT,
     actor: str = "voice agent",
+    verb: str,
+    before: Mapping[str, object],
+    after: Mapping[str, object],
 ) -> None:
-    """Append to a parcel's history, once a key, and tell the world when it is committed."""
+    """Append to a parcel's history, once a key, and to the audit; tell the world when it is committed."""
     event = TrackingEvent(
         shipment=shipment,
         occurred_at=now,
@@ -410,6 +425,16 @@ def _record(
         idempotency_key=key,
     )
     TrackingEvent.objects.bulk_create([event], ignore_conflicts=True)
+    AuditEntry.objects.create(
+        at=now,
+        actor=actor[:120],
+        verb=verb,
+        object_kind="shipment",
+        object_id=shipment.tracking_id,
+        before=dict(before),
+        after={**after, "change": change_ref} if change_ref else dict(after),
+        call_public_id=call_public_id,
+    )
     send = partial(
         shipment_changed.send_robust,
         sender=Shipment,
@@ -468,6 +493,14 @@ def _times(shipment: Shipment) -> dict[str, str | int | None]:
         "slot": shipment.slot_id,
         "promised_start": start.isoformat() if start else None,
         "promised_end": end.isoformat() if end else None,
+    }
+
+
+def _slot_times(slot: DeliverySlot) -> dict[str, str | int | None]:
+    return {
+        "slot": slot.pk,
+        "promised_start": slot.starts_at.isoformat(),
+        "promised_end": slot.ends_at.isoformat(),
     }
 
 
