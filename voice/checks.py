@@ -18,7 +18,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 
 from shipments import phones
-from voice import clips
+from voice import clips, dial_rules
 from voice.access import SignatureMode
 from voice.levels import ProofWanted
 
@@ -318,6 +318,24 @@ def _clips() -> Iterator[CheckMessage]:
         )
 
 
+def _dialling() -> Iterator[CheckMessage]:
+    try:
+        dial_rules.parse_hours(settings.DIAL_HOURS)
+        dial_rules.parse_hours(f"{settings.DIAL_SUNDAY_FROM}-24:00")
+    except ValueError as error:
+        yield Error(
+            f"DIAL_HOURS or DIAL_SUNDAY_FROM cannot be read: {error}.",
+            hint="Write times of a day, such as DIAL_HOURS=08:00-20:00 and DIAL_SUNDAY_FROM=10:00.",
+            id="voice.E021",
+        )
+    if not settings.DIAL_PER_SECOND > 0:
+        yield Error(
+            "DIAL_PER_SECOND lets no call be placed at all.",
+            hint="Set it above zero; to stop dialling, pause it.",
+            id="voice.E022",
+        )
+
+
 _CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     _track,
     _signatures,
@@ -330,6 +348,7 @@ _CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     _quantities,
     _model,
     _clips,
+    _dialling,
 )
 
 

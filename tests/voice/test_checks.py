@@ -58,6 +58,9 @@ def test_the_defaults_are_possible():
         ("GEMINI_VAD_START", "LOW", "voice.E014"),
         ("GEMINI_VAD_END", "START_SENSITIVITY_LOW", "voice.E014"),
         ("GEMINI_COMPRESS_TARGET_TOKENS", 25_600, "voice.E015"),
+        ("DIAL_HOURS", "20:00-08:00", "voice.E021"),
+        ("DIAL_SUNDAY_FROM", "ten", "voice.E021"),
+        ("DIAL_PER_SECOND", 0.0, "voice.E022"),
     ],
 )
 def test_an_impossible_value_is_found(settings, name, value, found):
