@@ -5,6 +5,8 @@ ShipmentError
 ├── WhichParcelError          several parcels could be meant
 ├── NumberWithheldError       the wish is about a number, and there is none
 ├── LanguageUnknownError      no language has that tag
+├── ProblemUnclearError       what went wrong cannot be made out
+├── NotDeliveredError         a delivery that has not been is not disputed
 ├── IllegalMoveError          a status does not follow from the one that the parcel has
 ├── ChangeRefusedError        this parcel may not be changed
 │   ├── DeliveredError
@@ -87,6 +89,26 @@ class LanguageUnknownError(ShipmentError):
     code = "language_unknown"
     retryable = True
     sentence = "I did not catch the language. Which one shall we speak to you?"
+
+
+class ProblemUnclearError(ShipmentError):
+    """What went wrong cannot be made out."""
+
+    code = "problem_unclear"
+    retryable = True
+    sentence = (
+        "What is wrong with the parcel: is it damaged, is something missing, or did it never reach you?"
+    )
+
+
+class NotDeliveredError(ShipmentError):
+    """A delivery that has not been is not disputed."""
+
+    code = "not_delivered"
+    sentence = (
+        "Our records do not say that this parcel has been delivered yet. "
+        "I can tell you where it is, or have a colleague call you back."
+    )
 
 
 class IllegalMoveError(ShipmentError):

@@ -230,7 +230,7 @@ def confirm_address(
         Address.objects.filter(pk=address.pk).update(
             verified_at=now, verified_by=f"call {call_public_id}"[:120]
         )
-        _record(
+        record(
             shipment,
             description="Address confirmed by the recipient",
             call_public_id=call_public_id,
@@ -275,7 +275,7 @@ def decide_change(*, ref: str, approve: bool, by: str, now: datetime) -> None:
             _move(shipment, slot, now, Status.IN_TRANSIT if back else Status(shipment.status))
             DeliveryChange.objects.filter(pk=change.pk, state=decided).update(state=ChangeState.APPLIED)
             description = f"Moved to {when}"
-        _record(
+        record(
             shipment,
             description=f"{description} by the dispatcher",
             substatus=Substatus.APPOINTMENT_SCHEDULED if approve else "",
@@ -348,7 +348,7 @@ def _carry_out(change: DeliveryChange, now: datetime) -> None:
         description = f"Asked for {wording.slot(slot.starts_at, slot.ends_at, shipment.zone)}"
     confirmed = DeliveryChange.objects.filter(pk=change.pk, state=ChangeState.CONFIRMED_BY_CALLER)
     confirmed.update(state=state, decided_at=now if route is Route.APPLY else None)
-    _record(
+    record(
         shipment,
         substatus=substatus,
         description=f"{description} by the recipient"
@@ -397,7 +397,7 @@ def _move(shipment: Shipment, slot: DeliverySlot, now: datetime, status: Status)
             DeliverySlot.objects.filter(pk=pk).update(booked=Greatest(F("booked") - 1, 0))
 
 
-def _record(
+def record(
     shipment: Shipment,
     *,
     description: str,

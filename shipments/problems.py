@@ -1,0 +1,62 @@
+"""Take down what a caller says went wrong with a parcel; it changes no status, a colleague looks into it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from django.db import transaction
+
+from shipments.errors import NotDeliveredError, ProblemUnclearError
+from shipments.models import Shipment
+from shipments.services import record
+from shipments.statuses import Status
+from shipments.telling import ending, find_own
+
+
+class Problem(StrEnum):
+    """What may have gone wrong."""
+
+    DAMAGED = "damaged"
+    MISSING = "missing"
+    DISPUTE = "dispute"
+
+
+_WORDS = {
+    Problem.DAMAGED: "Recipient reports damage",
+    Problem.MISSING: "Recipient reports something missing",
+    Problem.DISPUTE: "Recipient disputes the delivery",
+}
+
+
+def report_problem(
+    *, number: str, said_id: str | None, kind: str, call_public_id: str, now: datetime
+) -> dict[str, object]:
+    """Add a problem to a parcel's history, once a call and kind, for a colleague to look into.
+
+    Raises:
+        ShipmentError: the parcel is not his, no such problem, or a dispute of what has not been delivered.
+    """
+    if kind not in set(Problem):
+        raise ProblemUnclearError
+    shipment = find_own(number, said_id or "")
+    if kind == Problem.DISPUTE and shipment.status != Status.DELIVERED:
+        raise NotDeliveredError
+    key = f"problem:{call_public_id}:{shipment.pk}:{kind}"
+    with transaction.atomic():
+        # The lock on PostgreSQL, the one writer of SQLite: of two reports at once the second sees the first.
+        Shipment.objects.select_for_update().filter(pk=shipment.pk).first()
+        if not shipment.events.filter(idempotency_key=key).exists():
+            record(
+                shipment,
+                description=_WORDS[Problem(kind)],
+                call_public_id=call_public_id,
+                key=key,
+                now=now,
+                verb="report_problem",
+                before={},
+                after={"problem": kind},
+            )
+    return {
+        "status": "ok",
+        "say": f"I have noted that for your parcel ending {ending(shipment)}. A colleague will look into it.",
+        "kind": kind,
+    }
