@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 
-from shipments.models import ContactPreference, Holiday
+from shipments.models import ContactPreference, Holiday, TrackingEvent
 from shipments.statuses import Status
 from tests.dialled import Platform, a_parcel_at_the_door, dial, fresh, opened, planned, webhook
 from tests.shipments.builders import AMINA, BRIAN, NOW, a_parcel
@@ -437,6 +437,26 @@ def test_what_reached_nobody_is_tried_again_by_the_table(news, outcome, after):
     assert (fresh(row).state, fresh(row).outcome) == (DialState.FAILED, outcome)
     assert again.not_before == LATER + after
     assert again.client_request_id != row.client_request_id
+
+
+def test_the_parcels_history_says_whether_its_recipient_was_reached():
+    missed, reached = planned(), planned(a_parcel_at_the_door(phone=BRIAN))
+    dial(Platform())
+    dial(Platform(), NOW + timedelta(seconds=2))
+
+    over("NoAnswer")(missed)
+    opening = opened(webhook(reached, number=BRIAN, sessionId="HD_2"))
+    assert opening is not None
+    facts = calls.accept_stream(opening.token, now=NOW)
+    assert facts is not None
+    for _ in range(2):
+        calls.end_call(facts.call_id, Ending("caller_hangup", None, {}, {}, 30.0), now=LATER)
+
+    written = TrackingEvent.objects.filter(source="voice_agent").order_by("pk")
+    assert [(one.shipment_id, one.substatus, one.reason) for one in written] == [
+        (missed.shipment_id, "", "consignee_not_available"),
+        (reached.shipment_id, "OutForDelivery_003", ""),
+    ]
 
 
 def test_a_third_try_is_one_too_many():

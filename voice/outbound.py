@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import connection, transaction
 
+from shipments.contact import note_contact
 from voice import dialing
 from voice.models import Call, OutboundCall
 from voice.statuses import LIVE, CallStatus, DialOutcome, DialState, Direction, EndedReason, Outcome
@@ -113,10 +114,23 @@ def follow(call: Call, now: datetime) -> None:
     elif status is CallStatus.COMPLETED or (status in _RUNG and call.answered_at is not None):
         outcome = _outcome(call)
         if dialing.move(outbound.pk, DialState.DONE, reason="", outcome=outcome, ended_at=now):
+            if outcome is not DialOutcome.WRONG_NUMBER:
+                _tell_of(outbound, call, now, reached=outcome is not DialOutcome.VOICEMAIL)
             _try_again(outbound, outcome, now)
     elif status in _RUNG:
         outcome = _RUNG[status]
-        fail(outbound, outcome, f"{outcome.label}.", rang=True, now=now)
+        if fail(outbound, outcome, f"{outcome.label}.", rang=True, now=now):
+            _tell_of(outbound, call, now, reached=False)
+
+
+def _tell_of(outbound: OutboundCall, call: Call, now: datetime, *, reached: bool) -> None:
+    note_contact(
+        outbound.shipment,
+        reached=reached,
+        call_public_id=call.public_id,
+        key=outbound.client_request_id,
+        now=now,
+    )
 
 
 def _outcome(call: Call) -> DialOutcome:
