@@ -307,7 +307,7 @@ class OutboundCall(models.Model):
     class Meta:
         ordering = ("-created_at", "-pk")
         indexes = (
-            models.Index(fields=["state", "not_before"], name="outbound_by_state"),
+            models.Index(fields=["state", "not_before", "id"], name="outbound_in_turn"),
             models.Index(fields=["number", "-dialled_at"], name="outbound_by_number"),
             models.Index(fields=["-dialled_at"], name="outbound_by_dial"),
         )
