@@ -183,7 +183,17 @@ def test_every_scenario_of_ours_can_be_read(path):
             "prepare_reschedule",
             {"day": "Friday", "window": "morning"},
         ),
-        ("I want to move it to another day.", "prepare_reschedule", {}),
+        ("I want to move it to another day.", "offer_slots", {}),
+        (
+            "Thursday 26 November, from 3 pm to 6 pm, please.",
+            "prepare_reschedule",
+            {"day": "Thursday", "window": "3 pm to 6 pm"},
+        ),
+        (
+            "Friday 27 November, from 12 pm to 3 pm, please.",
+            "prepare_reschedule",
+            {"day": "Friday", "window": "12 pm to 3 pm"},
+        ),
         ("On Tuesday.", "prepare_reschedule", {"day": "Tuesday"}),
         ("Yes, please do.", "confirm_reschedule", {}),
         ("My address is the blue gate.", "confirm_address", {"said": "the blue gate."}),
