@@ -11,8 +11,8 @@ from voice.errors import RemoteError
 from voice.wire import placing
 
 _TIMEOUT = httpx.Timeout(10, connect=3, write=5, pool=2)
-_UNREACHED = (httpx.HTTPError, RuntimeError)
-"""uvloop has a plain RuntimeError for a socket that closes while httpx opens it."""
+_UNREACHED = (httpx.HTTPError, RuntimeError, AttributeError)
+"""A socket that is reset while it opens is a RuntimeError in uvloop and an AttributeError below httpx."""
 
 
 class SautikitClient:

@@ -163,9 +163,10 @@ def test_a_call_is_looked_up_and_an_unknown_one_is_none():
         look_up(httpx.Response(200, text="<html>"))
 
 
-def test_a_socket_that_closes_while_it_opens_is_an_unreached_platform():
+@pytest.mark.parametrize("fault", [RuntimeError("handler is closed"), AttributeError("get_extra_info")])
+def test_a_socket_that_closes_while_it_opens_is_an_unreached_platform(fault):
     def break_off(_request: httpx.Request) -> httpx.Response:
-        raise RuntimeError("unable to perform operation on a closed transport")
+        raise fault
 
     async def ask() -> None:
         transport = httpx.MockTransport(break_off)
