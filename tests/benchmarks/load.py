@@ -342,7 +342,7 @@ def main() -> None:
     parser.add_argument("--voice", default="", help="the webhook's address; none for the bare relay")
     parser.add_argument("--calls", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--warm-up", type=float, default=5)
+    parser.add_argument("--warm-up", type=float, default=3)
     parser.add_argument("--barge-in", action="store_true")
     parser.add_argument("--webhook", action="store_true")
     print(json.dumps(uvloop.run(Run(parser.parse_args()).measure())))
