@@ -55,6 +55,7 @@ def bridge(kind: str, model_port: int) -> Iterator[dict[str, str]]:
             "SAUTIKIT_NUMBER": "+254700000000",
             "ADMISSION_CALLS": "1000",
             "ADMISSION_CALLS_PER_SECOND": "1000",
+            "ADMISSION_LAG_S": "10",  # how the calls are carried is measured, not when we would refuse one
             "GREETING_SHIELD_S": "0",
         }
         match kind:
