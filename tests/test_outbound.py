@@ -10,7 +10,7 @@ from shipments.models import ContactPreference, Holiday, TrackingEvent
 from shipments.statuses import Status
 from tests.dialled import Platform, a_parcel_at_the_door, dial, fresh, opened, planned, webhook
 from tests.shipments.builders import AMINA, BRIAN, NOW, a_parcel
-from voice import calls, dialing, outbound, placing
+from voice import calls, dialing, outbound, placing, reports
 from voice.dial_rules import At, Never, Now
 from voice.models import Call, OutboundCall
 from voice.records import Ending
@@ -403,11 +403,11 @@ def test_o14_what_the_gate_forbids_is_not_planned():
 
 
 def over(edge):
-    return lambda row: calls.note_edge(webhook(row, edge), now=LATER)
+    return lambda row: reports.note_edge(webhook(row, edge), now=LATER)
 
 
 def told(status):
-    return lambda row: calls.note_event(
+    return lambda row: reports.note_event(
         f"e:{status}",
         "call.failed",
         {"data": {"client_request_id": row.client_request_id, "status": status}},
@@ -467,7 +467,7 @@ def test_a_third_try_is_one_too_many():
     for hours in range(0, 9, 2):
         dial(platform, NOW + timedelta(hours=hours))
         for row in OutboundCall.objects.filter(state=DialState.RINGING):
-            calls.note_edge(
+            reports.note_edge(
                 webhook(row, "NoAnswer", sessionId=f"HD_{row.pk}"), now=NOW + timedelta(hours=hours)
             )
 
@@ -511,7 +511,7 @@ def test_o15_news_out_of_order_twice_and_of_strangers_change_nothing():
     over("Busy")(row)
     told("no_answer")(row)
     told("no_answer")(row)
-    calls.note_event(
+    reports.note_event(
         "x", "call.failed", {"data": {"client_request_id": "nobody", "status": "busy"}}, now=LATER
     )
     opened(webhook(row))

@@ -22,7 +22,7 @@ from shipments.models import ContactPreference, Shipment
 from shipments.statuses import Status
 from tests.dialled import opened, webhook
 from tests.shipments.builders import a_parcel
-from voice import calls, dialing, outbound, placing
+from voice import calls, dialing, outbound, placing, reports
 from voice.dial_rules import Hours, Now, is_quiet
 from voice.models import OutboundCall
 from voice.records import Ending
@@ -137,7 +137,7 @@ class Dialling(RuleBasedStateMachine):
         pk, _, _ = self.rung[which % len(self.rung)]
         hook = webhook(OutboundCall.objects.get(pk=pk), edge, sessionId=f"HD_{pk}")
         if edge != "Ringing":
-            calls.note_edge(hook, now=self.now)
+            reports.note_edge(hook, now=self.now)
         elif opening := opened(hook, self.now):
             facts = calls.accept_stream(opening.token, now=self.now)
             if facts is not None:

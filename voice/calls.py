@@ -1,39 +1,35 @@
-"""Write what is kept of calls: the only place that does; every verb is sync and one transaction."""
+"""Write a call from its first webhook to its end; every verb is sync and one transaction.
 
-import hashlib
-import json
+What the carrier reports beside that is written by `reports`, what the call leaves behind by `archive`.
+"""
+
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
 from voice import access, billing, outbound, trust
-from voice.models import Call, CallEvent, StreamToken, ToolRun, Turn, UsageRecord
-from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
+from voice.models import Call, StreamToken, UsageRecord
+from voice.records import Ending
 from voice.statuses import (
     LIVE,
     CallStatus,
     Direction,
     EndedReason,
-    EventSource,
     Outcome,
-    StreamState,
 )
 from voice.wire import sautikit
 
 logger = logging.getLogger(__name__)
 
-_RANK = {"": 0, StreamState.CREATED: 1, StreamState.STARTED: 2, StreamState.STOPPED: 3, StreamState.ERROR: 3}
 _FAILED = frozenset(
     {EndedReason.MODEL_FAILURE, EndedReason.CARRIER_ERROR, EndedReason.CAPACITY, EndedReason.RECONCILED}
 )
 _LABEL = 64
-_MOST = 2**31 - 1  # what an integer column holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,7 @@ def open_call(
     """
     with transaction.atomic():
         number = trust.customer(webhook, own_number, region)
-        call = _find(webhook) or _placed_to(webhook, number, now) or _create(webhook, number, now=now)
+        call = find(webhook) or _placed_to(webhook, number, now) or _create(webhook, number, now=now)
         trust.note_webhook(call, number, signed=signed, now=now)
         if call.status == CallStatus.QUEUED:  # one that we placed
             Call.objects.filter(pk=call.pk, status=CallStatus.QUEUED).update(status=CallStatus.RINGING)
@@ -127,7 +123,8 @@ def open_call(
     return Opening(_facts(call), token, status_token)
 
 
-def _find(webhook: sautikit.Webhook) -> Call | None:
+def find(webhook: sautikit.Webhook) -> Call | None:
+    """Return the call that a webhook is about, by its session or by our own id; None when it is not ours."""
     if webhook.session_id:
         found = Call.objects.filter(session_id=webhook.session_id).first()
         if found is not None:
@@ -178,7 +175,7 @@ def _create(webhook: sautikit.Webhook, number: str, *, now: datetime) -> Call:
                 created_at=now,
             )
     except IntegrityError:  # the same call, delivered twice at once: the other one made the row
-        theirs = _find(webhook)
+        theirs = find(webhook)
         if theirs is None:
             raise
         return theirs
@@ -232,32 +229,14 @@ def _facts(call: Call, guarded: tuple[str, ...] = ()) -> CallFacts:
     )
 
 
-def note_edge(webhook: sautikit.Webhook, *, now: datetime) -> None:
-    """Keep a later edge of a call, once; it annotates, and ends only what never had a stream."""
-    payload = {"duration_s": webhook.duration_s, "stream_sid": webhook.stream_sid[:64]}
-    # Without a session there is no telling a repeat from another call's edge: each is kept.
-    once = f"voice:{_digest(webhook.session_id, webhook.edge, payload)}" if webhook.session_id else None
-    with transaction.atomic():
-        call = _find(webhook)
-        if call is None:
-            logger.info("an edge of a call that is not ours", extra={"edge": webhook.edge.value})
-        _keep_event(once, EventSource.VOICE, webhook.edge.value, call, payload, now)
-        if call is None:
-            return
-        if webhook.duration_s is not None:
-            _set_carrier_duration(call, webhook.duration_s)
-        if webhook.edge in _OVER:
-            # A call that was never answered has no socket to tell of its end.
-            _end_unanswered(call, _OVER[webhook.edge], now)
-
-
 def _follow(call: Call, now: datetime) -> None:
     if call.direction == Direction.OUTBOUND:
         call.refresh_from_db()
         outbound.follow(call, now)
 
 
-def _end_unanswered(call: Call, status: CallStatus, now: datetime) -> None:
+def end_unanswered(call: Call, status: CallStatus, now: datetime) -> None:
+    """End a call that nobody took, unless it was answered: it has no socket to tell of its end."""
     over = Call.objects.filter(pk=call.pk, status__in=LIVE, answered_at=None).update(
         status=status, ended_at=now, outcome=Outcome.NO_OUTCOME
     )
@@ -265,171 +244,7 @@ def _end_unanswered(call: Call, status: CallStatus, now: datetime) -> None:
         _follow(call, now)
 
 
-_OVER = {
-    sautikit.Edge.COMPLETED: CallStatus.CANCELED,
-    sautikit.Edge.FAILED: CallStatus.FAILED,
-    sautikit.Edge.BUSY: CallStatus.BUSY,
-    sautikit.Edge.NO_ANSWER: CallStatus.NO_ANSWER,
-}
-
-
-def note_stream_status(status_token: str, event: str, payload: Mapping[str, Any], *, now: datetime) -> bool:
-    """Keep what became of a stream, forward only; False when the token is nobody's."""
-    token = (
-        StreamToken.objects.select_related("call").filter(status_digest=access.digest(status_token)).first()
-    )
-    if token is None:
-        return False
-    call = token.call
-    state = _STREAM_STATES.get(event, "")
-    with transaction.atomic():
-        _keep_event(
-            f"status:{token.pk}:{_digest(event, payload)}", EventSource.STATUS, event, call, payload, now
-        )
-        if state:
-            behind = [known for known, rank in _RANK.items() if rank < _RANK[state]]
-            Call.objects.filter(pk=call.pk, stream_state__in=behind).update(
-                stream_state=state, stream_sid=str(payload.get("streamSid", ""))[:64] or F("stream_sid")
-            )
-    return True
-
-
-_STREAM_STATES = {
-    "stream-started": StreamState.STARTED,
-    "stream-stopped": StreamState.STOPPED,
-    "stream-error": StreamState.ERROR,
-}
-
-
-def note_event(event_id: str, kind: str, payload: Mapping[str, Any], *, now: datetime) -> bool:
-    """Keep one of the carrier's events; False when it was kept before. It ends no call that was answered."""
-    data = payload.get("data")
-    named = data if isinstance(data, dict) else payload
-    ids = {str(named[key]) for key in ("call_id", "session_id", "sessionId", "callId") if named.get(key)}
-    requests = {str(named[key]) for key in ("client_request_id", "clientRequestId") if named.get(key)}
-    with transaction.atomic():
-        call = (
-            Call.objects.filter(session_id__in=ids).first()
-            or Call.objects.filter(client_request_id__in=requests).first()
-        )
-        new = _keep_event(event_id[:160], EventSource.EVENTS, kind, call, payload, now)
-        status = _UNANSWERED.get(str(named.get("status", "")).lower())
-        if call is not None and call.direction == Direction.OUTBOUND and status is not None:
-            _end_unanswered(call, status, now)
-        duration = named.get("duration_seconds")
-        if new and call is not None and isinstance(duration, int) and duration >= 0:
-            _set_carrier_duration(call, duration)
-    return new
-
-
-_UNANSWERED = {
-    "busy": CallStatus.BUSY,
-    "no_answer": CallStatus.NO_ANSWER,
-    "no-answer": CallStatus.NO_ANSWER,
-    "failed": CallStatus.FAILED,
-    "canceled": CallStatus.CANCELED,
-}
-"""How a call ends that we placed and nobody took, in the platform's words: it has no socket to tell of it."""
-
-
-def _keep_event(
-    event_id: str | None,
-    source: EventSource,
-    kind: str,
-    call: Call | None,
-    payload: Mapping[str, Any],
-    now: datetime,
-) -> bool:
-    event = CallEvent(
-        event_id=event_id, source=source, kind=kind[:64], call=call, payload=dict(payload), received_at=now
-    )
-    if event_id is not None and CallEvent.objects.filter(event_id=event_id).exists():
-        return False
-    try:
-        with transaction.atomic():
-            event.save(force_insert=True)
-    except IntegrityError:  # kept by another process in this very moment
-        return False
-    return True
-
-
-def _set_carrier_duration(call: Call, seconds: int) -> None:
-    Call.objects.filter(pk=call.pk).update(carrier_duration_s=min(max(0, seconds), 86_400))
-
-
-def _digest(*parts: object) -> str:
-    text = json.dumps(parts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
-
-
-# What the call itself leaves behind
-
-
-def record_turns(call_id: int, turns: Sequence[TurnRecord]) -> None:
-    """Keep what was said; the same position again replaces what stood there."""
-    latest = {turn.position: turn for turn in turns}  # PostgreSQL refuses one row twice in a statement
-    Turn.objects.bulk_create(
-        [
-            Turn(
-                call_id=call_id,
-                position=turn.position,
-                speaker=turn.speaker,
-                text=_storable(turn.text),
-                started_ms=turn.started_ms,
-                ended_ms=turn.ended_ms,
-                interrupted=turn.interrupted,
-            )
-            for turn in latest.values()
-        ],
-        update_conflicts=True,
-        unique_fields=["call", "position"],
-        update_fields=["text", "ended_ms", "interrupted"],
-    )
-
-
-def record_tool_run(call_id: int, tool: ToolRecord) -> None:
-    """Keep what a tool did; the same call of the model's is kept once."""
-    ToolRun.objects.get_or_create(
-        call_id=call_id,
-        model_call_id=_storable(tool.model_call_id)[:128],
-        defaults={
-            "name": _storable(tool.name)[:64],
-            "business_key": _storable(tool.business_key)[:256],
-            "arguments": sautikit.storable(tool.arguments),
-            "result": sautikit.storable(tool.result),
-            "state": tool.state,
-            "started_ms": tool.started_ms,
-            "duration_ms": tool.duration_ms,
-        },
-    )
-
-
-def record_usage(call_id: int, reports: Sequence[UsageSeen]) -> None:
-    """Keep what the model says it billed; the same report again is kept once."""
-    records = []
-    for report in reports:
-        tokens = billing.tokens_of(report.raw)
-        raw = sautikit.storable(report.raw)
-        records.append(
-            UsageRecord(
-                call_id=call_id,
-                at_ms=report.at_ms,
-                digest=_digest(raw),
-                raw=raw,
-                text_in=min(tokens.text_in, _MOST),
-                audio_in=min(tokens.audio_in, _MOST),
-                text_out=min(tokens.text_out, _MOST),
-                audio_out=min(tokens.audio_out, _MOST),
-                thoughts=min(tokens.thoughts, _MOST),
-                cached=min(tokens.cached, _MOST),
-            )
-        )
-    UsageRecord.objects.bulk_create(records, ignore_conflicts=True)
-
-
-def _storable(text: str) -> str:
-    """Return text as every database takes it: PostgreSQL refuses a NUL, and with it the whole batch."""
-    return "".join(filter(str.isprintable, " ".join(text.split())))
+# The call as it runs and ends
 
 
 def heartbeats(call_ids: Collection[int], now: datetime) -> None:

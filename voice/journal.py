@@ -9,7 +9,7 @@ from functools import partial
 
 from django.db import Error as DatabaseDownError
 
-from voice import calls
+from voice import archive, calls
 from voice.orm import run_db
 from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
 from voice.spool import SPOOL
@@ -82,9 +82,9 @@ def _write_batch(call_id: int, batch: Iterable[TurnRecord | ToolRecord | UsageSe
     turns = [record for record in batch if isinstance(record, TurnRecord)]
     usage = [record for record in batch if isinstance(record, UsageSeen)]
     if turns:
-        calls.record_turns(call_id, turns)
+        archive.record_turns(call_id, turns)
     if usage:
-        calls.record_usage(call_id, usage)
+        archive.record_usage(call_id, usage)
     for record in batch:
         if isinstance(record, ToolRecord):
-            calls.record_tool_run(call_id, record)
+            archive.record_tool_run(call_id, record)

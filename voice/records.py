@@ -1,5 +1,7 @@
-"""Name what a call leaves behind, as plain values: the session makes them, `calls` writes them."""
+"""Name what a call leaves behind, as plain values: the session makes them, others write them."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,3 +52,9 @@ class Ending:
     timings: JsonObject
     counters: dict[str, int]
     duration_s: float
+
+
+def fingerprint(*parts: object) -> str:
+    """Return 32 hex digits that tell one value from another, whatever the order of its keys."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]

@@ -28,7 +28,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from voice import access, budget, callbacks, calls
+from voice import access, budget, callbacks, calls, reports
 from voice.admission import GATE, Refusal
 from voice.audio import TELEPHONE_HZ
 from voice.orm import run_db
@@ -128,7 +128,7 @@ class EventsView(WebhookView):
         event = sautikit.parse_event(_fields(request, body), request.headers)
         # Without an id of theirs a repeat is known by its text, which a retry does not change.
         event_id = event.event_id or f"sha256:{hashlib.sha256(body).hexdigest()}"
-        new = _kept(calls.note_event, event_id, event.kind, event.payload, now=datetime.now(UTC))
+        new = _kept(reports.note_event, event_id, event.kind, event.payload, now=datetime.now(UTC))
         return JsonResponse({"status": "stored" if new else "duplicate"})
 
 
@@ -140,7 +140,7 @@ class StreamStatusView(WebhookView):
         fields = _fields(request, _body(request))
         event = sautikit.parse_stream_event(fields)
         payload = sautikit.storable(fields)
-        if not _kept(calls.note_stream_status, token, event, payload, now=datetime.now(UTC)):
+        if not _kept(reports.note_stream_status, token, event, payload, now=datetime.now(UTC)):
             raise Http404
         return JsonResponse({"status": "stored"})
 
@@ -184,7 +184,7 @@ def _answer(webhook: sautikit.Webhook, *, signed: bool) -> str:
         )
         if opening is not None:
             return _stream(opening)
-    _within(settings.WEBHOOK_WAIT_S, calls.note_edge, webhook, now=now)
+    _within(settings.WEBHOOK_WAIT_S, reports.note_edge, webhook, now=now)
     return actions.empty_response()
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from shipments import services
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel, a_slot
-from voice import call_page, calls
+from voice import archive, call_page, calls, reports
 from voice.models import Call
 from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
 from voice.wire import sautikit
@@ -60,7 +60,7 @@ def a_live_call(session_id="HD_1", caller=AMINA, **fields) -> Call:
 
 def an_ended_call(session_id="HD_1", caller=AMINA, **fields) -> Call:
     call = a_live_call(session_id, caller, **fields)
-    calls.record_turns(
+    archive.record_turns(
         call.pk,
         [
             TurnRecord(0, "agent", "Hello, how can I help you?", 900, 5_000, interrupted=True),
@@ -68,7 +68,7 @@ def an_ended_call(session_id="HD_1", caller=AMINA, **fields) -> Call:
             TurnRecord(2, "agent", "It is out for delivery.", 65_000, 70_000),
         ],
     )
-    calls.record_tool_run(
+    archive.record_tool_run(
         call.pk,
         ToolRecord(
             model_call_id="t1",
@@ -85,8 +85,8 @@ def an_ended_call(session_id="HD_1", caller=AMINA, **fields) -> Call:
         "promptTokenCount": 1_200,
         "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 1_200}],
     }
-    calls.record_usage(call.pk, [UsageSeen(8_000, usage), UsageSeen(70_000, usage)])
-    calls.note_event(
+    archive.record_usage(call.pk, [UsageSeen(8_000, usage), UsageSeen(70_000, usage)])
+    reports.note_event(
         "e-" + session_id, "call.completed", {"caller": AMINA, "session_id": session_id}, now=NOW
     )
     calls.end_call(
@@ -247,8 +247,8 @@ def test_the_list_asks_the_database_as_often_for_many_calls_as_for_one(dispatche
 def test_the_page_asks_the_database_as_often_for_a_long_call_as_for_a_short_one(dispatcher):
     short, long = a_live_call(), an_ended_call("HD_2")
     for position in range(3, 30):
-        calls.record_turns(long.pk, [TurnRecord(position, "agent", "Yes.", position, position)])
-        calls.note_event(f"e{position}", "call.held", {"session_id": "HD_2"}, now=NOW)
+        archive.record_turns(long.pk, [TurnRecord(position, "agent", "Yes.", position, position)])
+        reports.note_event(f"e{position}", "call.held", {"session_id": "HD_2"}, now=NOW)
     dispatcher.get(page(short))
 
     assert queries(dispatcher, page(long)) == queries(dispatcher, page(short))

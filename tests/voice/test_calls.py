@@ -1,61 +1,19 @@
 """A call's records: opened once, streamed once, ended once, whatever is delivered how often."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.db import connections
 
 from shipments.statuses import Status
 from tests.shipments.builders import AMINA, BRIAN, a_parcel
-from voice import access, calls
-from voice.models import Call, CallEvent, StreamToken, ToolRun, Turn, UsageRecord
-from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
-from voice.wire import sautikit
-
-NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
-OURS = "+254700000900"
-USAGE = {
-    "promptTokenCount": 130,
-    "promptTokensDetails": [
-        {"modality": "TEXT", "tokenCount": 30},
-        {"modality": "AUDIO", "tokenCount": 100},
-    ],
-    "responseTokenCount": 50,
-    "responseTokensDetails": [{"modality": "AUDIO", "tokenCount": 50}],
-    "totalTokenCount": 180,
-}
+from tests.voice.builders import NOW, OURS, USAGE, a_live_call, a_webhook, an_opening, opened
+from voice import access, archive, calls, reports
+from voice.models import Call, StreamToken
+from voice.records import Ending, UsageSeen
 
 pytestmark = pytest.mark.django_db
-
-
-def a_webhook(**fields) -> sautikit.Webhook:
-    return sautikit.parse_webhook(
-        {
-            "sessionId": "HD_1",
-            "callerNumber": AMINA,
-            "destinationNumber": OURS,
-            "callSessionState": "Ringing",
-            "direction": "Inbound",
-        }
-        | fields
-    )
-
-
-def opened(now=NOW, **fields) -> calls.Opening | None:
-    return calls.open_call(a_webhook(**fields), own_number=OURS, region="KE", now=now)
-
-
-def an_opening(**fields) -> calls.Opening:
-    opening = opened(**fields)
-    assert opening is not None
-    return opening
-
-
-def a_live_call(**fields) -> calls.CallFacts:
-    facts = calls.accept_stream(an_opening(**fields).token, now=NOW)
-    assert facts is not None
-    return facts
 
 
 def an_ending(reason="caller_hangup", **fields) -> Ending:
@@ -66,22 +24,6 @@ def an_ending(reason="caller_hangup", **fields) -> Ending:
             "timings": {"setup_ms": 412},
             "counters": {"late_audio": 2},
             "duration_s": 60.0,
-        }
-        | fields
-    )
-
-
-def a_tool(model_call_id="t1", **fields) -> ToolRecord:
-    return ToolRecord(
-        **{
-            "model_call_id": model_call_id,
-            "name": "track_shipment",
-            "business_key": "track_shipment:",
-            "arguments": {},
-            "result": {"status": "ok"},
-            "state": "ok",
-            "started_ms": 4_000,
-            "duration_ms": 12,
         }
         | fields
     )
@@ -245,171 +187,7 @@ def test_of_fifty_streams_at_once_one_is_accepted():
     assert accepted.count(True) == 1
 
 
-# What the carrier tells of a call
-
-
-@pytest.mark.parametrize(
-    "edge", ["Completed", "Failed", "Busy", "NoAnswer", "StreamStopped", "DialCompleted", "Hangup"]
-)
-def test_no_edge_ends_a_live_call(edge):
-    facts = a_live_call()
-
-    for _ in range(2):
-        calls.note_edge(a_webhook(callSessionState=edge, isActive="0", durationInSeconds="9"), now=NOW)
-
-    call = Call.objects.get()
-    assert (call.status, call.ended_at, call.carrier_duration_s) == ("answered", None, 9)
-    assert CallEvent.objects.filter(call=facts.call_id).count() == 1
-
-
-@pytest.mark.parametrize(
-    ("edge", "status"),
-    [("Completed", "canceled"), ("Failed", "failed"), ("Busy", "busy"), ("NoAnswer", "no_answer")],
-)
-def test_a_call_that_had_no_stream_is_ended_by_its_edge_and_never_begins_again(edge, status):
-    opening = an_opening()
-
-    calls.note_edge(a_webhook(callSessionState=edge), now=NOW)
-    calls.note_edge(a_webhook(callSessionState="Completed"), now=NOW + timedelta(seconds=5))
-
-    call = Call.objects.get()
-    assert (call.status, call.ended_at) == (status, NOW)
-    assert calls.accept_stream(opening.token, now=NOW) is None
-    assert opened() is None
-
-
-def test_edges_of_calls_that_are_not_ours_are_kept_and_change_nothing():
-    calls.note_edge(a_webhook(callSessionState="Completed"), now=NOW)
-
-    assert CallEvent.objects.get().call is None
-    assert not Call.objects.exists()
-
-
-def test_edges_that_name_no_call_are_all_kept():
-    for _ in range(2):
-        calls.note_edge(a_webhook(sessionId="", callSessionState="Completed"), now=NOW)
-
-    assert CallEvent.objects.count() == 2
-
-
-@pytest.mark.parametrize("first", ["stream-stopped", "stream-error"])
-@pytest.mark.parametrize("late", ["stream-started", "stream-stopped", "stream-error", "else"])
-def test_the_state_of_a_stream_only_moves_forward(first, late):
-    opening = an_opening()
-    calls.note_stream_status(opening.status_token, first, {"streamSid": "s1"}, now=NOW)
-
-    calls.note_stream_status(opening.status_token, late, {"streamSid": "s2"}, now=NOW)
-
-    call = Call.objects.get()
-    assert (call.stream_state, call.stream_sid) == (first.removeprefix("stream-"), "s1")
-    assert (call.status, call.ended_at) == ("ringing", None)
-
-
-def test_a_stream_that_started_and_stopped_is_told_once_each():
-    opening = an_opening()
-
-    for event in ("stream-started", "stream-started", "stream-stopped", "stream-stopped"):
-        assert calls.note_stream_status(opening.status_token, event, {"event": event}, now=NOW)
-
-    assert Call.objects.get().stream_state == "stopped"
-    assert [event.kind for event in CallEvent.objects.all()] == ["stream-started", "stream-stopped"]
-
-
-def test_a_status_with_a_strangers_token_is_nobodys():
-    opening = an_opening()
-
-    for token in (opening.token, "unknown"):
-        assert not calls.note_stream_status(token, "stream-error", {}, now=NOW)
-
-    assert not CallEvent.objects.exists()
-
-
-@pytest.mark.parametrize(
-    "named",
-    [
-        {"session_id": "HD_1"},
-        {"sessionId": "HD_1"},
-        {"data": {"call_id": "HD_1"}},
-        {"call_id": "8d5c", "client_request_id": "r1"},
-    ],
-)
-def test_an_event_is_kept_once_with_the_call_that_it_names_and_ends_nothing(named):
-    facts = a_live_call()
-    Call.objects.filter(pk=facts.call_id).update(client_request_id="r1")
-
-    new = [calls.note_event("e1", "call.completed", named, now=NOW) for _ in range(2)]
-
-    assert new == [True, False]
-    assert CallEvent.objects.get().call_id == facts.call_id
-    assert Call.objects.get().status == "answered"
-
-
-def test_a_later_event_says_how_long_the_carrier_counted():
-    a_live_call()
-
-    calls.note_event("e1", "call.completed", {"session_id": "HD_1", "duration_seconds": 73}, now=NOW)
-
-    assert Call.objects.get().carrier_duration_s == 73
-
-
-@pytest.mark.parametrize("payload", [{}, {"data": []}, {"session_id": "HD_unknown"}, {"call_id": 7}])
-def test_an_event_of_no_call_is_kept(payload):
-    a_live_call()
-
-    assert calls.note_event("e1", "wallet.low", payload, now=NOW)
-    assert CallEvent.objects.get().call is None
-
-
-# What a call leaves behind
-
-
-def test_turns_are_kept_by_position_and_the_last_word_counts():
-    call_id = a_live_call().call_id
-    first, second = TurnRecord(0, "agent", "Hello,", 100, 900), TurnRecord(1, "caller", "Hi", 950, 990)
-    longer = TurnRecord(0, "agent", "Hello, Savanna.", 100, 1_500, interrupted=True)
-
-    calls.record_turns(call_id, [first, second])
-    calls.record_turns(call_id, [first, longer])
-
-    kept = [(turn.speaker, turn.text, turn.ended_ms, turn.interrupted) for turn in Turn.objects.all()]
-    assert kept == [("agent", "Hello, Savanna.", 1_500, True), ("caller", "Hi", 990, False)]
-
-
-def test_one_run_of_a_tool_is_kept_for_one_call_of_the_models():
-    call_id = a_live_call().call_id
-
-    for state in ("ok", "failed"):
-        calls.record_tool_run(call_id, a_tool(state=state))
-    calls.record_tool_run(call_id, a_tool("t2"))
-
-    assert [(run.model_call_id, run.state) for run in ToolRun.objects.all()] == [("t1", "ok"), ("t2", "ok")]
-
-
-def test_a_usage_report_is_kept_raw_with_its_tokens_and_once():
-    call_id = a_live_call().call_id
-
-    for _ in range(2):
-        calls.record_usage(call_id, [UsageSeen(5_000, USAGE), UsageSeen(9_000, USAGE)])
-
-    first, second = UsageRecord.objects.all()
-    assert first.raw == USAGE
-    assert (first.text_in, first.audio_in, first.text_out, first.audio_out) == (30, 100, 0, 50)
-    assert (first.at_ms, second.at_ms) == (5_000, 9_000)
-
-
-def test_what_no_database_takes_does_not_hold_up_the_rest():
-    call_id = a_live_call().call_id
-    poison = "ab\x00cd\ud800"
-
-    calls.record_turns(call_id, [TurnRecord(0, "caller", poison, 0, 1)])
-    calls.record_tool_run(
-        call_id, a_tool(poison, name=poison, business_key=poison, arguments={poison: [poison, 2**80]})
-    )
-    calls.record_usage(call_id, [UsageSeen(0, {"x": poison, "promptTokenCount": 2**80})])
-
-    assert Turn.objects.get().text == "abcd"
-    assert ToolRun.objects.get().arguments == {"abcd": ["abcd", "81 bits"]}
-    assert UsageRecord.objects.get().raw["x"] == "abcd"
+# A call runs and ends
 
 
 def test_a_live_call_is_known_by_its_heartbeat_and_an_ended_one_has_none():
@@ -422,13 +200,10 @@ def test_a_live_call_is_known_by_its_heartbeat_and_an_ended_one_has_none():
     assert Call.objects.get().heartbeat_at == later
 
 
-# A call ends
-
-
 def test_the_first_end_of_a_call_stands():
     facts = a_live_call()
     end = NOW + timedelta(seconds=60)
-    calls.record_usage(facts.call_id, [UsageSeen(5_000, USAGE)])
+    archive.record_usage(facts.call_id, [UsageSeen(5_000, USAGE)])
 
     calls.end_call(facts.call_id, an_ending(outcome="status_given"), now=end)
     calls.end_call(facts.call_id, an_ending("model_failure"), now=end + timedelta(seconds=9))
@@ -474,7 +249,7 @@ def test_a_webhook_after_the_end_only_annotates():
     facts = a_live_call()
     calls.end_call(facts.call_id, an_ending("model_failure"), now=NOW)
 
-    calls.note_edge(a_webhook(callSessionState="Completed", durationInSeconds="61"), now=NOW)
+    reports.note_edge(a_webhook(callSessionState="Completed", durationInSeconds="61"), now=NOW)
 
     call = Call.objects.get()
     assert (call.status, call.ended_reason, call.carrier_duration_s) == ("failed", "model_failure", 61)
