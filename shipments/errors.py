@@ -26,7 +26,10 @@ ShipmentError
     ├── NoProposalError
     ├── ProposalExpiredError
     ├── ParcelChangedError
-    └── AlreadyDecidedError
+    ├── StaleFormError        a form was opened before the parcel's last change
+    ├── AlreadyDecidedError
+    ├── OwnWishError          who asked for a change does not decide on it
+    └── NoReasonError         a decision says why it was taken
 """
 
 from typing import ClassVar
@@ -261,9 +264,34 @@ class ParcelChangedError(ProposalError):
     )
 
 
+class StaleFormError(ProposalError):
+    """A form was opened before the parcel's last change."""
+
+    code = "stale_form"
+    sentence = (
+        "The parcel has been changed since you opened this form, so nothing was done. "
+        "Look at what is different and send it again if you still want it."
+    )
+
+
 class AlreadyDecidedError(ProposalError):
     """Another dispatcher was first, or a newer wish took its place."""
 
     code = "already_decided"
     retryable = False
     sentence = "That change has been decided already."
+
+
+class OwnWishError(ProposalError):
+    """Who asked for a change does not decide on it."""
+
+    code = "own_wish"
+    retryable = False
+    sentence = "You asked for this change yourself, so somebody else has to decide on it."
+
+
+class NoReasonError(ProposalError):
+    """A decision says why it was taken."""
+
+    code = "no_reason"
+    sentence = "Please say why: the reason is kept with the decision."

@@ -333,8 +333,17 @@ class DeliveryChange(models.Model):
     verification_level = models.CharField(max_length=8, blank=True)
     call_public_id = models.CharField(max_length=16, blank=True, db_index=True)
     requested_by = models.CharField(max_length=120, blank=True)
+    asker = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="the member of staff who asked for it, and who may not decide on it",
+    )
     decided_by = models.CharField(max_length=120, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
+    decision_reason = models.CharField(max_length=300, blank=True)
     idempotency_key = models.CharField(max_length=128, unique=True)
     shipment_version = models.PositiveIntegerField()
     read_back = models.CharField(max_length=300, blank=True)
@@ -345,6 +354,7 @@ class DeliveryChange(models.Model):
 
     class Meta:
         ordering = ("-created_at", "-pk")
+        permissions = (("approve_change", "Can decide on changes that wait for approval"),)
         indexes = (models.Index(fields=["state", "created_at"], name="change_by_state"),)
         constraints = (
             models.UniqueConstraint(

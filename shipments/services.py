@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
@@ -19,7 +20,9 @@ from shipments.errors import (
     AlreadyDecidedError,
     AlreadyWaitingError,
     NoProposalError,
+    NoReasonError,
     NoSlotError,
+    OwnWishError,
     ParcelChangedError,
     ProposalExpiredError,
     SlotFullError,
@@ -160,7 +163,7 @@ def prepare_reschedule(
             slot=slot,
             requested_start=slot.starts_at,
             requested_end=slot.ends_at,
-            previous=_times(shipment),
+            previous=times(shipment),
             rule_results={"route": route.value},
             call_public_id=call_public_id,
             requested_by="recipient",
@@ -247,32 +250,38 @@ def confirm_address(
     }
 
 
-def decide_change(*, ref: str, approve: bool, by: str, now: datetime) -> None:
-    """Carry out or turn down a change that waits for a dispatcher; `by` is his name for the records.
+def decide_change(*, ref: str, approve: bool, by: User, reason: str, now: datetime) -> None:
+    """Carry out or turn down a change that waits for a decision; who took it and why is kept.
 
     Raises:
-        ShipmentError: it was decided already, or what was asked for cannot be had any more.
+        ShipmentError: it was decided already, it is his own wish, no reason is given, or what was asked for
+            cannot be had any more.
     """
     change = DeliveryChange.objects.select_related("slot__depot").filter(ref=ref).first()
     if change is None or change.slot is None:
         raise NoProposalError
+    if change.asker_id == by.pk:
+        raise OwnWishError
+    if not (reason := " ".join(reason.split())[:300]):
+        raise NoReasonError
     slot = change.slot
     decided = ChangeState.APPROVED if approve else ChangeState.REJECTED
     with transaction.atomic():
         waiting = DeliveryChange.objects.filter(pk=change.pk, state=ChangeState.NEEDS_APPROVAL)
-        if not waiting.update(state=decided, decided_by=by[:120], decided_at=now):
+        name = by.get_username()
+        if not waiting.update(state=decided, decided_by=name[:120], decided_at=now, decision_reason=reason):
             raise AlreadyDecidedError
         shipment = Shipment.objects.for_telling().get(pk=change.shipment_id)
         when = wording.slot(slot.starts_at, slot.ends_at, shipment.zone)
         description = f"Stays as planned: not moved to {when}"
-        before = _times(shipment)
+        before = times(shipment)
         if approve:
             change_route(parcel_of(shipment), POLICY)
             if slot.starts_at <= now:
                 raise TooSoonError
             # What a rider has with him comes back first.
             back = shipment.status in (Status.OUT_FOR_DELIVERY, Status.EXCEPTION)
-            _move(shipment, slot, now, Status.IN_TRANSIT if back else Status(shipment.status))
+            move(shipment, slot, now, Status.IN_TRANSIT if back else Status(shipment.status))
             DeliveryChange.objects.filter(pk=change.pk, state=decided).update(state=ChangeState.APPLIED)
             description = f"Moved to {when}"
         record(
@@ -280,14 +289,14 @@ def decide_change(*, ref: str, approve: bool, by: str, now: datetime) -> None:
             description=f"{description} by the dispatcher",
             substatus=Substatus.APPOINTMENT_SCHEDULED if approve else "",
             source=Source.DISPATCHER,
-            actor=by,
+            actor=name,
             call_public_id=change.call_public_id,
             key=f"decision:{change.ref}",
             now=now,
             change_ref=change.ref,
             verb="approve_change" if approve else "reject_change",
             before=before,
-            after=_slot_times(slot) if approve else before,
+            after={**(slot_times(slot) if approve else before), "reason": reason},
         )
 
 
@@ -340,7 +349,7 @@ def _carry_out(change: DeliveryChange, now: datetime) -> None:
         raise NoProposalError
     check_day(day_of(slot, shipment), shipment.zone, now, POLICY)
     if route is Route.APPLY:
-        _move(shipment, slot, now, Status(shipment.status))
+        move(shipment, slot, now, Status(shipment.status))
         state, substatus = ChangeState.APPLIED, Substatus.APPOINTMENT_SCHEDULED
         description = f"Moved to {wording.slot(slot.starts_at, slot.ends_at, shipment.zone)}"
     else:
@@ -359,12 +368,12 @@ def _carry_out(change: DeliveryChange, now: datetime) -> None:
         now=now,
         change_ref=change.ref,
         verb="confirm_reschedule",
-        before={**_times(shipment), "state": ChangeState.PROPOSED.value},
-        after={**(_slot_times(slot) if route is Route.APPLY else _times(shipment)), "state": state.value},
+        before={**times(shipment), "state": ChangeState.PROPOSED.value},
+        after={**(slot_times(slot) if route is Route.APPLY else times(shipment)), "state": state.value},
     )
 
 
-def _move(shipment: Shipment, slot: DeliverySlot, now: datetime, status: Status) -> None:
+def move(shipment: Shipment, slot: DeliverySlot, now: datetime, status: Status) -> None:
     """Give a parcel a place in `slot` and a status, and give its old place back.
 
     Compare-and-set carries the safety on both databases: SQLite has no row locks.
@@ -486,7 +495,7 @@ def _outcome(change: DeliveryChange) -> dict[str, object]:
     }
 
 
-def _times(shipment: Shipment) -> dict[str, str | int | None]:
+def times(shipment: Shipment) -> dict[str, str | int | None]:
     """Return what a reschedule replaces."""
     start, end = shipment.promised_start, shipment.promised_end
     return {
@@ -496,7 +505,8 @@ def _times(shipment: Shipment) -> dict[str, str | int | None]:
     }
 
 
-def _slot_times(slot: DeliverySlot) -> dict[str, str | int | None]:
+def slot_times(slot: DeliverySlot) -> dict[str, str | int | None]:
+    """Return what a reschedule brings."""
     return {
         "slot": slot.pk,
         "promised_start": slot.starts_at.isoformat(),

@@ -21,7 +21,7 @@ def chosen_slot(shipment: Shipment, day: str, window: str | None, now: datetime)
         DayRefusedError: there is none, with what there is instead.
     """
     wanted = planned_day(shipment, day, now)
-    of_the_day = [slot for slot in _slots(shipment, now) if day_of(slot, shipment) == wanted]
+    of_the_day = [slot for slot in slots_ahead(shipment, now) if day_of(slot, shipment) == wanted]
     fitting = _fitting(of_the_day, read_window(window or ""))
     if not fitting:
         raise NoSlotError(offers=offers(shipment, now, wanted))
@@ -31,7 +31,7 @@ def chosen_slot(shipment: Shipment, day: str, window: str | None, now: datetime)
     others = [slot for slot in free if slot.starts_at != parcel.booked_start]
     best = next(iter(others or free or fitting))
     try:
-        check_window(_window(best), parcel, now, POLICY)
+        check_window(window_of(best), parcel, now, POLICY)
     except SlotFullError as error:
         raise SlotFullError(offers=offers(shipment, now, wanted)) from error
     return best
@@ -64,7 +64,7 @@ def _minutes_shared(slot: DeliverySlot, part: tuple[time, time]) -> int:
     return (end.hour - start.hour) * 60 + end.minute - start.minute
 
 
-def _slots(shipment: Shipment, now: datetime) -> list[DeliverySlot]:
+def slots_ahead(shipment: Shipment, now: datetime) -> list[DeliverySlot]:
     """Return what is driven from the parcel's depot on the days ahead, full or not, the earliest first."""
     if shipment.depot_id is None:
         return []
@@ -78,9 +78,9 @@ def free_slots(shipment: Shipment, now: datetime) -> list[DeliverySlot]:
     """Return the slots that this parcel can be moved to."""
     parcel = parcel_of(shipment)
     free = []
-    for slot in _slots(shipment, now):
+    for slot in slots_ahead(shipment, now):
         try:
-            check_window(_window(slot), parcel, now, POLICY)
+            check_window(window_of(slot), parcel, now, POLICY)
         except DayRefusedError:
             continue
         free.append(slot)
@@ -108,7 +108,8 @@ def slot_fields(slot: DeliverySlot, shipment: Shipment) -> dict[str, str]:
     }
 
 
-def _window(slot: DeliverySlot) -> Window:
+def window_of(slot: DeliverySlot) -> Window:
+    """Return a slot as the rules see it."""
     return Window(slot.starts_at, slot.ends_at, slot.capacity - slot.booked)
 
 

@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 
+from django.contrib.auth.models import User
+
 from shipments.models import Address, DeliverySlot, Depot, Shipment, TrackingEvent
 from shipments.statuses import Source, Status
 
@@ -16,6 +18,11 @@ CALL = "0123456789abcdef"
 ANYONE = "+254700000099"
 
 _numbers = count(1)
+
+
+def staff(name="dispatcher") -> User:
+    """Return the member of staff of that name, with no rights."""
+    return User.objects.get_or_create(username=name, defaults={"is_staff": True})[0]
 
 
 def a_depot(**fields) -> Depot:

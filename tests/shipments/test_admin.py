@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from shipments import services
+from shipments.audit import AuditEntry
 from shipments.models import DeliveryChange, Shipment
-from shipments.statuses import Status
+from shipments.statuses import Source, Status
 from tests.shipments.builders import AMINA, CALL, NOW, a_depot, a_parcel, a_slot, an_address
 
 pytestmark = pytest.mark.django_db
@@ -120,18 +121,15 @@ def test_a_depot_opens_with_its_windows(dispatcher):
     assert 'value="2026-11-27"' in shown
 
 
-@pytest.mark.parametrize(
-    ("action", "version", "shown"), [("approve", 2, "moved."), ("turn_down", 1, "left as planned.")]
-)
-def test_a_dispatcher_decides_what_waits(dispatcher, action, version, shown):
+def a_waiting_change(day=3, **fields) -> DeliveryChange:
     today = timezone.localdate()
     depot = a_depot()
-    a_slot(depot, today + timedelta(days=3))
-    parcel = a_parcel(depot=depot, status=Status.OUT_FOR_DELIVERY)
+    a_slot(depot, today + timedelta(days=day))
+    a_parcel(depot=depot, status=Status.OUT_FOR_DELIVERY, **fields)
     proposed = services.prepare_reschedule(
         number=AMINA,
         said_id=None,
-        day=(today + timedelta(days=3)).isoformat(),
+        day=(today + timedelta(days=day)).isoformat(),
         window=None,
         call_public_id=CALL,
         key="k",
@@ -140,18 +138,113 @@ def test_a_dispatcher_decides_what_waits(dispatcher, action, version, shown):
     services.confirm_reschedule(
         number=AMINA, change_id=str(proposed["change_id"]), call_public_id=CALL, now=timezone.now()
     )
-    change = DeliveryChange.objects.get()
-    order = {"action": action, "_selected_action": change.pk}
-    address = reverse("admin:shipments_deliverychange_changelist")
+    return DeliveryChange.objects.get()
 
-    first = dispatcher.post(address, order, follow=True).content.decode()
-    again = dispatcher.post(address, order, follow=True).content.decode()
+
+def decide(client, change, action, reason="The rider has it with him"):
+    address = reverse(f"admin:shipments_deliverychange_{action}", args=[change.pk])
+    return client.post(address, {"reason": reason, "_form_submitted": "True"})
+
+
+@pytest.mark.parametrize(
+    ("action", "version", "state"), [("approve", 2, "applied"), ("turn_down", 1, "rejected")]
+)
+def test_what_waits_is_decided_with_a_reason_that_is_kept(dispatcher, action, version, state):
+    change = a_waiting_change()
+
+    without = decide(dispatcher, change, action, reason=" ")
+    first = decide(dispatcher, change, action)
+    again = decide(dispatcher, change, action)
+
+    change.refresh_from_db()
+    assert "This field is required" in without.content.decode()
+    assert (first.status_code, again.status_code) == (204, 200)
+    assert "decided already" in again.content.decode()
+    assert (change.shipment.version, change.state, change.decided_by) == (version, state, "dispatcher")
+    assert change.decision_reason == "The rider has it with him"
+    assert AuditEntry.objects.latest("pk").after["reason"] == "The rider has it with him"
+
+
+def move(client, parcel, slot, **fields):
+    form = client.get(reschedule(parcel)).context["form"]
+    hidden = {name: form[name].value() for name in ("version", "shown")}
+    return client.post(reschedule(parcel), {"slot": slot.pk, "_form_submitted": "True"} | hidden | fields)
+
+
+def reschedule(parcel) -> str:
+    return reverse("admin:shipments_shipment_reschedule", args=[parcel.pk])
+
+
+def test_a_dispatcher_moves_a_parcel_once_however_often_it_is_sent(dispatcher):
+    slot = a_slot(a_depot(), timezone.localdate() + timedelta(days=3))
+    parcel = a_parcel(depot=slot.depot)
+
+    done = move(dispatcher, parcel, slot)
+    again = move(dispatcher, parcel, slot, version=1)
 
     parcel.refresh_from_db()
+    slot.refresh_from_db()
+    change = DeliveryChange.objects.get()
+    assert (done.status_code, again.status_code) == (204, 204)
+    assert (parcel.slot, parcel.version, slot.booked) == (slot, 2, 1)
+    assert (change.state, change.requested_by, str(change.asker)) == (
+        "applied",
+        "dispatcher",
+        "dispatcher",
+    )
+    assert parcel.events.get(source=Source.DISPATCHER).actor == "dispatcher"
+
+
+def test_a_dispatcher_sees_which_windows_there_are_and_which_are_full(dispatcher):
+    slot = a_slot(a_depot(), timezone.localdate() + timedelta(days=3), capacity=1, booked=1)
+    parcel = a_parcel(depot=slot.depot)
+
+    shown = dispatcher.get(reschedule(parcel)).content.decode()
+    refused = move(dispatcher, parcel, slot).content.decode()
+
+    assert "09:00–12:00 · full" in shown
+    assert "That time has just been filled." in refused
+    assert not DeliveryChange.objects.exists()
+
+
+def test_a_form_that_went_stale_is_refused_with_what_is_different_and_can_be_sent_again(dispatcher):
+    slot = a_slot(a_depot(), timezone.localdate() + timedelta(days=3))
+    parcel = a_parcel(depot=slot.depot)
+    form = dispatcher.get(reschedule(parcel)).context["form"]
+    seen = {name: form[name].value() for name in ("version", "shown")}
+    Shipment.objects.filter(pk=parcel.pk).update(version=2, status=Status.ATTEMPT_FAIL)
+
+    order = {"slot": slot.pk, "_form_submitted": "True"}
+    stale = dispatcher.post(reschedule(parcel), order | seen)
+    renewed = {name: stale.context["form"][name].value() for name in ("version", "shown")}
+    sent_again = dispatcher.post(reschedule(parcel), order | renewed)
+
+    assert stale.context["form"].differences == [("Status", "In transit", "Attempt failed")]
+    assert "has been changed since you opened this form" in stale.content.decode()
+    assert sent_again.status_code == 204
+
+
+def test_a_parcel_that_may_not_be_moved_says_so_when_the_dialog_opens(dispatcher):
+    parcel = a_parcel(status=Status.DELIVERED)
+
+    shown = dispatcher.get(reschedule(parcel)).content.decode()
+
+    assert "this parcel has been delivered" in shown
+
+
+def test_what_a_dispatcher_asked_for_somebody_else_decides(dispatcher):
+    slot = a_slot(a_depot(), timezone.localdate() + timedelta(days=3))
+    parcel = a_parcel(depot=slot.depot, status=Status.OUT_FOR_DELIVERY)
+    move(dispatcher, parcel, slot)
+    change = DeliveryChange.objects.get(state="needs_approval")
+
+    own = decide(dispatcher, change, "approve").content.decode()
+    dispatcher.force_login(get_user_model().objects.create_superuser("another"))
+    others = decide(dispatcher, change, "approve")
+
     change.refresh_from_db()
-    assert shown in first
-    assert "decided already" in again
-    assert (parcel.version, change.decided_by) == (version, "dispatcher")
+    assert "somebody else has to decide" in own
+    assert (others.status_code, change.state, change.decided_by) == (204, "applied", "another")
 
 
 def test_who_may_only_read_decides_nothing(client):

@@ -6,7 +6,7 @@ from shipments import services
 from shipments.audit import AuditEntry
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.statuses import ChangeState, Source, Status
-from tests.shipments.builders import AMINA, CALL, NOW, a_depot, a_parcel, a_slot
+from tests.shipments.builders import AMINA, CALL, NOW, a_depot, a_parcel, a_slot, staff
 from tests.shipments.test_two_at_once import at_once, confirming, prepare
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,9 @@ def test_a_decision_names_who_took_it(approve, verb):
     a_parcel(depot=slot.depot, status=Status.OUT_FOR_DELIVERY)
     confirming(prepare()["change_id"])()
 
-    services.decide_change(ref=DeliveryChange.objects.get().ref, approve=approve, by="dana", now=NOW)
+    services.decide_change(
+        ref=DeliveryChange.objects.get().ref, approve=approve, by=staff("dana"), reason="As agreed", now=NOW
+    )
 
     asked, decided = AuditEntry.objects.order_by("pk")
     assert (asked.after["slot"], asked.after["state"]) == (None, "needs_approval")

@@ -1,0 +1,154 @@
+"""Ask for what a verb needs in a dialog, show its refusals there, and refuse a form that has gone stale."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from shipments.admin.columns import masked, window
+from shipments.errors import ShipmentError, StaleFormError
+from shipments.models import DeliverySlot, Shipment
+from shipments.rules import POLICY, change_route
+from shipments.telling import parcel_of
+from shipments.windows import day_of, slots_ahead
+
+Dialog = dict[str, Any]
+
+
+class RefusableForm(BaseDialogForm):  # type: ignore[misc] # unfold ships no types
+    """A dialog that shows above its fields why nothing was done."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.refusal = ""
+
+    def refuse(self, error: ShipmentError) -> None:
+        """Keep what is to be shown when the form is shown again."""
+        self.refusal = str(error)
+
+    def render_before_template(self) -> str:
+        """Return what stands above the fields."""
+        return render_to_string("admin/shipments/_dialog_head.html", {"form": self})
+
+
+class ReasonForm(RefusableForm):
+    """Asks why; the reason is kept."""
+
+    reason = forms.CharField(max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}))
+
+
+class ParcelForm(RefusableForm):
+    """A dialog about one parcel: it carries the version that was shown, and what was shown of it."""
+
+    data: Any  # unfold ships no types
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    shown = forms.JSONField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.shipment = get_object_or_404(Shipment.objects.for_telling(), pk=self.object_id)
+        self.face = face(self.shipment)
+        self.fields["version"].initial = self.shipment.version
+        self.fields["shown"].initial = self.face
+        self.differences: list[tuple[str, str, str]] = []
+
+    def refuse(self, error: ShipmentError) -> None:
+        """Show also what is different, and let the form be sent again as one that has seen it."""
+        super().refuse(error)
+        if isinstance(error, StaleFormError):
+            seen = self.cleaned_data["shown"] if isinstance(self.cleaned_data["shown"], dict) else {}
+            self.differences = [
+                (name, str(seen.get(name, "")), now)
+                for name, now in self.face.items()
+                if seen.get(name) != now
+            ]
+            news = {"version": str(self.shipment.version), "shown": _json(self.face)}
+            self.data = {**self.data.dict(), **news}
+
+
+class RescheduleForm(ParcelForm):
+    """Asks for another day and window; the full ones are named too, since callers ask for them."""
+
+    slot = forms.TypedChoiceField(label="Day and window", coerce=int, widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        slots = slots_ahead(self.shipment, timezone.now())
+        self.fields["slot"].choices = [
+            (f"{day:%A %d %B}", [(slot.pk, _label(slot, self.shipment)) for slot in of_day])
+            for day, of_day in groupby(slots, key=self._day)
+        ]
+        if not self.is_bound:
+            try:
+                change_route(parcel_of(self.shipment), POLICY)
+            except ShipmentError as refusal:
+                self.refuse(refusal)
+
+    def _day(self, slot: DeliverySlot) -> date:
+        return day_of(slot, self.shipment)
+
+
+def face(shipment: Shipment) -> dict[str, str]:
+    """Return what a dialog shows of a parcel, and compares with what it was when a form comes back."""
+    return {
+        "Status": shipment.get_status_display(),
+        "Planned": window(shipment.promised_start, shipment.promised_end, shipment),
+        "Address": f"{shipment.address}",
+        "Landmark": shipment.address.landmark or "–",
+        "Depot": str(shipment.depot or "–"),
+        "Number": masked(shipment.phone),
+        "Attempts": str(shipment.attempts),
+    }
+
+
+def carried_out(
+    request: HttpRequest, form: RefusableForm, dialog: Dialog, do: Callable[[datetime], str], address: str
+) -> HttpResponse:
+    """Do what a valid form asks for and go to `address`, or show the form again with the refusal."""
+    try:
+        said = do(timezone.now())
+    except ShipmentError as refusal:
+        form.refuse(refusal)
+        context = {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]}
+        return render(request, "unfold/helpers/dialog.html", context)
+    messages.success(request, said)
+    return gone_to(address)
+
+
+def member(request: HttpRequest) -> User:
+    """Return the member of staff who asks; the admin lets nobody else in.
+
+    Raises:
+        PermissionDenied: there is none.
+    """
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def gone_to(address: str) -> HttpResponse:
+    """Return the answer by which a dialog leads on: it is sent by htmx, which follows this header alone."""
+    answer = HttpResponse(status=204)
+    answer["HX-Redirect"] = address
+    return answer
+
+
+def _label(slot: DeliverySlot, shipment: Shipment) -> str:
+    start, end = slot.starts_at.astimezone(shipment.zone), slot.ends_at.astimezone(shipment.zone)
+    free = slot.capacity - slot.booked
+    return f"{start:%H:%M}–{end:%H:%M} · {f'{free} of {slot.capacity} free' if free else 'full'}"
+
+
+def _json(value: dict[str, str]) -> str:
+    return str(forms.JSONField().prepare_value(value))

@@ -1,0 +1,250 @@
+"""Show the parcels, each with its history, and let dispatchers move them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
+
+from shipments import desk, wording
+from shipments.admin.columns import (
+    CHANGE_COLOURS,
+    NONE,
+    STATUS_COLOURS,
+    ForReading,
+    badge,
+    local,
+    masked,
+    window,
+)
+from shipments.admin.dialogs import Dialog, RescheduleForm, carried_out, member
+from shipments.models import DeliveryChange, Shipment, TrackingEvent
+from shipments.phones import normalise
+from shipments.spelling import readings
+from shipments.statuses import ChangeState
+
+_RESCHEDULE: Dialog = {
+    "title": "Move to another day",
+    "description": "By the rules of the telephone line; what they leave to a supervisor is asked for.",
+    "form_class": RescheduleForm,
+    "form_submit_text": "Move",
+}
+
+
+class _Events(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no types
+    """What happened to a parcel, the latest first."""
+
+    model = TrackingEvent
+    verbose_name_plural = "history"
+    fields = (
+        "when",
+        "state_badge",
+        "substatus",
+        "reason",
+        "description",
+        "location",
+        "source",
+        "call_public_id",
+    )
+    readonly_fields = fields
+    ordering = ("-occurred_at", "-pk")
+    extra = 0
+
+    @admin.display(description="when")
+    def when(self, event: TrackingEvent) -> str:
+        """Return when it happened, at the recipient's."""
+        return local(event.occurred_at, event.shipment)
+
+    @badge("status", STATUS_COLOURS)
+    def state_badge(self, event: TrackingEvent) -> str:
+        """Return the status it brought."""
+        return event.get_status_display()
+
+
+class _Changes(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no types
+    """What was asked for, the latest first."""
+
+    model = DeliveryChange
+    verbose_name_plural = "changes asked for"
+    fields = (
+        "asked_at",
+        "kind",
+        "state_badge",
+        "wanted",
+        "read_back",
+        "requested_by",
+        "decided_by",
+        "decision_reason",
+        "call_public_id",
+    )
+    readonly_fields = fields
+    ordering = ("-created_at", "-pk")
+    extra = 0
+
+    @admin.display(description="asked")
+    def asked_at(self, change: DeliveryChange) -> str:
+        """Return when it was asked for, at the recipient's."""
+        return local(change.created_at, change.shipment)
+
+    @badge("state", CHANGE_COLOURS)
+    def state_badge(self, change: DeliveryChange) -> str:
+        """Return how far it has come."""
+        return change.get_state_display()
+
+    @admin.display(description="wanted")
+    def wanted(self, change: DeliveryChange) -> str:
+        """Return the window that was asked for, at the recipient's."""
+        return window(change.requested_start, change.requested_end, change.shipment)
+
+
+@admin.register(Shipment)
+class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+    """The parcels, each with its history."""
+
+    list_display = (
+        *(
+            "tracking_id",
+            "state_badge",
+            "recipient_name",
+            "number",
+            "area",
+            "expected",
+            "waiting",
+            "attempts",
+        ),
+        *("depot", "is_demo"),
+    )
+    list_filter = ("status", "depot", "changes__state", "is_demo")
+    list_filter_submit = False
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("tracking_id", "recipient_name", "address__landmark")
+    search_help_text = "Tracking number, as written or as read aloud; whole telephone number; name; landmark"
+    ordering = ("-updated_at",)
+    actions_detail: ClassVar[Sequence[str]] = ["reschedule"]
+    inlines: ClassVar = [_Events, _Changes]
+    fieldsets: ClassVar = (
+        (None, {"fields": ("tracking_id", "state_badge", "substatus", "shipper", "version", "is_demo")}),
+        ("Recipient", {"fields": ("recipient_name", "number", "address", "area", "landmark", "directions")}),
+        (
+            "Delivery",
+            {
+                "fields": (
+                    *("depot", "driver", "expected", "planned", "computed", "attempts", "changes_allowed"),
+                    *("cod", "time_zone"),
+                )
+            },
+        ),
+        ("Records", {"fields": ("created_at", "updated_at")}),
+    )
+    readonly_fields = (
+        *(
+            "state_badge",
+            "number",
+            "area",
+            "landmark",
+            "directions",
+            "expected",
+            "planned",
+            "computed",
+            "cod",
+        ),
+        *("created_at", "updated_at"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Shipment]:
+        """Return the parcels with all that a row shows."""
+        return Shipment.objects.for_telling().select_related("driver")
+
+    def has_move_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        """Tell whether this user may move parcels; each is then looked at by the rules."""
+        return request.user.has_perm("shipments.change_shipment")
+
+    @action(description="Reschedule", permissions=["move"], icon="event", dialog=_RESCHEDULE)
+    def reschedule(self, request: HttpRequest, form: RescheduleForm, object_id: int | str) -> HttpResponse:
+        """Move a parcel to another delivery window."""
+        filled = form.cleaned_data
+
+        def move(now: datetime) -> str:
+            change = desk.reschedule(
+                shipment_id=form.shipment.pk,
+                slot_id=filled["slot"],
+                version=filled["version"],
+                by=member(request),
+                now=now,
+            )
+            if change.slot is None or change.state == ChangeState.NEEDS_APPROVAL:
+                return f"{form.shipment}: asked for. It stays as planned until somebody else approves."
+            when = wording.slot(change.slot.starts_at, change.slot.ends_at, form.shipment.zone)
+            return f"{form.shipment}: moved to {when}."
+
+        back = reverse("admin:shipments_shipment_change", args=[form.shipment.pk])
+        return carried_out(request, form, _RESCHEDULE, move, back)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Shipment], search_term: str
+    ) -> tuple[QuerySet[Shipment], bool]:
+        """Find a parcel also by its id read aloud and by a number written as people write it."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        also = Q(tracking_key__in=readings(search_term))
+        if number := normalise(search_term, settings.PHONE_REGION):
+            also |= Q(phone=number)
+        return (found | queryset.filter(also)) if search_term else found, may_repeat
+
+    @badge("status", STATUS_COLOURS)
+    def state_badge(self, shipment: Shipment) -> str:
+        """Return where the parcel is in its journey."""
+        return shipment.get_status_display()
+
+    @admin.display(description="number")
+    def number(self, shipment: Shipment) -> str:
+        """Return the last digits of the number of record."""
+        return masked(shipment.phone)
+
+    @admin.display(description="area")
+    def area(self, shipment: Shipment) -> str:
+        """Return where it goes."""
+        return f"{shipment.address.area}, {shipment.address.city}"
+
+    @admin.display(description="expected", ordering="eta_at")
+    def expected(self, shipment: Shipment) -> str:
+        """Return the estimate or else the booked window, at the recipient's."""
+        return local(shipment.eta_at, shipment) if shipment.eta_at else self.planned(shipment)
+
+    @badge("change", {"To decide": "warning"})
+    def waiting(self, shipment: Shipment) -> str:
+        """Return whether a dispatcher has something to decide."""
+        return "To decide" if shipment.change_waiting else ""
+
+    @admin.display(description="planned")
+    def planned(self, shipment: Shipment) -> str:
+        """Return the booked window, at the recipient's."""
+        return window(shipment.promised_start, shipment.promised_end, shipment)
+
+    @admin.display(description="estimate made")
+    def computed(self, shipment: Shipment) -> str:
+        """Return when the estimate was made."""
+        return local(shipment.eta_computed_at, shipment)
+
+    @admin.display(description="landmark")
+    def landmark(self, shipment: Shipment) -> str:
+        """Return what the place is known by."""
+        return shipment.address.landmark
+
+    @admin.display(description="directions")
+    def directions(self, shipment: Shipment) -> str:
+        """Return the way to it."""
+        return shipment.address.directions
+
+    @admin.display(description="cash on delivery")
+    def cod(self, shipment: Shipment) -> str:
+        """Return what is to be paid at the door."""
+        if not shipment.cod_minor:
+            return NONE
+        return f"{shipment.cod_currency} {shipment.cod_minor // 100:,}.{shipment.cod_minor % 100:02}"

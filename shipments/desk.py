@@ -1,0 +1,104 @@
+"""Do what a dispatcher asks for, by the telephone's rules and the version that his form was opened with."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from shipments import wording
+from shipments.audit import AuditEntry
+from shipments.errors import AlreadyWaitingError, NoReasonError, NoSlotError, StaleFormError
+from shipments.models import DeliveryChange, DeliverySlot, Shipment
+from shipments.rules import POLICY, Route, change_route, check_window
+from shipments.services import move, record, slot_times, times
+from shipments.statuses import ChangeKind, ChangeState, Source, Status, Substatus
+from shipments.telling import parcel_of
+from shipments.windows import free_slots, phrases, window_of
+
+
+def reschedule(*, shipment_id: int, slot_id: int, version: int, by: User, now: datetime) -> DeliveryChange:
+    """Move a parcel to another delivery window, or ask for it where somebody else has to approve.
+
+    Sent twice by the same person, it happens once and is answered twice.
+
+    Raises:
+        ShipmentError: the parcel was changed since, may not be moved, or that window cannot be had.
+    """
+    key = f"desk:{by.pk}:{shipment_id}:{version}:{slot_id}"
+    try:
+        with transaction.atomic():
+            # One wish after the other: by this lock on PostgreSQL, while SQLite has one writer.
+            Shipment.objects.select_for_update().filter(pk=shipment_id).first()
+            done = DeliveryChange.objects.filter(idempotency_key=key).first()
+            return done or _rescheduled(shipment_id, slot_id, version, by, key, now)
+    except IntegrityError as error:  # a call's wish for this parcel came to wait for approval first
+        raise AlreadyWaitingError from error
+
+
+def _rescheduled(
+    shipment_id: int, slot_id: int, version: int, by: User, key: str, now: datetime
+) -> DeliveryChange:
+    shipment = Shipment.objects.for_telling().get(pk=shipment_id)
+    if shipment.version != version:
+        raise StaleFormError
+    parcel = parcel_of(shipment)
+    route = change_route(parcel, POLICY)
+    slot = DeliverySlot.objects.select_related("depot").filter(pk=slot_id).first()
+    if slot is None or slot.depot_id != shipment.depot_id:
+        raise NoSlotError(offers=phrases(free_slots(shipment, now), shipment))
+    check_window(window_of(slot), parcel, now, POLICY)
+    before, when = times(shipment), wording.slot(slot.starts_at, slot.ends_at, shipment.zone)
+    applied = route is Route.APPLY
+    if applied:
+        move(shipment, slot, now, Status(shipment.status))
+    change = DeliveryChange.objects.create(
+        shipment=shipment,
+        kind=ChangeKind.RESCHEDULE,
+        state=ChangeState.APPLIED if applied else ChangeState.NEEDS_APPROVAL,
+        slot=slot,
+        requested_start=slot.starts_at,
+        requested_end=slot.ends_at,
+        previous=before,
+        rule_results={"route": route.value},
+        requested_by=by.get_username()[:120],
+        asker=by,
+        decided_at=now if applied else None,
+        idempotency_key=key,
+        shipment_version=version,
+        created_at=now,
+        expires_at=now,
+    )
+    record(
+        shipment,
+        description=f"Moved to {when} by the dispatcher" if applied else f"Asked for {when}: to approve",
+        substatus=Substatus.APPOINTMENT_SCHEDULED if applied else "",
+        source=Source.DISPATCHER,
+        actor=by.get_username(),
+        call_public_id="",
+        key=f"change:{change.ref}",
+        now=now,
+        change_ref=change.ref,
+        verb="reschedule",
+        before=before,
+        after={**(slot_times(slot) if applied else before), "state": change.state},
+    )
+    return change
+
+
+def reveal_number(*, kind: str, object_id: str, number: str, by: User, reason: str, now: datetime) -> str:
+    """Return a telephone number in full to somebody who may see it, once it is written down who and why.
+
+    Raises:
+        NoReasonError: no reason is given.
+    """
+    if not (reason := " ".join(reason.split())[:300]):
+        raise NoReasonError
+    AuditEntry.objects.create(
+        at=now,
+        actor=by.get_username()[:120],
+        verb="reveal_number",
+        object_kind=kind,
+        object_id=object_id,
+        after={"reason": reason},
+    )
+    return number
