@@ -142,6 +142,7 @@ REST_FRAMEWORK = {
 
 # Database, and the layer that carries news to dashboards (audio never uses it)
 
+DATABASE_QUERY_S = env.float("DATABASE_QUERY_S", default=5.0)
 _DATABASES = ("sqlite", "postgres", "postgresql")
 
 
@@ -155,13 +156,23 @@ def _database(url: str) -> dict[str, Any]:
         # The one combination that lost nothing under 16 writers: WAL alone failed 2,182 of 2,400 times.
         options |= {
             "transaction_mode": "IMMEDIATE",
-            "timeout": 5,
+            "timeout": DATABASE_QUERY_S,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         }
     elif config["ENGINE"].endswith("postgresql"):
         # Threads come and go under ASGI, and each would keep a connection of its own.
         config["CONN_MAX_AGE"] = 0
-        options.setdefault("pool", {"min_size": 2, "max_size": 20, "timeout": 5})
+        from courier.postgres import BoundedConnection  # noqa: PLC0415 - its driver is an extra
+
+        options["pool"] = {
+            "min_size": 2,
+            "max_size": 20,
+            "timeout": DATABASE_QUERY_S,
+            "connection_class": BoundedConnection,
+        }
+        options.setdefault("connect_timeout", 3)
+        # The server gives up what nobody waits for: else each retry behind one lock would cost a backend.
+        options.setdefault("options", "-c client_connection_check_interval=1000")
     return config
 
 
@@ -285,6 +296,7 @@ ADMISSION_MODEL_WAIT_S = env.float("ADMISSION_MODEL_WAIT_S", default=15.0)
 ADMISSION_LAG_S = env.float("ADMISSION_LAG_S", default=0.1)
 HEARTBEAT_S = env.float("HEARTBEAT_S", default=15.0)
 RECONCILE_S = env.float("RECONCILE_S", default=60.0)
+CALL_WRITE_S = env.float("CALL_WRITE_S", default=3.0)
 SPOOL_AGAIN_S = env.float("SPOOL_AGAIN_S", default=2.0)
 DRAIN_S = env.float("DRAIN_S", default=660.0)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
+from django.conf import settings
 from django.db import Error as DatabaseDownError
 
 from voice import archive, calls
@@ -45,14 +46,15 @@ class CallJournal:
             await self._write()
 
     async def finish(self, ending: Ending) -> None:
-        """Write what is left and the call's end; when the database does not take them, later."""
+        """Write what is left and the call's end; later, when the database does not take them in time."""
         if self._lost:
             ending.counters["records_lost"] = self._lost
         last = partial(_write_end, self._call_id, tuple(self._waiting), ending, datetime.now(UTC))
         self._waiting.clear()
         try:
-            await run_db(last)
-        except DatabaseDownError:
+            async with asyncio.timeout(settings.CALL_WRITE_S):
+                await run_db(last)
+        except (DatabaseDownError, TimeoutError):  # one that is late may still be done: twice is as once
             logger.warning("a call's end waits: the database did not take it")
             SPOOL.add(last)
 

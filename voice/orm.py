@@ -23,6 +23,16 @@ def executor() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(settings.ORM_THREADS, thread_name_prefix="orm")
 
 
+def bound_queries() -> None:
+    """Wait for no query of this process longer than DATABASE_QUERY_S; for a process that runs on and on.
+
+    SQLite only ever waits for its lock, and that is bounded in every process.
+    """
+    pool = settings.DATABASES["default"]["OPTIONS"].get("pool")
+    if pool:
+        pool["connection_class"].query_s = settings.DATABASE_QUERY_S
+
+
 async def run_db(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `work` on the pool and return its result.
 

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from courier import serve
 from voice.checks import serve_refusals
+from voice.orm import bound_queries
 
 _WRITING_S = 8.0
 """What it takes beyond goodbye to hang up, to close and to write a call's end."""
@@ -27,5 +28,6 @@ class Command(BaseCommand):
         """Refuse an unsafe configuration, else serve until told to stop."""
         if refusals := serve_refusals():
             raise CommandError("\n".join(f"{found.id}: {found.msg} ({found.hint})" for found in refusals))
+        bound_queries()
         goodbye_s = settings.CALL_GOODBYE_S + _WRITING_S
         serve.run(options["host"], options["port"], drain_s=settings.DRAIN_S, goodbye_s=goodbye_s)

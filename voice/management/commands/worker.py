@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 
 from voice import periodic
+from voice.orm import bound_queries
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Look every second for what is due; a signal lets the job that runs end first."""
+        bound_queries()
         stopped = threading.Event()
         if not options["once"]:
             for number in (signal.SIGTERM, signal.SIGINT):
