@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from shipments import wording
 from shipments.audit import AuditEntry
 from shipments.errors import AlreadyWaitingError, NoReasonError, NoSlotError, StaleFormError
-from shipments.models import DeliveryChange, DeliverySlot, Shipment
+from shipments.models import ContactPreference, DeliveryChange, DeliverySlot, Shipment
 from shipments.rules import POLICY, Route, change_route, check_window
 from shipments.services import move, record, slot_times, times
 from shipments.statuses import ChangeKind, ChangeState, Source, Status, Substatus
@@ -83,6 +83,35 @@ def _rescheduled(
         after={**(slot_times(slot) if applied else before), "state": change.state},
     )
     return change
+
+
+def keep_wishes(
+    *, number: str, opted_out: bool, language: str, quiet_hours: str, by: User, now: datetime
+) -> ContactPreference:
+    """Keep how the owner of a number wants to be reached, as he told a colleague; `number` is E.164."""
+    with transaction.atomic():
+        ContactPreference.objects.get_or_create(number=number)
+        kept = ContactPreference.objects.select_for_update().get(number=number)
+        before = _wishes(kept)
+        kept.opted_out_at = (kept.opted_out_at or now) if opted_out else None
+        kept.language, kept.quiet_hours = language, quiet_hours
+        kept.save()
+        if _wishes(kept) != before:
+            AuditEntry.objects.create(
+                at=now,
+                actor=by.get_username()[:120],
+                verb="keep_wishes",
+                object_kind="number",
+                object_id=number,
+                before=before,
+                after=_wishes(kept),
+            )
+    return kept
+
+
+def _wishes(kept: ContactPreference) -> dict[str, object]:
+    opted_out = kept.opted_out_at is not None
+    return {"opted_out": opted_out, "language": kept.language, "quiet_hours": kept.quiet_hours}
 
 
 def reveal_number(*, kind: str, object_id: str, number: str, by: User, reason: str, now: datetime) -> str:

@@ -5,6 +5,7 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Subquery, Value, When
 from django.db.models.expressions import Combinable
@@ -13,6 +14,7 @@ from django.db.models.functions import Replace, Trim, Upper
 from shipments import codes
 from shipments.audit import AuditEntry  # noqa: F401 # Django looks for models in this module
 from shipments.kept import Kept, KeptQuerySet
+from shipments.phones import masked
 from shipments.spelling import ALIKE, readings
 from shipments.statuses import OVER, ChangeKind, ChangeState, Reason, Source, Status
 from shipments.tracking import new_ref
@@ -37,6 +39,14 @@ def _key_of(field: str, separators: str) -> Trim:
     return Trim(expression)
 
 
+class DepotQuerySet(models.QuerySet["Depot"]):
+    """Look depots up as their pages need them."""
+
+    def seen_by(self, user: User) -> "DepotQuerySet":
+        """Return the depots that a member of staff may see."""
+        return self if user.has_perm("shipments.view_all_depots") else self.filter(staff=user)
+
+
 class Depot(models.Model):
     """A place where parcels wait; its slots say when they can leave it."""
 
@@ -44,9 +54,27 @@ class Depot(models.Model):
     city = models.CharField(max_length=80)
     country = models.CharField(max_length=2, help_text="ISO 3166-1, two letters")
     time_zone = models.CharField(max_length=64, default=local_zone)
+    staff = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="depots",
+        help_text="who sees its parcels, calls and changes; some roles see those of every depot",
+    )
+
+    objects = DepotQuerySet.as_manager()
+
+    class Meta:
+        permissions = (("view_all_depots", "Can see what belongs to every depot"),)
 
     def __str__(self) -> str:
         return self.name
+
+
+def reach(user: User, path: str = "depot") -> Q:
+    """Return the condition for rows whose depot, at the end of `path`, a member of staff may see."""
+    if user.has_perm("shipments.view_all_depots"):
+        return Q()
+    return Q(**{f"{path}__in": Depot.objects.filter(staff=user).values("pk")})
 
 
 class DeliverySlot(models.Model):
@@ -109,7 +137,7 @@ class ContactPreference(models.Model):
     quiet_hours = models.CharField(max_length=11, blank=True, help_text="such as 20:00-07:00")
 
     def __str__(self) -> str:
-        return self.number
+        return masked(self.number)
 
 
 class Driver(models.Model):
@@ -130,6 +158,16 @@ class Driver(models.Model):
     def is_shift_pin(self, code: str) -> bool:
         """Tell whether this is the PIN of a shift that runs."""
         return codes.opens(code, self.shift_pin_seal) and self.on_shift
+
+
+class AddressQuerySet(models.QuerySet["Address"]):
+    """Look addresses up as their pages need them."""
+
+    def seen_by(self, user: User) -> "AddressQuerySet":
+        """Return the addresses to which a parcel goes that a member of staff may see."""
+        if user.has_perm("shipments.view_all_depots"):
+            return self
+        return self.filter(pk__in=Shipment.objects.seen_by(user).values("address"))
 
 
 class Address(models.Model):
@@ -156,6 +194,8 @@ class Address(models.Model):
     verified_at = models.DateTimeField(null=True, blank=True)
     verified_by = models.CharField(max_length=120, blank=True)
 
+    objects = AddressQuerySet.as_manager()
+
     class Meta:
         verbose_name_plural = "addresses"
 
@@ -172,6 +212,10 @@ class Address(models.Model):
 
 class ShipmentQuerySet(models.QuerySet["Shipment"]):
     """Look parcels up as the line needs them."""
+
+    def seen_by(self, user: User) -> "ShipmentQuerySet":
+        """Return the parcels that a member of staff may see."""
+        return self.filter(reach(user))
 
     def for_number(self, number: str) -> "ShipmentQuerySet":
         """Return the parcels whose number of record is `number` (E.164); none for a withheld one."""
@@ -257,6 +301,7 @@ class Shipment(models.Model):
 
     class Meta:
         ordering = ("-created_at", "-pk")
+        permissions = (("reveal_number", "Can see telephone numbers in full, with a reason"),)
         indexes = (
             models.Index(fields=["phone", "-created_at"], name="shipment_by_phone"),
             models.Index(fields=["tracking_key"], name="shipment_by_key"),
@@ -311,6 +356,10 @@ class TrackingEvent(Kept):
 
 class DeliveryChangeQuerySet(models.QuerySet["DeliveryChange"]):
     """Look changes up as their pages need them."""
+
+    def seen_by(self, user: User) -> "DeliveryChangeQuerySet":
+        """Return the changes that a member of staff may see."""
+        return self.filter(reach(user, "shipment__depot"))
 
     def waiting(self) -> "DeliveryChangeQuerySet":
         """Return the changes that a dispatcher has to decide on, the oldest first."""

@@ -1,10 +1,13 @@
-"""Bring phone numbers into one form, so that two ways of writing one number are one number."""
+"""Bring phone numbers into one form, and show them to those who need not be able to ring them."""
 
+import re
 import unicodedata
 
 import phonenumbers
 
 _LONGEST = 64
+_NUMBER = re.compile(r"(?<![\w.])\+?\d{6,12}(\d{3})(?![\w.])")
+"""What may be a telephone number: seconds since 1970 look the same, and are no loss."""
 
 
 def normalise(raw: str, region: str) -> str:
@@ -37,3 +40,13 @@ def normalise(raw: str, region: str) -> str:
         if phonenumbers.is_valid_number(number):
             return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return ""
+
+
+def masked(number: str) -> str:
+    """Return a number by its last three digits."""
+    return f"••• {number[-3:]}" if number else "–"
+
+
+def mask_numbers(text: str) -> str:
+    """Return text in which whatever may be a telephone number shows its last three digits only."""
+    return _NUMBER.sub(r"••• \1", text)

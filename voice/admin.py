@@ -1,36 +1,28 @@
 """Show dispatchers the calls, for reading only: what a call was is not changed afterwards."""
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timezone import localtime
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from shipments.admin import ShipmentAdmin
-from shipments.phones import normalise
+from shipments.admin.columns import ForReading, OwnDepots, member
+from shipments.admin.dialogs import REVEAL, ReasonForm, carried_out
+from shipments.desk import reveal_number
+from shipments.phones import masked, normalise
 from voice import call_page, callbacks, dial_admin
 from voice.models import Call, CallbackRequest
 from voice.statuses import CallbackState, CallStatus
-
-
-class _ForReading:
-    """Let nobody write what the telephone wrote, and a command takes away when its time is over."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class _Columns:
@@ -76,7 +68,7 @@ class _Columns:
         return call_page.both_bills(call)
 
 
-class _CallsOfParcel(_ForReading, _Columns, TabularInline):  # type: ignore[misc] # unfold ships no types
+class _CallsOfParcel(ForReading, _Columns, TabularInline):  # type: ignore[misc] # unfold ships no types
     """The calls about a parcel, the latest first."""
 
     model = Call
@@ -97,12 +89,19 @@ ShipmentAdmin.inlines = [*ShipmentAdmin.inlines, _CallsOfParcel]
 
 
 @admin.register(Call)
-class CallAdmin(_ForReading, _Columns, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class CallAdmin(ForReading, _Columns, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The calls, each with its page: conversation, tools, timings, both bills, the carrier's events."""
 
     list_display = ("when", "way", "customer", "parcel", "badge", "achieved", "lasted", "cost")
     list_display_links = ("when",)
-    list_filter = ("status", "direction", "outcome", "ended_reason", "created_at")
+    list_filter = (
+        "status",
+        "direction",
+        "outcome",
+        "ended_reason",
+        "created_at",
+        ("shipment__depot", OwnDepots),
+    )
     list_per_page = 50
     search_fields = ("=public_id", "=session_id", "shipment__tracking_id")
     search_help_text = "Telephone number, tracking number, or the call's id"
@@ -112,7 +111,8 @@ class CallAdmin(_ForReading, _Columns, ModelAdmin):  # type: ignore[misc] # unfo
         """Return the calls with what a row shows, or for one page all that it shows."""
         match = request.resolver_match
         one = match is not None and "object_id" in match.kwargs
-        return Call.objects.for_page() if one else Call.objects.for_list()
+        own = Call.objects.seen_by(member(request))
+        return own.for_page() if one else own.for_list()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Call], search_term: str
@@ -134,7 +134,8 @@ class CallAdmin(_ForReading, _Columns, ModelAdmin):  # type: ignore[misc] # unfo
     ) -> HttpResponse:
         """Put the call's page into the template."""
         if obj is not None:
-            context |= {"call": obj, "page": call_page.page_of(obj), "title": str(obj)}
+            heard = request.user.has_perm("voice.view_transcript")
+            context |= {"call": obj, "page": call_page.page_of(obj), "title": str(obj), "heard": heard}
         response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
         return response
 
@@ -159,15 +160,19 @@ class _OpenFirst(admin.SimpleListFilter):
 
 
 @admin.register(CallbackRequest)
-class CallbackRequestAdmin(_ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class CallbackRequestAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """Who is to be rung back, the most urgent first; rung back is said by an action."""
 
-    list_display = ("due", "urgency", "number", "why", "summary", "page", "badge")
+    list_display = ("due", "urgency", "whom", "why", "summary", "page", "badge")
     list_display_links = None
     list_filter = (_OpenFirst, "reason")
-    list_select_related = ("call",)
     list_per_page = 50
     actions = ("call_back", "mark_done", "mark_cancelled")
+    actions_row = ("show_number",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CallbackRequest]:
+        """Return the requests with the calls that they come from."""
+        return CallbackRequest.objects.seen_by(member(request)).select_related("call")
 
     @admin.display(description="ring back", ordering="window_end")
     def due(self, asked: CallbackRequest) -> str:
@@ -183,6 +188,11 @@ class CallbackRequestAdmin(_ForReading, ModelAdmin):  # type: ignore[misc] # unf
         if now > asked.window_end:
             return "Late"
         return "Now" if now >= asked.window_start else "Later"
+
+    @admin.display(description="number")
+    def whom(self, asked: CallbackRequest) -> str:
+        """Return the last digits of the number to ring."""
+        return masked(asked.number)
 
     @admin.display(description="reason", ordering="reason")
     def why(self, asked: CallbackRequest) -> str:
@@ -219,6 +229,29 @@ class CallbackRequestAdmin(_ForReading, ModelAdmin):  # type: ignore[misc] # unf
     def mark_cancelled(self, request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> None:
         """Take the chosen off the list: nobody needs to ring."""
         self._settle(request, queryset, CallbackState.CANCELLED)
+
+    def has_reveal_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this user may see numbers in full."""
+        return request.user.has_perm("shipments.reveal_number")
+
+    @action(
+        description="Show number", permissions=["reveal"], icon="visibility", url_path="number", dialog=REVEAL
+    )
+    def show_number(self, request: HttpRequest, form: ReasonForm, object_id: int | str) -> HttpResponse:
+        """Show the number to ring once, and keep who saw it and why."""
+        asked = get_object_or_404(self.get_queryset(request), pk=object_id)
+
+        def reveal(now: datetime) -> str:
+            return reveal_number(
+                kind="call",
+                object_id=asked.call.public_id,
+                number=asked.number,
+                by=member(request),
+                reason=form.cleaned_data["reason"],
+                now=now,
+            )
+
+        return carried_out(request, form, REVEAL, reveal, reverse("admin:voice_callbackrequest_changelist"))
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
         """Tell whether this member of staff may deal with requests."""

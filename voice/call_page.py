@@ -4,7 +4,6 @@ Numbers are shown by their last three digits: who reads a page need not be able 
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
@@ -13,6 +12,7 @@ from typing import Any
 from django.urls import reverse
 
 from shipments.models import DeliveryChange
+from shipments.phones import mask_numbers
 from voice.billing import Tokens
 from voice.models import Call, CallEvent, ToolRun, Turn
 from voice.statuses import CallStatus, Outcome, ToolState
@@ -34,8 +34,6 @@ _TOOL_COLOURS: Mapping[str, str] = {
     ToolState.FAILED: "danger",
     ToolState.TIMED_OUT: "danger",
 }
-_NUMBER = re.compile(r"(?<![\w.])\+?\d{6,12}(\d{3})(?![\w.])")
-"""What may be a telephone number: seconds since 1970 look the same, and are no loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +182,6 @@ def _parcel_url(shipment_id: int | None) -> str:
 
 
 # Numbers, times and money
-
-
-def mask_numbers(text: str) -> str:
-    """Return text in which whatever may be a telephone number shows its last three digits only."""
-    return _NUMBER.sub(r"••• \1", text)
 
 
 def clock(ms: int) -> str:

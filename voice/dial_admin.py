@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +18,8 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from shipments.admin import ShipmentAdmin
+from shipments.admin.columns import member
+from shipments.admin.dialogs import gone_to
 from shipments.models import Shipment
 from voice import dialing, outbound
 from voice.dial_rules import Answer, At, Never, Now, spoken
@@ -61,7 +64,7 @@ class _PurposeForm(BaseDialogForm):  # type: ignore[misc] # unfold ships no type
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        shipment = Shipment.objects.filter(pk=self.object_id).first()
+        shipment = Shipment.objects.seen_by(member(self.request)).filter(pk=self.object_id).first()
         if shipment is not None:
             now = timezone.now()
             self.fields["purpose"].choices = [
@@ -90,13 +93,10 @@ def _call_customer(
     _: ModelAdmin, request: HttpRequest, form: _PurposeForm, object_id: int | str
 ) -> HttpResponse:
     """Plan a call about one parcel."""
-    shipment = Shipment.objects.get(pk=object_id)
+    shipment = get_object_or_404(Shipment.objects.seen_by(member(request)), pk=object_id)
     by = request.user.get_username()
     _tell(request, [dialing.plan(shipment, form.cleaned_data["purpose"], by=by, now=timezone.now())])
-    # The dialog is submitted by htmx, which follows this header and not a redirect.
-    answer = HttpResponse(status=204)
-    answer["HX-Redirect"] = reverse("admin:shipments_shipment_change", args=[object_id])
-    return answer
+    return gone_to(reverse("admin:shipments_shipment_change", args=[object_id]))
 
 
 @admin.action(description="Call customers", permissions=["call"])
@@ -200,7 +200,7 @@ class OutboundCallAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no typ
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OutboundCall]:
         """Return the calls with what a row shows."""
-        return OutboundCall.objects.for_list()
+        return OutboundCall.objects.seen_by(member(request)).for_list()
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -268,9 +268,7 @@ class OutboundCallAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no typ
     def pause_dialling(self, request: HttpRequest, form: _ReasonForm) -> HttpResponse:
         """Stop all dialling."""
         dialing.pause(by=request.user.get_username(), reason=form.cleaned_data["reason"], now=timezone.now())
-        answer = HttpResponse(status=204)
-        answer["HX-Redirect"] = reverse("admin:voice_outboundcall_changelist")
-        return answer
+        return gone_to(reverse("admin:voice_outboundcall_changelist"))
 
     @action(
         description="Resume dialling",
@@ -288,6 +286,4 @@ class OutboundCallAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no typ
         """Let dialling go on."""
         if dialing.resume(by=request.user.get_username(), now=timezone.now()):
             self.message_user(request, "Dialling goes on.")
-        answer = HttpResponse(status=204)
-        answer["HX-Redirect"] = reverse("admin:voice_outboundcall_changelist")
-        return answer
+        return gone_to(reverse("admin:voice_outboundcall_changelist"))

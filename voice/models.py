@@ -3,10 +3,12 @@
 import secrets
 from datetime import datetime
 
+from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import localtime
 
+from shipments.models import reach
 from voice.levels import Level, Proof
 from voice.statuses import (
     DIAL_OPEN,
@@ -40,6 +42,10 @@ def new_request_id() -> str:
 
 class CallQuerySet(models.QuerySet["Call"]):
     """Look calls up as their pages need them."""
+
+    def seen_by(self, user: User) -> "CallQuerySet":
+        """Return the calls about parcels that a member of staff may see."""
+        return self.filter(reach(user, "shipment__depot"))
 
     def for_list(self) -> "CallQuerySet":
         """Return the calls with the parcel that a row names."""
@@ -102,6 +108,10 @@ class Call(models.Model):
 
     class Meta:
         ordering = ("-created_at", "-pk")
+        permissions = (
+            ("view_transcript", "Can read what was said in a call"),
+            ("end_call", "Can end a call that runs"),
+        )
         indexes = (models.Index(fields=["status", "-created_at"], name="call_by_status"),)
 
     def __str__(self) -> str:
@@ -259,6 +269,10 @@ class UsageRecord(models.Model):
 class OutboundCallQuerySet(models.QuerySet["OutboundCall"]):
     """Look placed calls up as the dialler and its pages need them."""
 
+    def seen_by(self, user: User) -> "OutboundCallQuerySet":
+        """Return the calls about parcels that a member of staff may see."""
+        return self.filter(reach(user, "shipment__depot"))
+
     def open(self) -> "OutboundCallQuerySet":
         """Return the calls that are not over."""
         return self.filter(state__in=DIAL_OPEN)
@@ -337,6 +351,14 @@ class DialSwitch(models.Model):
         return "paused" if self.paused else "dialling"
 
 
+class CallbackRequestQuerySet(models.QuerySet["CallbackRequest"]):
+    """Look requests up as their pages need them."""
+
+    def seen_by(self, user: User) -> "CallbackRequestQuerySet":
+        """Return the requests out of calls that a member of staff may see."""
+        return self.filter(reach(user, "call__shipment__depot"))
+
+
 class CallbackRequest(models.Model):
     """Somebody is to ring a caller back, on the number of record and within a window; one a call."""
 
@@ -352,6 +374,8 @@ class CallbackRequest(models.Model):
     window_end = models.DateTimeField()
     state = models.CharField(max_length=10, choices=CallbackState.choices, default=CallbackState.OPEN)
     created_at = models.DateTimeField()
+
+    objects = CallbackRequestQuerySet.as_manager()
 
     class Meta:
         ordering = ("window_end", "pk")

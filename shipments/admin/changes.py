@@ -11,8 +11,8 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
-from shipments.admin.columns import CHANGE_COLOURS, NONE, ForReading, badge, window
-from shipments.admin.dialogs import Dialog, ReasonForm, carried_out, member
+from shipments.admin.columns import CHANGE_COLOURS, NONE, ForReading, OwnDepots, badge, member, window
+from shipments.admin.dialogs import Dialog, ReasonForm, carried_out
 from shipments.models import DeliveryChange
 from shipments.services import decide_change
 
@@ -35,7 +35,7 @@ class DeliveryChangeAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfol
     """What customers and dispatchers asked to have changed."""
 
     list_display = ("asked_at", "shipment", "kind", "state_badge", "wanted", "requested_by", "decided_by")
-    list_filter = ("state", "kind")
+    list_filter = ("state", "kind", ("shipment__depot", OwnDepots))
     list_per_page = 50
     show_full_result_count = False
     search_fields = ("=ref", "shipment__tracking_id", "=call_public_id")
@@ -51,7 +51,7 @@ class DeliveryChangeAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfol
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DeliveryChange]:
         """Return the changes with the parcels that rows name."""
-        return DeliveryChange.objects.select_related("shipment")
+        return DeliveryChange.objects.seen_by(member(request)).select_related("shipment")
 
     def has_decide_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         """Tell whether this user may decide on what is asked for."""

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from django.contrib.admin import RelatedFieldListFilter
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from shipments.models import Shipment
+from shipments.models import Depot, Shipment
 from shipments.statuses import ChangeState, Status
 
 NONE = "–"
@@ -63,6 +66,21 @@ def window(start: datetime | None, end: datetime | None, shipment: Shipment) -> 
     return f"{local(start, shipment)}–{end.astimezone(shipment.zone):%H:%M}"
 
 
-def masked(number: str) -> str:
-    """Return a telephone number by its last three digits: who reads a page need not be able to ring it."""
-    return f"••• {number[-3:]}" if number else NONE
+def member(request: HttpRequest) -> User:
+    """Return the member of staff who asks; the admin lets nobody else in.
+
+    Raises:
+        PermissionDenied: there is none.
+    """
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+class OwnDepots(RelatedFieldListFilter):
+    """Choose among the depots that somebody may see."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
+        """Return the depots to choose from."""
+        own = Depot.objects.seen_by(member(request)).order_by("name")
+        return [(str(depot.pk), depot.name) for depot in own]

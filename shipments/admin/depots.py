@@ -3,9 +3,13 @@
 from typing import ClassVar
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
-from shipments.admin.columns import ForReading
+from shipments.admin.columns import ForReading, member
 from shipments.models import Address, DeliverySlot, Depot, Driver, Holiday
 
 
@@ -15,14 +19,40 @@ class AddressAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships
 
     list_display = ("recipient_name", "building", "line1", "neighbourhood", "city", "landmark", "verified_at")
     list_filter = ("country", "city")
-    search_fields = ("recipient_name", "phone", "building", "line1", "neighbourhood", "landmark")
-    exclude = ("access_code",)  # it goes to the driver at the gate and to nobody else
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("recipient_name", "building", "line1", "neighbourhood", "landmark")
+    exclude = ("access_code", "phone")  # the code goes to the driver at the gate and to nobody else
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Address]:
+        """Return the addresses within this user's reach."""
+        return Address.objects.seen_by(member(request))
+
+
+class _SlotForm(ModelForm):  # type: ignore[type-arg] # the class takes no argument when it runs
+    """Writes what was asked for and nothing beside: places are taken while the form is open."""
+
+    def clean_capacity(self) -> int:
+        """Return how many places there are to be: not fewer than are taken."""
+        capacity: int = self.cleaned_data["capacity"]
+        if capacity < self.instance.booked:
+            raise ValidationError(f"{self.instance.booked} places are booked already.")
+        return capacity
+
+    def save(self, commit: bool = True) -> DeliverySlot:
+        """Write the slot; of one that is there only what was changed."""
+        if not commit or self.instance.pk is None:
+            slot: DeliverySlot = super().save(commit)
+            return slot
+        self.instance.save(update_fields=self.changed_data)
+        return self.instance  # type: ignore[no-any-return] # see above
 
 
 class _Slots(TabularInline):  # type: ignore[misc] # unfold ships no types
     """The windows of a depot; how many places are taken is counted by the verbs."""
 
     model = DeliverySlot
+    form = _SlotForm
     fields = ("date", "window_start", "window_end", "capacity", "booked")
     readonly_fields = ("booked",)
     extra = 0
@@ -35,14 +65,20 @@ class DepotAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
     list_display = ("name", "city", "country", "time_zone")
     list_filter = ("country",)
     search_fields = ("name", "city")
+    autocomplete_fields = ("staff",)
     inlines: ClassVar = [_Slots]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Depot]:
+        """Return the depots within this user's reach."""
+        return Depot.objects.seen_by(member(request))
 
 
 @admin.register(Driver)
 class DriverAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The riders."""
 
-    list_display = ("name", "phone")
+    list_display = ("name", "phone", "on_shift")
+    list_filter = ("on_shift",)
     search_fields = ("name", "phone")
 
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
@@ -16,9 +14,10 @@ from django.utils import timezone
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from shipments.admin.columns import masked, window
+from shipments.admin.columns import member, window
 from shipments.errors import ShipmentError, StaleFormError
 from shipments.models import DeliverySlot, Shipment
+from shipments.phones import masked
 from shipments.rules import POLICY, change_route
 from shipments.telling import parcel_of
 from shipments.windows import day_of, slots_ahead
@@ -48,6 +47,14 @@ class ReasonForm(RefusableForm):
     reason = forms.CharField(max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}))
 
 
+REVEAL: Dialog = {
+    "title": "Show the telephone number",
+    "description": "It is written down that you saw it, and why.",
+    "form_class": ReasonForm,
+    "form_submit_text": "Show",
+}
+
+
 class ParcelForm(RefusableForm):
     """A dialog about one parcel: it carries the version that was shown, and what was shown of it."""
 
@@ -57,7 +64,8 @@ class ParcelForm(RefusableForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.shipment = get_object_or_404(Shipment.objects.for_telling(), pk=self.object_id)
+        own = Shipment.objects.seen_by(member(self.request)).for_telling()
+        self.shipment = get_object_or_404(own, pk=self.object_id)
         self.face = face(self.shipment)
         self.fields["version"].initial = self.shipment.version
         self.fields["shown"].initial = self.face
@@ -124,17 +132,6 @@ def carried_out(
         return render(request, "unfold/helpers/dialog.html", context)
     messages.success(request, said)
     return gone_to(address)
-
-
-def member(request: HttpRequest) -> User:
-    """Return the member of staff who asks; the admin lets nobody else in.
-
-    Raises:
-        PermissionDenied: there is none.
-    """
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
 
 
 def gone_to(address: str) -> HttpResponse:

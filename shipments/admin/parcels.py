@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
@@ -18,14 +19,15 @@ from shipments.admin.columns import (
     NONE,
     STATUS_COLOURS,
     ForReading,
+    OwnDepots,
     badge,
     local,
-    masked,
+    member,
     window,
 )
-from shipments.admin.dialogs import Dialog, RescheduleForm, carried_out, member
+from shipments.admin.dialogs import REVEAL, Dialog, ReasonForm, RescheduleForm, carried_out
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
-from shipments.phones import normalise
+from shipments.phones import masked, normalise
 from shipments.spelling import readings
 from shipments.statuses import ChangeState
 
@@ -120,14 +122,14 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
         ),
         *("depot", "is_demo"),
     )
-    list_filter = ("status", "depot", "changes__state", "is_demo")
+    list_filter = ("status", ("depot", OwnDepots), "changes__state", "is_demo")
     list_filter_submit = False
     list_per_page = 50
     show_full_result_count = False
     search_fields = ("tracking_id", "recipient_name", "address__landmark")
     search_help_text = "Tracking number, as written or as read aloud; whole telephone number; name; landmark"
     ordering = ("-updated_at",)
-    actions_detail: ClassVar[Sequence[str]] = ["reschedule"]
+    actions_detail: ClassVar[Sequence[str]] = ["reschedule", "show_number"]
     inlines: ClassVar = [_Events, _Changes]
     fieldsets: ClassVar = (
         (None, {"fields": ("tracking_id", "state_badge", "substatus", "shipper", "version", "is_demo")}),
@@ -160,11 +162,40 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Shipment]:
         """Return the parcels with all that a row shows."""
-        return Shipment.objects.for_telling().select_related("driver")
+        return Shipment.objects.seen_by(member(request)).for_telling().select_related("driver")
 
     def has_move_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         """Tell whether this user may move parcels; each is then looked at by the rules."""
         return request.user.has_perm("shipments.change_shipment")
+
+    def has_reveal_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        """Tell whether this user may see numbers in full."""
+        return request.user.has_perm("shipments.reveal_number")
+
+    @action(
+        description="Show number",
+        permissions=["reveal"],
+        icon="visibility",
+        url_path="number",
+        dialog=REVEAL,
+    )
+    def show_number(self, request: HttpRequest, form: ReasonForm, object_id: int | str) -> HttpResponse:
+        """Show the number of record once, and keep who saw it and why."""
+        shipment = get_object_or_404(self.get_queryset(request), pk=object_id)
+
+        def reveal(now: datetime) -> str:
+            number = desk.reveal_number(
+                kind="shipment",
+                object_id=shipment.tracking_id,
+                number=shipment.phone,
+                by=member(request),
+                reason=form.cleaned_data["reason"],
+                now=now,
+            )
+            return f"{shipment}: {number}"
+
+        back = reverse("admin:shipments_shipment_change", args=[shipment.pk])
+        return carried_out(request, form, REVEAL, reveal, back)
 
     @action(description="Reschedule", permissions=["move"], icon="event", dialog=_RESCHEDULE)
     def reschedule(self, request: HttpRequest, form: RescheduleForm, object_id: int | str) -> HttpResponse:

@@ -1,6 +1,7 @@
 """Whatever changes a parcel leaves an audit entry in the same transaction, or changes nothing."""
 
 import pytest
+from django.db import IntegrityError, connection, transaction
 
 from shipments import services
 from shipments.audit import AuditEntry
@@ -80,3 +81,17 @@ def test_one_yes_heard_eight_times_is_audited_once():
     at_once(*[confirming(change_id)] * 8)
 
     assert AuditEntry.objects.count() == 1
+
+
+@pytest.mark.parametrize("statement", ["UPDATE {} SET actor = 'nobody'", "DELETE FROM {}"])
+def test_the_database_itself_refuses_to_rewrite_the_audit(statement):
+    AuditEntry.objects.create(at=NOW, actor="dana", verb="v", object_kind="shipment", object_id="1")
+
+    with (
+        pytest.raises(IntegrityError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement.format(AuditEntry._meta.db_table))
+
+    assert AuditEntry.objects.get().actor == "dana"
