@@ -7,26 +7,17 @@ drops live sockets on SIGTERM.
 """
 
 import asyncio
-import logging
 import socket
-import time
-from math import inf
-from types import FrameType
 from typing import Any
 
 import h11
 import uvicorn
-from django.conf import settings
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
+from courier.drain import DrainingServer
 from courier.frames import FrameWalk, lone_audio
-from voice.admission import GATE, Gate
-from voice.roster import ROSTER
-from voice.spool import SPOOL
-
-logger = logging.getLogger(__name__)
 
 HEAD_S = 10.0
 BODY_S = 60.0
@@ -40,9 +31,6 @@ UNREAD_BYTES = 1_048_576
 SENDING_BYTES = 65_536  # 2 s of speech
 _HELD_S = 0.1
 _LINGER_S = 2.0
-_SECOND_SIGNAL_S = 5.0
-_LOOK_S = 0.05
-_IN_TIME_S = 1.0
 
 
 class AudioProtocol(WebSocketsSansIOProtocol):
@@ -252,72 +240,6 @@ class RequestProtocol(H11Protocol):
         self._deadline = None
         if not self.transport.is_closing() and self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
             self.transport.close()
-
-
-class DrainingServer(uvicorn.Server):
-    """A server that, told to stop, admits no new call and leaves when the last one is over and written."""
-
-    def __init__(self, config: uvicorn.Config, *, drain_s: float, goodbye_s: float) -> None:
-        super().__init__(config)
-        self._drain_s = drain_s
-        self._goodbye_s = goodbye_s
-        self._end_calls_at_s: float | None = None
-        self._leave_at_s = inf
-        self._watch: asyncio.Task[None] | None = None
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and watch whether the event loop keeps time."""
-        await super().startup(sockets)
-        self._watch = asyncio.create_task(watch_loop(GATE))
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close what is left."""
-        if self._watch is not None:
-            self._watch.cancel()
-        await super().shutdown(sockets)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain at the first signal; at the second, leave within seconds.
-
-        A signal interrupts whatever runs, so only flags are set here.
-        """
-        now_s = time.monotonic()
-        if self._end_calls_at_s is None:
-            self._end_calls_at_s = now_s + self._drain_s
-            self._leave_at_s = self._end_calls_at_s + self._goodbye_s
-        else:
-            self._end_calls_at_s = now_s
-            self._leave_at_s = min(self._leave_at_s, now_s + _SECOND_SIGNAL_S)
-        GATE.draining = True
-
-    async def on_tick(self, counter: int) -> bool:
-        """Tell whether to leave now: no call is left and all is written, or the limit is over."""
-        if self._end_calls_at_s is not None:
-            now_s = time.monotonic()
-            if now_s >= self._end_calls_at_s:
-                self._end_calls_at_s = inf
-                ROSTER.stop_all()
-            if (GATE.calls == 0 and SPOOL.is_empty) or now_s >= self._leave_at_s:
-                self.should_exit = True
-        return await super().on_tick(counter)
-
-
-async def watch_loop(gate: Gate) -> None:
-    """Keep calls out while this loop is late, until it has been in time for a while."""
-    time_s = asyncio.get_running_loop().time
-    in_time_since_s = 0.0
-    while True:
-        due_s = time_s() + _LOOK_S
-        await asyncio.sleep(_LOOK_S)
-        late_s = time_s() - due_s
-        if late_s > settings.ADMISSION_LAG_S:
-            in_time_since_s = time_s()
-            if not gate.lagging:
-                logger.error("no calls are taken: the event loop is late", extra={"ms": round(late_s * 1000)})
-            gate.lagging = True
-        elif gate.lagging and time_s() - in_time_since_s > _IN_TIME_S:
-            logger.warning("the event loop is in time again")
-            gate.lagging = False
 
 
 def run(host: str, port: int, *, drain_s: float, goodbye_s: float) -> None:

@@ -75,10 +75,10 @@ class Bridge:
             self._is_carrying = False
             await self._wind_up()
 
-    def stop(self) -> None:
-        """Bring the call to an end, with a goodbye, as the process has to stop; not one that is over."""
+    def stop(self, *, at_once: bool) -> None:
+        """End a call that is not over, as the process has to stop: `at_once`, or with a goodbye."""
         if self._is_carrying and self._end is None:
-            self._group.create_task(self._do(call.Stopping()))
+            self._group.create_task(self._do(call.Stopping(at_once)))
 
     async def _until_over(self) -> None:
         try:

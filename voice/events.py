@@ -63,7 +63,9 @@ class Sifted:
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """Our process has to stop: the call is to come to an end."""
+    """Our process has to stop: the call is to come to an end, `at_once` without a goodbye."""
+
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +260,7 @@ Command = (
 
 # Closing codes towards the telephone: our own range, which every server can send
 CLOSE_NORMAL = 1000
+CLOSE_DRAINING = 4001
 CLOSE_NOT_AUTHORISED = 4003
 CLOSE_BUDGET = 4008
 CLOSE_BAD_DATA = 4009

@@ -51,12 +51,16 @@ class CallJournal:
             ending.counters["records_lost"] = self._lost
         last = partial(_write_end, self._call_id, tuple(self._waiting), ending, datetime.now(UTC))
         self._waiting.clear()
+        written = False
         try:
             async with asyncio.timeout(settings.CALL_WRITE_S):
                 await run_db(last)
+            written = True
         except (DatabaseDownError, TimeoutError):  # one that is late may still be done: twice is as once
             logger.warning("a call's end waits: the database did not take it")
-            SPOOL.add(last)
+        finally:
+            if not written:
+                SPOOL.add(last)
 
     async def _write(self) -> None:
         batch, self._waiting = self._waiting, deque()

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import Protocol
 
 from django.conf import settings
 from django.db import Error as DatabaseDownError
@@ -14,16 +15,23 @@ from voice.orm import run_db
 logger = logging.getLogger(__name__)
 
 
+class Stop(Protocol):
+    """How one call is brought to an end."""
+
+    def __call__(self, *, at_once: bool) -> None:
+        """End it with a goodbye, or without a word."""
+
+
 class Roster:
     """The live calls by their rows; all of it happens on the event loop."""
 
     def __init__(self) -> None:
-        self._stops: dict[int, Callable[[], None]] = {}
+        self._stops: dict[int, Stop] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._beating: asyncio.Task[None] | None = None
 
-    def add(self, call_id: int, stop: Callable[[], None]) -> None:
-        """Take a call in; `stop` brings it to an end with a goodbye."""
+    def add(self, call_id: int, stop: Stop) -> None:
+        """Take a call in."""
         self._stops[call_id] = stop
         if self._timer is None:
             self._beat_later()
@@ -35,10 +43,10 @@ class Roster:
             self._timer.cancel()
             self._timer = None
 
-    def stop_all(self) -> None:
-        """Have every call say goodbye."""
+    def stop_all(self, *, at_once: bool = False) -> None:
+        """Have every call say goodbye and end; `at_once`, without."""
         for stop in list(self._stops.values()):
-            stop()
+            stop(at_once=at_once)
 
     def _beat_later(self) -> None:
         loop = asyncio.get_running_loop()

@@ -104,8 +104,10 @@ class Session:
                 return []
             case call.CallbackAsked(written):
                 return self._farewell.apologise(now_s, promised=written)
+            case call.Stopping(at_once=True):
+                return self._end("agent_hangup", call.CLOSE_DRAINING, now_s)
             case call.Stopping():
-                return self._leave("agent_hangup", call.CLOSE_NORMAL, notes.STOPPING, now_s)
+                return self._leave("agent_hangup", call.CLOSE_DRAINING, notes.STOPPING, now_s)
             case call.WrongAudio(found):
                 self._measures.count(f"audio_{found}")
                 return self._end("carrier_error", call.CLOSE_BAD_DATA, now_s)

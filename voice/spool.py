@@ -30,9 +30,9 @@ class Spool:
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def is_empty(self) -> bool:
-        """Tell whether nothing waits."""
-        return not self._waiting
+    def waiting(self) -> int:
+        """Return how many writes wait."""
+        return len(self._waiting)
 
     def add(self, write: Write) -> None:
         """Keep a write; above the bound the oldest goes, and that is logged."""

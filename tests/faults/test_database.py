@@ -76,3 +76,24 @@ def test_i2_a_call_talks_on_and_ends_while_postgresql_stands_still_and_is_writte
     assert took_s < 5
     assert ending == [("completed", "caller_hangup")]
     assert "Traceback" not in line.log()
+
+
+def test_i3_a_database_that_stands_still_holds_no_process_that_was_told_twice_to_leave(
+    tmp_path: Path, database_url: str
+):
+    with (
+        a_line(tmp_path, DATABASE_URL=database_url, DRAIN_S="60") as line,
+        line.call() as (telephone, model),
+        talking(telephone),
+        stopped(database_url),
+    ):
+        model.send({"toolCall": {"functionCalls": [{"id": "t", "name": "track_shipment", "args": {}}]}})
+        line.process.send_signal(signal.SIGTERM)
+        time.sleep(1)  # the second signal comes when it comes
+        began = time.monotonic()
+
+        line.process.send_signal(signal.SIGTERM)
+
+        assert line.process.wait(20) == 1
+        assert time.monotonic() - began < 5.3
+        assert "1 records are lost" in line.log()

@@ -381,7 +381,7 @@ def test_a_goodbye_of_the_models_is_heard_to_its_last_word_before_the_line_is_cl
 def test_a_stopping_process_ends_a_call_in_words():
     async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await talk(telephone, 1)
-        placed.bridge.stop()
+        placed.bridge.stop(at_once=False)
         await talk(telephone, 0.5)
         model.put(speech(1))
         model.put({"serverContent": {"generationComplete": True}})
@@ -399,7 +399,7 @@ def test_a_call_that_is_over_is_not_stopped():
 
     placed = call(scenario)
 
-    placed.bridge.stop()
+    placed.bridge.stop(at_once=False)
     assert placed.journal.ending is not None
     assert placed.journal.ending.reason == "caller_hangup"
 

@@ -449,7 +449,16 @@ def test_a_stopping_process_says_goodbye():
     line.wait(3)
 
     assert notes.STOPPING in line.told()
-    assert line.end == call.End("agent_hangup", call.CLOSE_NORMAL, hang_up=True)
+    assert line.end == call.End("agent_hangup", call.CLOSE_DRAINING, hang_up=True)
+
+
+def test_a_process_that_is_out_of_time_says_no_goodbye():
+    line = talking()
+    line.take(call.Stopping())
+
+    line.take(call.Stopping(at_once=True))
+
+    assert line.end == call.End("agent_hangup", call.CLOSE_DRAINING, hang_up=True)
 
 
 def test_who_cuts_off_a_last_goodbye_hears_another_and_is_not_hung_up_on_at_once():

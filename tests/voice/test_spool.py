@@ -17,7 +17,7 @@ def _soon(settings):
 
 async def until_empty(waiting: Spool) -> None:
     async with asyncio.timeout(5):
-        while not waiting.is_empty:  # noqa: ASYNC110 - who drains looks once in a while, too
+        while waiting.waiting:  # noqa: ASYNC110 - who drains looks once in a while, too
             await asyncio.sleep(0.01)
     await asyncio.sleep(0)  # for its task to end
 

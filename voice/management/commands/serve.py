@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from courier import serve
 from voice.checks import serve_refusals
 from voice.orm import bound_queries
+from voice.spool import SPOOL
 
 _WRITING_S = 8.0
 """What it takes beyond goodbye to hang up, to close and to write a call's end."""
@@ -31,3 +32,5 @@ class Command(BaseCommand):
         bound_queries()
         goodbye_s = settings.CALL_GOODBYE_S + _WRITING_S
         serve.run(options["host"], options["port"], drain_s=settings.DRAIN_S, goodbye_s=goodbye_s)
+        if SPOOL.waiting:
+            raise CommandError(f"{SPOOL.waiting} records are lost: the database did not take them in time.")
