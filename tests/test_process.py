@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import ClientConnection
 
-from tests.line import Line, ModelSession, a_line, eventually, free_port, tokens_in
+from tests.line import CALLER, Line, ModelSession, a_line, eventually, free_port, tokens_in
 from tests.test_drain import talking
 
 pytestmark = pytest.mark.slow
@@ -79,7 +79,8 @@ def test_i2_a_call_talks_on_without_the_database_and_is_written_once_afterwards(
     with a_line(tmp_path, SPOOL_AGAIN_S="0.5", TOOL_TIMEOUT_S="2") as line:
         with line.call() as (telephone, model), talking(telephone):
             with broken(line):
-                answer = asks(model, "request_callback", "one")
+                answer = asks(model, "track_shipment", "one")
+                promise = asks(model, "request_callback", "two")
                 still_talks(telephone, model)
                 telephone.close()
                 eventually(lambda: "a call's end waits" in line.log(), 15)
@@ -88,10 +89,13 @@ def test_i2_a_call_talks_on_without_the_database_and_is_written_once_afterwards(
                 assert line.process.poll() is None
             assert line.process.wait(15) == 0
         assert "cannot reach our system" in answer
+        assert "Someone can call you back" in answer
+        assert "A colleague will call you back on the number ending in 0 0 1" in promise
+        assert line.rows("SELECT number, state FROM voice_callbackrequest") == [(CALLER, "open")]
         assert line.rows("SELECT status, ended_reason, ended_at IS NOT NULL FROM voice_call") == [
             ("completed", "caller_hangup", 1)
         ]
-        assert line.rows("SELECT count(*), count(DISTINCT model_call_id) FROM voice_toolrun") == [(1, 1)]
+        assert line.rows("SELECT count(*), count(DISTINCT model_call_id) FROM voice_toolrun") == [(2, 2)]
 
 
 def test_i1_without_redis_calls_do_not_notice(tmp_path):

@@ -44,7 +44,7 @@ def request(
     call = Call.objects.filter(public_id=call_public_id).first()
     number = number or (call.customer_number if call else "")
     if call is None or not number:
-        return {"status": "refused", "say": _WITHHELD, "code": "no_number"}
+        return _refused()
     if reason == CallbackReason.NOT_ADMITTED and (waiting := _waiting(number)):
         return _told(waiting, now)  # who is refused again and again is rung back once
     start, end = window(now)
@@ -64,9 +64,21 @@ def request(
     return _told(asked, now)
 
 
+def promise(number: str, now: datetime) -> dict[str, object]:
+    """Return what `request` answers, for one that is sure to be written but is not yet."""
+    if not number:
+        return _refused()
+    start, end = window(now)
+    return _told(CallbackRequest(number=number, window_start=start, window_end=end), now)
+
+
 def settle(pks: list[int], state: CallbackState) -> int:
     """Take open requests off the list, as done or cancelled; return how many there were."""
     return CallbackRequest.objects.filter(pk__in=pks, state=CallbackState.OPEN).update(state=state)
+
+
+def _refused() -> dict[str, object]:
+    return {"status": "refused", "say": _WITHHELD, "code": "no_number"}
 
 
 def _waiting(number: str) -> CallbackRequest | None:

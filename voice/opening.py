@@ -1,6 +1,8 @@
 """Open a call: turn its facts and the settings into what a session and a bridge start with."""
 
+import asyncio
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
@@ -11,13 +13,16 @@ from voice import callbacks, clips, notes, tools, trust
 from voice.calls import CallFacts
 from voice.clients import gemini as gemini_client
 from voice.clients.sautikit import SautikitClient
-from voice.errors import RemoteError
+from voice.errors import RemoteError, ToolError
 from voice.limits import Limits
 from voice.orm import run_db
 from voice.ports import OUT_OF_REACH, Journal, Outcome, Ports, Telephone, Tuning
 from voice.prompts import greeting_nudge, system_instruction
 from voice.proof import NumberProof
 from voice.scene import Brief
+from voice.spool import SPOOL
+from voice.statuses import CallbackReason
+from voice.toolkit import said
 from voice.wire import gemini
 
 logger = logging.getLogger(__name__)
@@ -100,6 +105,7 @@ def tuning() -> Tuning:
         queue_s=settings.PLAYOUT_QUEUE_S,
         uplink_s=settings.UPLINK_QUEUE_S,
         tool_s=settings.TOOL_TIMEOUT_S,
+        callback_s=settings.CALLBACK_WRITE_S + 0.5,
     )
 
 
@@ -141,14 +147,19 @@ class _ToolRunner:
         self._withdrawn.add(call_id)
 
     async def run(self, call: gemini.ToolCall) -> Outcome:
-        """Run a tool on the pool of database threads."""
+        """Run a tool on the pool of database threads; a call-back is promised without a database too."""
         key = tools.business_key(call.name, call.args)
-        await self._proof.settled()
+        wants_callback = call.name == _CALLBACK
         try:
-            answer = await run_db(self._run, call, key)
-        except DatabaseError:
-            logger.exception("a tool found no database", extra={"tool": call.name[:64]})
-            return Outcome(OUT_OF_REACH, "failed", key)
+            if not wants_callback:  # which needs no proof
+                await self._proof.settled()
+            async with asyncio.timeout(settings.CALLBACK_WRITE_S if wants_callback else None):
+                answer = await run_db(self._run, call, key)
+        except (DatabaseError, TimeoutError):
+            logger.warning("a tool found no database", extra={"tool": call.name[:64]})
+            if not wants_callback:
+                return Outcome(OUT_OF_REACH, "failed", key)
+            answer = self._promise_callback(call)
         except Exception:  # the top of a tool: its fault is answered, and the call goes on
             logger.exception("a tool failed", extra={"tool": call.name[:64]})
             return Outcome(OUT_OF_REACH, "failed", key)
@@ -159,25 +170,45 @@ class _ToolRunner:
             return {"status": "refused", "retryable": True, "message": "", "data": {"code": "withdrawn"}}
         return tools.run(call.name, call.args, trust.caller_of(self._facts.call_id), key)
 
+    def _promise_callback(self, call: gemini.ToolCall) -> dict[str, object]:
+        try:
+            summary = tools.TOOLS[_CALLBACK].checked(call.args).get("summary", "")
+        except ToolError:  # who asks for a person is not asked again for the words
+            summary = ""
+        told = _keep_callback(self._facts, CallbackReason.ASKED, summary)
+        return said("ok" if told["status"] == "ok" else "refused", told)
 
+
+_CALLBACK = "request_callback"
 _STATES = {"ok": "ok", "error": "failed"}
 
 
 async def _ask_callback(facts: CallFacts, reason: str, summary: str) -> bool:
-    """Write that the caller is to be rung back; tell whether that will be done."""
+    """Have it written, now or later, that the caller is to be rung back; tell whether that will be done."""
     try:
-        answer = await run_db(
-            callbacks.request,
-            call_public_id=facts.public_id,
-            number=facts.customer_number,
-            reason=reason,
-            summary=summary,
-            now=datetime.now(UTC),
-        )
-    except DatabaseError:
-        logger.exception("a call-back was not written")
-        return False
+        async with asyncio.timeout(settings.CALLBACK_WRITE_S):
+            answer = await run_db(_callback(facts, reason, summary))
+    except (DatabaseError, TimeoutError):
+        answer = _keep_callback(facts, reason, summary)
     return answer["status"] == "ok"
+
+
+def _keep_callback(facts: CallFacts, reason: str, summary: str) -> dict[str, object]:
+    """Keep a request for a call-back until the database takes it; return what may be said of it."""
+    logger.warning("a call-back waits: the database did not take it")
+    SPOOL.add(_callback(facts, reason, summary))
+    return callbacks.promise(facts.customer_number, datetime.now(UTC))
+
+
+def _callback(facts: CallFacts, reason: str, summary: str) -> Callable[[], dict[str, object]]:
+    return partial(
+        callbacks.request,
+        call_public_id=facts.public_id,
+        number=facts.customer_number,
+        reason=reason,
+        summary=summary,
+        now=datetime.now(UTC),
+    )
 
 
 async def _hang_up(session_id: str) -> None:
