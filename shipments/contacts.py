@@ -7,8 +7,8 @@ from datetime import datetime
 from django.db import transaction
 
 from shipments.audit import AuditEntry
+from shipments.courtesy import ContactPreference
 from shipments.errors import LanguageUnknownError, NumberWithheldError
-from shipments.models import ContactPreference
 
 _TAG = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 

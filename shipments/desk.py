@@ -7,8 +7,9 @@ from django.db import IntegrityError, transaction
 
 from shipments import wording
 from shipments.audit import AuditEntry
+from shipments.courtesy import ContactPreference
 from shipments.errors import AlreadyWaitingError, NoReasonError, NoSlotError, StaleFormError
-from shipments.models import ContactPreference, DeliveryChange, DeliverySlot, Shipment
+from shipments.models import DeliveryChange, DeliverySlot, Shipment
 from shipments.rules import POLICY, Route, change_route, check_window
 from shipments.services import move, record, slot_times, times
 from shipments.statuses import ChangeKind, ChangeState, Source, Status, Substatus

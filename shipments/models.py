@@ -12,13 +12,15 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Replace, Trim, Upper
 
 from shipments import codes
-from shipments.audit import AuditEntry  # noqa: F401 # Django looks for models in this module
+from shipments.audit import AuditEntry  # Django looks for models in this module
+from shipments.courtesy import ContactPreference, Holiday  # noqa: F401 # the same
 from shipments.kept import Kept, KeptQuerySet
-from shipments.phones import masked
 from shipments.spelling import ALIKE, readings
 from shipments.statuses import OVER, ChangeKind, ChangeState, Reason, Source, Status
 from shipments.tracking import new_ref
 
+PROBLEM = "problem:"
+"""How the key of an event begins that reports a problem."""
 RECENT = 3
 """How many parcels of one number a call is ever told of: a number shared by forty is not a list to read."""
 
@@ -109,35 +111,6 @@ class DeliverySlot(models.Model):
     def ends_at(self) -> datetime:
         """When the window closes, aware, in the depot's zone."""
         return datetime.combine(self.date, self.window_end, ZoneInfo(self.depot.time_zone))
-
-
-class Holiday(models.Model):
-    """A day on which nobody in a country is rung up or delivered to."""
-
-    country = models.CharField(max_length=2, help_text="ISO 3166-1, two letters")
-    date = models.DateField()
-    name = models.CharField(max_length=80)
-
-    class Meta:
-        ordering = ("date", "country")
-        constraints = (
-            models.UniqueConstraint(fields=["country", "date"], name="one_holiday_a_day_and_country"),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.date} {self.name}"
-
-
-class ContactPreference(models.Model):
-    """How the owner of a number wants to be reached, if at all; an opt-out holds until it is lifted."""
-
-    number = models.CharField(max_length=16, unique=True, help_text="E.164")
-    opted_out_at = models.DateTimeField(null=True, blank=True)
-    language = models.CharField(max_length=16, blank=True, help_text="BCP 47, such as sw-KE")
-    quiet_hours = models.CharField(max_length=11, blank=True, help_text="such as 20:00-07:00")
-
-    def __str__(self) -> str:
-        return masked(self.number)
 
 
 class Driver(models.Model):
@@ -326,6 +299,24 @@ class Shipment(models.Model):
         return codes.opens(code, self.pin_seal)
 
 
+class TrackingEventQuerySet(KeptQuerySet["TrackingEvent"]):
+    """Look events up as their pages need them."""
+
+    def open_problems(self) -> "TrackingEventQuerySet":
+        """Return the problems that were reported and that nobody has looked into since, the oldest first."""
+        seen = AuditEntry.objects.filter(
+            object_kind="problem",
+            object_id=OuterRef("shipment__tracking_id"),
+            at__gte=OuterRef("occurred_at"),
+        )
+        reported = self.filter(idempotency_key__startswith=PROBLEM)
+        return reported.exclude(Exists(seen)).order_by("occurred_at", "pk")
+
+    def seen_by(self, user: User) -> "TrackingEventQuerySet":
+        """Return the events of parcels that a member of staff may see."""
+        return self.filter(reach(user, "shipment__depot"))
+
+
 class TrackingEvent(Kept):
     """One thing that happened to a parcel; written once, never changed."""
 
@@ -344,7 +335,7 @@ class TrackingEvent(Kept):
     call_public_id = models.CharField(max_length=16, blank=True, db_index=True)
     idempotency_key = models.CharField(max_length=128, unique=True)
 
-    objects: ClassVar[KeptQuerySet["TrackingEvent"]] = KeptQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[TrackingEventQuerySet] = TrackingEventQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ("occurred_at", "pk")

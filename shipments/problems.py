@@ -6,7 +6,7 @@ from enum import StrEnum
 from django.db import transaction
 
 from shipments.errors import NotDeliveredError, ProblemUnclearError
-from shipments.models import Shipment
+from shipments.models import PROBLEM, Shipment
 from shipments.services import record
 from shipments.statuses import Status
 from shipments.telling import ending, find_own
@@ -40,7 +40,7 @@ def report_problem(
     shipment = find_own(number, said_id or "")
     if kind == Problem.DISPUTE and shipment.status != Status.DELIVERED:
         raise NotDeliveredError
-    key = f"problem:{call_public_id}:{shipment.pk}:{kind}"
+    key = f"{PROBLEM}{call_public_id}:{shipment.pk}:{kind}"
     with transaction.atomic():
         # The lock on PostgreSQL, the one writer of SQLite: of two reports at once the second sees the first.
         Shipment.objects.select_for_update().filter(pk=shipment.pk).first()

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 
-from shipments.models import ContactPreference, Holiday, TrackingEvent
+from shipments.courtesy import ContactPreference, Holiday
+from shipments.models import TrackingEvent
 from shipments.statuses import Status
 from tests.dialled import Platform, a_parcel_at_the_door, dial, fresh, opened, planned, webhook
 from tests.shipments.builders import AMINA, BRIAN, NOW, a_parcel

@@ -18,7 +18,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from shipments.models import ContactPreference, Shipment
+from shipments.courtesy import ContactPreference
+from shipments.models import Shipment
 from shipments.statuses import Status
 from tests.dialled import opened, webhook
 from tests.shipments.builders import a_parcel

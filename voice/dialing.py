@@ -12,7 +12,8 @@ from django.db.models import Exists, Max, OuterRef, Sum
 from django.utils.timezone import localtime
 
 from shipments import phones
-from shipments.models import Address, ContactPreference, Holiday, Shipment
+from shipments.courtesy import ContactPreference, Holiday
+from shipments.models import Address, Shipment
 from shipments.statuses import Status
 from voice import dial_rules
 from voice.dial_rules import Answer, At, DialPolicy, Never, Now, Parcel, Seen, Wish

@@ -10,7 +10,8 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 from shipments.admin.columns import ForReading, member
-from shipments.models import Address, DeliverySlot, Depot, Driver, Holiday
+from shipments.courtesy import Holiday
+from shipments.models import Address, DeliverySlot, Depot, Driver
 
 
 @admin.register(Address)

@@ -18,8 +18,9 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from shipments.admin.columns import NONE, ForReading, member
 from shipments.audit import AuditEntry
+from shipments.courtesy import ContactPreference
 from shipments.desk import keep_wishes
-from shipments.models import ContactPreference, Depot
+from shipments.models import Depot
 from shipments.phones import mask_numbers, masked, normalise
 
 admin.site.unregister(User)

@@ -4,8 +4,8 @@ import pytest
 
 from shipments import contacts
 from shipments.audit import AuditEntry
+from shipments.courtesy import ContactPreference
 from shipments.errors import LanguageUnknownError, NumberWithheldError
-from shipments.models import ContactPreference
 from tests.shipments.builders import AMINA, BRIAN, CALL, NOW
 from tests.shipments.test_two_at_once import at_once
 

@@ -19,7 +19,8 @@ from django.db import connections
 from django.db.models import F
 from django.utils import timezone
 
-from shipments.models import Address, ContactPreference, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.courtesy import ContactPreference
+from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.statuses import ChangeState, Source, Status
 from shipments.tracking import new_tracking_id
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel, a_slot, an_address
