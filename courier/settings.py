@@ -351,7 +351,7 @@ UNFOLD = {
     "SITE_SYMBOL": "local_shipping",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "SIDEBAR": {"show_search": True, "show_all_applications": True},
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "voice.desk.navigation"},
 }
 
 # Logs

@@ -3,4 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls), path("", include("voice.urls"))]
+from voice.desk import worklist_page
+
+urlpatterns = [
+    path("admin/worklist/", admin.site.admin_view(worklist_page), name="worklist"),
+    path("admin/", admin.site.urls),
+    path("", include("voice.urls")),
+]

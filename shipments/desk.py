@@ -115,6 +115,24 @@ def _wishes(kept: ContactPreference) -> dict[str, object]:
     return {"opted_out": opted_out, "language": kept.language, "quiet_hours": kept.quiet_hours}
 
 
+def look_into(*, kind: str, object_id: str, by: User, reason: str, now: datetime) -> None:
+    """Take a call whose caller proved nothing (`call`), or a parcel's problems (`problem`), off the worklist.
+
+    Raises:
+        NoReasonError: nothing is said of what came of it.
+    """
+    if not (reason := " ".join(reason.split())[:300]):
+        raise NoReasonError
+    AuditEntry.objects.create(
+        at=now,
+        actor=by.get_username()[:120],
+        verb="look_into",
+        object_kind=kind,
+        object_id=object_id,
+        after={"reason": reason},
+    )
+
+
 def reveal_number(*, kind: str, object_id: str, number: str, by: User, reason: str, now: datetime) -> str:
     """Return a telephone number in full to somebody who may see it, once it is written down who and why.
 

@@ -12,8 +12,8 @@ from shipments import services
 from shipments.models import DeliveryChange, Depot, Shipment
 from shipments.statuses import Status
 from tests.shipments.builders import a_depot, a_parcel, a_slot, an_address
-from voice.models import Call, CallbackRequest, Turn
-from voice.statuses import CallStatus, Outcome
+from voice.models import Call, CallbackRequest, ToolRun, Turn
+from voice.statuses import CallStatus, ToolState
 
 make_roles = import_module("voice.migrations.0010_roles").make
 
@@ -61,11 +61,13 @@ def a_corner(phone: str, name: str) -> Corner:
         caller_number=phone,
         shipment=parcel,
         status=CallStatus.COMPLETED,
-        outcome=Outcome.VERIFICATION_FAILED,
         created_at=now,
         ended_at=now,
     )
     Turn.objects.create(call=call, position=0, speaker="caller", text=SAID, started_ms=0, ended_ms=900)
+    ToolRun.objects.create(
+        call=call, model_call_id="1", name="submit_pin", state=ToolState.REFUSED, started_ms=0, duration_ms=1
+    )
     proposed = services.prepare_reschedule(
         number=phone,
         said_id=None,

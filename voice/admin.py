@@ -14,15 +14,30 @@ from django.utils.html import format_html
 from django.utils.timezone import localtime
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
+from unfold.forms import BaseDialogForm
 
 from shipments.admin import ShipmentAdmin
 from shipments.admin.columns import ForReading, OwnDepots, member
-from shipments.admin.dialogs import REVEAL, ReasonForm, carried_out
-from shipments.desk import reveal_number
+from shipments.admin.dialogs import REVEAL, Dialog, ReasonForm, carried_out, gone_to, opened_at
+from shipments.desk import look_into, reveal_number
 from shipments.phones import masked, normalise
 from voice import call_page, callbacks, dial_admin
 from voice.models import Call, CallbackRequest
 from voice.statuses import CallbackState, CallStatus
+from voice.worklist import waiting
+
+_LOOK: Dialog = {
+    "title": "The call was looked into",
+    "description": "Say what came of it: that is kept, and the call leaves the worklist.",
+    "form_class": ReasonForm,
+    "form_submit_text": "Done",
+}
+_RUNG: Dialog = {
+    "title": "The caller was rung back",
+    "description": "The request leaves the worklist.",
+    "form_class": None,
+    "form_submit_text": "Rung back",
+}
 
 
 class _Columns:
@@ -105,7 +120,29 @@ class CallAdmin(ForReading, _Columns, ModelAdmin):  # type: ignore[misc] # unfol
     list_per_page = 50
     search_fields = ("=public_id", "=session_id", "shipment__tracking_id")
     search_help_text = "Telephone number, tracking number, or the call's id"
+    show_full_result_count = False
     fields = ("public_id",)  # the page is a template of its own
+    actions_detail = ("looked_into",)
+
+    def has_look_permission(self, request: HttpRequest, object_id: str | int | None = None) -> bool:
+        """Tell whether this user may look into calls, and if there is anything where a call is meant."""
+        if not request.user.has_perm("shipments.change_shipment") or object_id is None:
+            return False
+        unproved = waiting("unproved", member(request), timezone.now())
+        return bool(unproved.filter(pk=object_id).exists())
+
+    @action(description="Looked into", permissions=["look"], icon="check", url_path="look", dialog=_LOOK)
+    def looked_into(self, request: HttpRequest, form: ReasonForm, object_id: int | str) -> HttpResponse:
+        """Take a call whose caller proved nothing off the worklist, and keep what came of it."""
+        call = get_object_or_404(self.get_queryset(request), pk=object_id)
+
+        def look(now: datetime) -> str:
+            reason, by = form.cleaned_data["reason"], member(request)
+            look_into(kind="call", object_id=call.public_id, by=by, reason=reason, now=now)
+            return f"{call}: looked into."
+
+        back = reverse("admin:voice_call_change", args=[call.pk])
+        return carried_out(request, form, _LOOK, look, back)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
         """Return the calls with what a row shows, or for one page all that it shows."""
@@ -168,7 +205,7 @@ class CallbackRequestAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfo
     list_filter = (_OpenFirst, "reason")
     list_per_page = 50
     actions = ("call_back", "mark_done", "mark_cancelled")
-    actions_row = ("show_number",)
+    actions_row = ("rung_back", "show_number")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CallbackRequest]:
         """Return the requests with the calls that they come from."""
@@ -252,6 +289,13 @@ class CallbackRequestAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfo
             )
 
         return carried_out(request, form, REVEAL, reveal, reverse("admin:voice_callbackrequest_changelist"))
+
+    @action(description="Rung back", permissions=["settle"], icon="check", url_path="rung", dialog=_RUNG)
+    def rung_back(self, request: HttpRequest, form: BaseDialogForm, object_id: int | str) -> HttpResponse:
+        """Take one request off the list: its caller was rung back."""
+        asked = get_object_or_404(self.get_queryset(request), pk=object_id)
+        self._settle(request, self.get_queryset(request).filter(pk=asked.pk), CallbackState.DONE)
+        return gone_to(opened_at(request) or reverse("admin:voice_callbackrequest_changelist"))
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
         """Tell whether this member of staff may deal with requests."""

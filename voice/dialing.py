@@ -17,7 +17,8 @@ from shipments.models import Address, Shipment
 from shipments.statuses import Status
 from voice import dial_rules
 from voice.dial_rules import Answer, At, DialPolicy, Never, Now, Parcel, Seen, Wish
-from voice.models import Call, DialSwitch, OutboundCall
+from voice.models import Call, OutboundCall
+from voice.shared import DialSwitch
 from voice.statuses import DialState, Direction, Purpose, dial_sources
 
 _SWITCH = 1

@@ -5,13 +5,16 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import localtime
 
+from shipments.audit import AuditEntry
 from shipments.models import reach
 from voice.levels import Level, Proof
+from voice.shared import DialSwitch, Lease, Tally  # noqa: F401 # Django looks for models in this module
 from voice.statuses import (
     DIAL_OPEN,
+    LIVE,
     CallbackReason,
     CallbackState,
     CallStatus,
@@ -27,6 +30,8 @@ from voice.statuses import (
     ToolState,
 )
 
+PROOFS = ("check_fact", "submit_pin")
+"""The tools by which a caller proves that a parcel is his."""
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -46,6 +51,26 @@ class CallQuerySet(models.QuerySet["Call"]):
     def seen_by(self, user: User) -> "CallQuerySet":
         """Return the calls about parcels that a member of staff may see."""
         return self.filter(reach(user, "shipment__depot"))
+
+    def live(self) -> "CallQuerySet":
+        """Return the calls that are not over."""
+        return self.filter(status__in=LIVE)
+
+    def unproved(self, since: datetime) -> "CallQuerySet":
+        """Return the calls since then whose callers proved nothing by facts or codes, not looked into yet.
+
+        They are over: a caller who is still there may yet find his code.
+        """
+        tries = ToolRun.objects.filter(name__in=PROOFS)
+        seen = AuditEntry.objects.filter(
+            object_kind="call", verb="look_into", object_id=OuterRef("public_id")
+        )
+        return (
+            self.filter(created_at__gte=since, pk__in=tries.filter(state=ToolState.REFUSED).values("call"))
+            .exclude(status__in=LIVE)
+            .exclude(Exists(tries.filter(call=OuterRef("pk"), state=ToolState.OK)))
+            .exclude(Exists(seen))
+        )
 
     def for_list(self) -> "CallQuerySet":
         """Return the calls with the parcel that a row names."""
@@ -150,17 +175,6 @@ class CallParcel(models.Model):
         return f"P{self.place}"
 
 
-class Tally(models.Model):
-    """How often something was done, until it is counted anew; see `voice.quotas`."""
-
-    key = models.CharField(max_length=96, unique=True)
-    used = models.PositiveIntegerField()
-    until = models.DateTimeField(db_index=True)
-
-    def __str__(self) -> str:
-        return f"{self.key.partition(':')[0]}: {self.used}"
-
-
 class StreamToken(models.Model):
     """The right to open one call's stream, once; of the tokens themselves only digests are kept."""
 
@@ -219,6 +233,13 @@ class ToolRun(models.Model):
         ordering = ("started_ms", "pk")
         constraints = (
             models.UniqueConstraint(fields=["call", "model_call_id"], name="one_run_a_model_call"),
+        )
+        indexes = (
+            models.Index(
+                fields=["call"],
+                condition=Q(name__in=PROOFS, state=ToolState.REFUSED),
+                name="run_that_proved_nothing",
+            ),
         )
 
     def __str__(self) -> str:
@@ -338,21 +359,12 @@ class OutboundCall(models.Model):
         return f"{self.get_purpose_display()} · {self.get_state_display()}"
 
 
-class DialSwitch(models.Model):
-    """The one row that all diallers share: whether they dial at all, and when the next may."""
-
-    paused = models.BooleanField(default=False)
-    reason = models.CharField(max_length=300, blank=True)
-    changed_by = models.CharField(max_length=120, blank=True)
-    changed_at = models.DateTimeField(null=True, blank=True)
-    next_dial_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return "paused" if self.paused else "dialling"
-
-
 class CallbackRequestQuerySet(models.QuerySet["CallbackRequest"]):
     """Look requests up as their pages need them."""
+
+    def open(self) -> "CallbackRequestQuerySet":
+        """Return the requests that nobody has dealt with, the most urgent first."""
+        return self.filter(state=CallbackState.OPEN).order_by("window_end", "pk")
 
     def seen_by(self, user: User) -> "CallbackRequestQuerySet":
         """Return the requests out of calls that a member of staff may see."""
@@ -384,15 +396,3 @@ class CallbackRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{localtime(self.window_end):%a %d %b %H:%M} · ••• {self.number[-3:]}"
-
-
-class Lease(models.Model):
-    """Which worker does a periodic job, until when, and when it is due again."""
-
-    job = models.CharField(max_length=32, unique=True)
-    holder = models.CharField(max_length=64, blank=True)
-    held_until = models.DateTimeField()
-    due_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return self.job

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from voice import reconcile
-from voice.models import Lease
+from voice.shared import Lease
 
 logger = logging.getLogger(__name__)
 

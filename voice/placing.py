@@ -17,8 +17,9 @@ from voice import calls, dialing, outbound
 from voice.clients.sautikit import SautikitClient
 from voice.dial_rules import Answer, At, Never, Now
 from voice.errors import RemoteError
-from voice.models import DialSwitch, OutboundCall
+from voice.models import OutboundCall
 from voice.orm import run_db
+from voice.shared import DialSwitch
 from voice.statuses import CallStatus, DialOutcome, DialState
 from voice.wire.placing import Accepted, Order, Placement, Refused, Slow, Unclear, Unsent, status_of
 

@@ -18,7 +18,7 @@ from django.utils.crypto import salted_hmac
 
 from shipments.spelling import readings
 from voice.errors import ToolError
-from voice.models import Tally
+from voice.shared import Tally
 from voice.toolkit import Caller
 
 logger = logging.getLogger(__name__)

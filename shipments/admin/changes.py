@@ -11,6 +11,7 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
+from shipments.admin import columns
 from shipments.admin.columns import CHANGE_COLOURS, NONE, ForReading, OwnDepots, badge, member, window
 from shipments.admin.dialogs import Dialog, ReasonForm, carried_out
 from shipments.models import DeliveryChange
@@ -92,8 +93,8 @@ class DeliveryChangeAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfol
 
     @admin.display(description="wanted", ordering="requested_start")
     def wanted(self, change: DeliveryChange) -> str:
-        """Return the window that was asked for, at the recipient's."""
-        return window(change.requested_start, change.requested_end, change.shipment)
+        """Return the window at the recipient's, or the place, that was asked for."""
+        return columns.wanted(change)
 
     @admin.display(description="planned when it was asked for")
     def previously(self, change: DeliveryChange) -> str:

@@ -11,7 +11,8 @@ from django.db.models import Model
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from shipments.models import Depot, Shipment
+from shipments.models import DeliveryChange, Depot, Shipment
+from shipments.phones import mask_numbers
 from shipments.statuses import ChangeState, Status
 
 NONE = "–"
@@ -75,6 +76,14 @@ def member(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
+
+
+def wanted(change: DeliveryChange) -> str:
+    """Return what is asked for: the window at the recipient's, or the place."""
+    if change.requested_start:
+        return window(change.requested_start, change.requested_end, change.shipment)
+    place = (str(part) for part in change.requested_address.values() if part)
+    return mask_numbers(", ".join(place)) or NONE
 
 
 class OwnDepots(RelatedFieldListFilter):

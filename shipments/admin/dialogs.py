@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
@@ -123,7 +124,10 @@ def face(shipment: Shipment) -> dict[str, str]:
 def carried_out(
     request: HttpRequest, form: RefusableForm, dialog: Dialog, do: Callable[[datetime], str], address: str
 ) -> HttpResponse:
-    """Do what a valid form asks for and go to `address`, or show the form again with the refusal."""
+    """Do what a valid form asks for, or show the form again with the refusal.
+
+    Afterwards the browser is where the dialog was opened, or else at `address`.
+    """
     try:
         said = do(timezone.now())
     except ShipmentError as refusal:
@@ -131,7 +135,13 @@ def carried_out(
         context = {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]}
         return render(request, "unfold/helpers/dialog.html", context)
     messages.success(request, said)
-    return gone_to(address)
+    return gone_to(opened_at(request) or address)
+
+
+def opened_at(request: HttpRequest) -> str:
+    """Return the page of ours on which a dialog was opened, or "" when it does not say."""
+    address = request.headers.get("HX-Current-URL", "")
+    return address if url_has_allowed_host_and_scheme(address, {request.get_host()}) else ""
 
 
 def gone_to(address: str) -> HttpResponse:

@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
 from shipments import desk, wording
+from shipments.admin import columns
 from shipments.admin.columns import (
     CHANGE_COLOURS,
     NONE,
@@ -36,6 +37,12 @@ _RESCHEDULE: Dialog = {
     "description": "By the rules of the telephone line; what they leave to a supervisor is asked for.",
     "form_class": RescheduleForm,
     "form_submit_text": "Move",
+}
+_LOOK: Dialog = {
+    "title": "The problem was looked into",
+    "description": "Say what came of it: that is kept, and the problem leaves the worklist.",
+    "form_class": ReasonForm,
+    "form_submit_text": "Done",
 }
 
 
@@ -101,8 +108,8 @@ class _Changes(ForReading, TabularInline):  # type: ignore[misc] # unfold ships 
 
     @admin.display(description="wanted")
     def wanted(self, change: DeliveryChange) -> str:
-        """Return the window that was asked for, at the recipient's."""
-        return window(change.requested_start, change.requested_end, change.shipment)
+        """Return the window at the recipient's, or the place, that was asked for."""
+        return columns.wanted(change)
 
 
 @admin.register(Shipment)
@@ -129,7 +136,7 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
     search_fields = ("tracking_id", "recipient_name", "address__landmark")
     search_help_text = "Tracking number, as written or as read aloud; whole telephone number; name; landmark"
     ordering = ("-updated_at",)
-    actions_detail: ClassVar[Sequence[str]] = ["reschedule", "show_number"]
+    actions_detail: ClassVar[Sequence[str]] = ["reschedule", "looked_into", "show_number"]
     inlines: ClassVar = [_Events, _Changes]
     fieldsets: ClassVar = (
         (None, {"fields": ("tracking_id", "state_badge", "substatus", "shipper", "version", "is_demo")}),
@@ -167,6 +174,25 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
     def has_move_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         """Tell whether this user may move parcels; each is then looked at by the rules."""
         return request.user.has_perm("shipments.change_shipment")
+
+    def has_look_permission(self, request: HttpRequest, object_id: str | int | None = None) -> bool:
+        """Tell whether this user may look into problems, and if there is one where a parcel is meant."""
+        if not request.user.has_perm("shipments.change_shipment") or object_id is None:
+            return False
+        return TrackingEvent.objects.open_problems().filter(shipment_id=object_id).exists()
+
+    @action(description="Looked into", permissions=["look"], icon="check", url_path="problem", dialog=_LOOK)
+    def looked_into(self, request: HttpRequest, form: ReasonForm, object_id: int | str) -> HttpResponse:
+        """Take a parcel's problems off the worklist, and keep what came of them."""
+        shipment = get_object_or_404(self.get_queryset(request), pk=object_id)
+
+        def look(now: datetime) -> str:
+            reason, by = form.cleaned_data["reason"], member(request)
+            desk.look_into(kind="problem", object_id=shipment.tracking_id, by=by, reason=reason, now=now)
+            return f"{shipment}: looked into."
+
+        back = reverse("admin:shipments_shipment_change", args=[shipment.pk])
+        return carried_out(request, form, _LOOK, look, back)
 
     def has_reveal_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         """Tell whether this user may see numbers in full."""

@@ -11,7 +11,7 @@ from django.utils import timezone
 from shipments.tracking import check_character
 from tests.shipments.builders import AMINA, BRIAN, NOW, a_parcel
 from voice import quotas, tools
-from voice.models import Tally
+from voice.shared import Tally
 
 SPENT = "I cannot help you further"
 _calls = count(1)

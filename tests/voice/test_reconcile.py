@@ -7,8 +7,9 @@ import pytest
 
 from voice import calls, periodic, reconcile
 from voice.clients import sautikit
-from voice.models import Call, Lease
+from voice.models import Call
 from voice.records import Ending
+from voice.shared import Lease
 
 NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 pytestmark = [pytest.mark.django_db, pytest.mark.logs_errors]

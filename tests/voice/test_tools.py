@@ -18,7 +18,8 @@ from shipments.tracking import check_character
 from tests.shipments.builders import AMINA, BRIAN, CALL, a_depot, a_parcel, a_slot
 from voice import handles, tools
 from voice.levels import Level
-from voice.models import Call, Tally
+from voice.models import Call
+from voice.shared import Tally
 
 CALLER = tools.Caller(CALL, AMINA)
 STRANGER = tools.Caller("another-call", BRIAN)

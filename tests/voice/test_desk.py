@@ -1,0 +1,198 @@
+"""What waits for a person: the worklist, its counts in the sidebar, and how each goes off it."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from shipments.audit import AuditEntry
+from shipments.models import DeliveryChange, Shipment
+from shipments.problems import report_problem
+from shipments.statuses import Status
+from tests.shipments.builders import AMINA, BRIAN, a_parcel
+from tests.staff import a_corner, a_member
+from voice import worklist
+from voice.models import CallbackRequest, ToolRun
+from voice.statuses import CallStatus, ToolState
+
+pytestmark = pytest.mark.django_db
+PAGE = reverse("worklist")
+
+
+@pytest.fixture
+def corner():
+    """One of each kind at a depot: a change, a request, a caller who proved nothing, and a problem."""
+    corner = a_corner(AMINA, "Amina")
+    parcel = a_parcel(AMINA, depot=corner.depot, tracking_id="AM-9999", status=Status.DELIVERED, news_at=None)
+    report_problem(
+        number=AMINA, said_id=parcel.tracking_id, kind="dispute", call_public_id="c" * 16, now=timezone.now()
+    )
+    return corner
+
+
+def tasks(user, *kinds):
+    return worklist.tasks(user, timezone.now(), kinds or worklist.KINDS)
+
+
+def post(client, address, **fields):
+    return client.post(address, {"_form_submitted": "True", "reason": "Spoke to her"} | fields)
+
+
+def test_the_worklist_holds_one_of_each_kind_and_what_is_due_first_comes_first(corner):
+    found = tasks(a_member("Supervisor"))
+
+    assert {task.kind for task in found} == set(worklist.KINDS)
+    assert [task.due_at for task in found] == sorted(task.due_at for task in found)
+    assert found[0].kind == "callback"
+
+
+def test_the_sidebar_counts_what_the_worklist_holds_within_reach(corner, django_assert_num_queries):
+    a_corner(BRIAN, "Brian")
+    now = timezone.now()
+    supervisor, dispatcher = a_member("Supervisor"), a_member("Dispatcher", corner.depot)
+    for user in (supervisor, dispatcher):
+        user.has_perm("")  # Django keeps the rights of a user once they were asked for
+
+    with django_assert_num_queries(1):
+        of_all = worklist.counts(supervisor, now)
+
+    assert of_all == {"change": 2, "callback": 2, "unproved": 2, "problem": 1}
+    assert worklist.counts(dispatcher, now) == dict.fromkeys(worklist.KINDS, 1)
+    assert len(tasks(dispatcher)) == 4
+    assert worklist.counts(a_member("Dispatcher"), now) == dict.fromkeys(worklist.KINDS, 0)
+
+
+def test_a_task_says_how_its_time_stands(corner):
+    asked, now = CallbackRequest.objects.get(), timezone.now()
+    [task] = tasks(a_member("Supervisor"), "callback")
+
+    moments = (asked.window_start - timedelta(seconds=1), now, asked.window_end + timedelta(seconds=1))
+
+    assert [task.urgency(at) for at in moments] == ["Later", "Now", "Late"]
+
+
+def test_the_page_shows_what_may_be_done_by_whom(client, corner):
+    client.force_login(a_member("Dispatcher", corner.depot))
+    dispatchers = client.get(PAGE).content.decode()
+    client.force_login(a_member("Supervisor"))
+    supervisors = client.get(PAGE).content.decode()
+
+    approve = reverse("admin:shipments_deliverychange_approve", args=[corner.change.pk])
+    assert approve not in dispatchers
+    assert approve in supervisors
+    for page in (dispatchers, supervisors):
+        assert "Rung back" in page
+        assert "Recipient disputes the delivery" in page
+        assert AMINA not in page
+
+
+def test_the_page_costs_the_same_for_much_and_for_little(client, corner, django_assert_max_num_queries):
+    a_corner(BRIAN, "Brian")
+    client.force_login(a_member("Supervisor"))
+
+    with django_assert_max_num_queries(10):
+        client.get(PAGE)
+
+
+def test_the_page_can_show_one_kind(client, corner):
+    client.force_login(a_member("Supervisor"))
+
+    shown = client.get(PAGE, {"kind": "problem"})
+
+    assert [task.kind for task, *_ in shown.context["rows"]] == ["problem"]
+
+
+def test_one_who_asked_for_a_change_is_offered_no_decision(corner):
+    supervisor = a_member("Supervisor")
+    DeliveryChange.objects.update(asker=supervisor)
+
+    [task] = tasks(supervisor, "change")
+
+    assert (task.deeds, task.note) == ((), "asked for by you: somebody else decides")
+
+
+def test_everything_goes_off_the_list_once_it_is_dealt_with(client, corner):
+    client.force_login(a_member("Supervisor"))
+    disputed = Shipment.objects.get(tracking_id="AM-9999")
+
+    for name, row in (
+        ("shipments_deliverychange_turn_down", corner.change),
+        ("voice_callbackrequest_rung_back", corner.asked),
+        ("voice_call_looked_into", corner.call),
+        ("shipments_shipment_looked_into", disputed),
+    ):
+        assert post(client, reverse(f"admin:{name}", args=[row.pk])).status_code == 204, name
+
+    assert tasks(a_member("Supervisor")) == []
+    looked = AuditEntry.objects.filter(verb="look_into").order_by("pk")
+    assert [(one.object_kind, one.after) for one in looked] == [
+        ("call", {"reason": "Spoke to her"}),
+        ("problem", {"reason": "Spoke to her"}),
+    ]
+
+
+def test_a_problem_reported_after_the_look_is_a_new_one(client, corner):
+    client.force_login(a_member("Supervisor"))
+    disputed = Shipment.objects.get(tracking_id="AM-9999")
+    post(client, reverse("admin:shipments_shipment_looked_into", args=[disputed.pk]))
+
+    report_problem(
+        number=AMINA, said_id="AM-9999", kind="damaged", call_public_id="d" * 16, now=timezone.now()
+    )
+
+    assert [task.words for task in tasks(a_member("Supervisor"), "problem")] == ["Recipient reports damage"]
+
+
+def test_there_is_nothing_to_look_into_where_nothing_is_wrong(client, corner):
+    client.force_login(a_member("Supervisor"))
+
+    answer = post(client, reverse("admin:shipments_shipment_looked_into", args=[corner.parcel.pk]))
+
+    assert answer.status_code == 403
+    assert not AuditEntry.objects.filter(verb="look_into").exists()
+
+
+@pytest.mark.parametrize("what", ["proved it after all", "is still there", "long ago"])
+def test_a_caller_is_no_task_who(corner, what):
+    call = corner.call
+    match what:
+        case "proved it after all":
+            ToolRun.objects.create(
+                call=call,
+                model_call_id="2",
+                name="check_fact",
+                state=ToolState.OK,
+                started_ms=1,
+                duration_ms=1,
+            )
+        case "is still there":
+            call.status = CallStatus.ANSWERED
+        case _:
+            call.created_at -= timedelta(days=8)
+    call.save()
+
+    assert tasks(a_member("Supervisor"), "unproved") == []
+
+
+def test_a_dialog_leads_back_to_where_it_was_opened_and_never_away(client, corner):
+    client.force_login(a_member("Supervisor"))
+    decide = reverse("admin:shipments_deliverychange_turn_down", args=[corner.change.pk])
+    look = reverse("admin:voice_call_looked_into", args=[corner.call.pk])
+    order = {"_form_submitted": "True", "reason": "Spoke to her"}
+
+    ours = client.post(decide, order, headers={"HX-Current-URL": f"http://testserver{PAGE}?kind=change"})
+    foreign = client.post(look, order, headers={"HX-Current-URL": "http://elsewhere.example/"})
+
+    assert ours["HX-Redirect"] == f"http://testserver{PAGE}?kind=change"
+    assert foreign["HX-Redirect"] == reverse("admin:voice_call_change", args=[corner.call.pk])
+
+
+def test_who_sees_nothing_of_it_has_no_worklist(client):
+    client.force_login(a_member("Dispatcher"))
+    assert client.get(PAGE).status_code == 200
+    user = a_member("Dispatcher")
+    user.groups.clear()
+    client.force_login(user)
+
+    assert client.get(PAGE).status_code == 403
