@@ -192,6 +192,26 @@ class Line:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    @contextmanager
+    def command(self, *command: str) -> "Iterator[subprocess.Popen[bytes]]":
+        """Run a command of manage.py beside the server, with its environment, until the block ends."""
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=self._environment,
+            stdout=self._log,
+            stderr=self._log,
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
     def log(self) -> str:
         """Return all that the process printed so far."""
         return self.log_path.read_text(errors="replace")

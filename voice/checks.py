@@ -65,6 +65,7 @@ _POSITIVE = (
     "PLAYOUT_LEAD_MS",
     "PLAYOUT_QUEUE_S",
     "READY_WAIT_S",
+    "RECONCILE_EVERY_S",
     "RECONCILE_S",
     "SIGNATURE_TOLERANCE_S",
     "SPOOL_AGAIN_S",
@@ -277,6 +278,12 @@ def _quantities() -> Iterator[CheckMessage]:
             f"Too low to take a call with: {', '.join(low)}.",
             hint="README.md has the defaults.",
             id="voice.E012",
+        )
+    if settings.RECONCILE_S < 2 * settings.HEARTBEAT_S:
+        yield Error(
+            "Calls that live would be closed as lost: RECONCILE_S is less than two heartbeats.",
+            hint="Four heartbeats are a good measure; HEARTBEAT_S is how far they are apart.",
+            id="voice.E023",
         )
     if settings.DRAIN_S < settings.CALL_LIMIT_S:
         yield checks.Warning(

@@ -1,37 +1,33 @@
 """Run what has to be done again and again: in as many workers as there are, each job in one at a time."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from voice import reconcile
+from django.db import Error as DatabaseDownError
+from django.db import close_old_connections
+
+from shipments.jobs import Job
 from voice.shared import Lease
 
 logger = logging.getLogger(__name__)
 
+_LOOK_S = 5.0
+"""How long a job that another worker has is let alone."""
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Something to be done every so often; `run` takes the time and returns how much there was to do."""
-
-    name: str
-    every_s: float
-    run: Callable[[datetime], int]
-    limit_s: float = 300
-    """After so long another worker may take it: who had it is dead."""
-
-
-JOBS: tuple[Job, ...] = (Job("reconcile", 20, reconcile.reconcile),)
-"""Everything that a worker does."""
+Clock = Callable[[], datetime]
 
 
 def take(job: Job, holder: str, now: datetime) -> bool:
     """Take a job that is due and that nobody has, in one atomic step; tell whether it is ours."""
-    first = Lease(job=job.name, due_at=now, held_until=now)
-    Lease.objects.bulk_create([first], ignore_conflicts=True)
-    free = Lease.objects.filter(job=job.name, due_at__lte=now, held_until__lte=now)
-    return bool(free.update(holder=holder, held_until=now + timedelta(seconds=job.limit_s)))
+    row = Lease.objects.filter(job=job.name)
+    if not row.exists():
+        first = Lease(job=job.name, due_at=now, held_until=now)
+        Lease.objects.bulk_create([first], ignore_conflicts=True)
+    free = row.filter(due_at__lte=now, held_until__lte=now)
+    # Looked at before it is written: most looks find nothing, and SQLite has one writer.
+    return free.exists() and bool(free.update(holder=holder, held_until=now + timedelta(seconds=job.limit_s)))
 
 
 def give_back(job: Job, holder: str, now: datetime) -> None:
@@ -41,18 +37,43 @@ def give_back(job: Job, holder: str, now: datetime) -> None:
     )
 
 
-def run_due(holder: str, clock: Callable[[], datetime], jobs: tuple[Job, ...] = JOBS) -> list[str]:
-    """Run each job that is due and free; return their names. One that fails hinders no other."""
-    ran = []
-    for job in jobs:
-        if not take(job, holder, clock()):
-            continue
+def run_due(job: Job, holder: str, clock: Clock) -> int | None:
+    """Run a job that is due and free, and return how much there was to do; None when it is not, or failed."""
+    if not take(job, holder, clock()):
+        return None
+    try:
+        done = job.run(clock())
+    except Exception:  # the top of a job
+        logger.exception("a job failed", extra={"job": job.name})
+        return None
+    finally:
+        give_back(job, holder, clock())
+    if done:
+        logger.info("a job had something to do", extra={"job": job.name, "count": done})
+    return done
+
+
+def run_until(stopped: threading.Event, jobs: Iterable[Job], holder: str, clock: Clock) -> None:
+    """Run each job on a thread of its own, so that none waits for a slow one, until told to stop.
+
+    What runs then is finished first.
+    """
+    threads = [
+        threading.Thread(target=_keep_running, args=(stopped, job, holder, clock), name=job.name)
+        for job in jobs
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _keep_running(stopped: threading.Event, job: Job, holder: str, clock: Clock) -> None:
+    while not stopped.is_set():
+        close_old_connections()
         try:
-            if done := job.run(clock()):
-                logger.info("a job had something to do", extra={"job": job.name, "count": done})
-        except Exception:  # the top of a job
-            logger.exception("a job failed", extra={"job": job.name})
-        finally:
-            give_back(job, holder, clock())
-        ran.append(job.name)
-    return ran
+            run_due(job, holder, clock)
+        except DatabaseDownError:
+            logger.warning("a job waits: the database does not answer", extra={"job": job.name})
+        close_old_connections()
+        stopped.wait(min(job.every_s, _LOOK_S))

@@ -31,6 +31,7 @@ _POLL_S = 1.0
 _RECONCILE_S = 20.0
 _LOOK_UP = timedelta(minutes=3)
 _LOOK_UPS = 20
+_LOOK_UP_S = 60.0
 _ENDED = {
     "busy": DialOutcome.BUSY,
     "no_answer": DialOutcome.NO_ANSWER,
@@ -146,6 +147,11 @@ def _unsent(row: OutboundCall, why: str, now: datetime, dice: Callable[[], float
     outbound.put_back(row, now + timedelta(seconds=wait_s), why, unsent=tries)
 
 
+def is_due(now: datetime) -> bool:
+    """Tell whether a dialler has anything to do now."""
+    return OutboundCall.objects.due(now).exists() and not dialing.switch().paused
+
+
 def to_look_up(now: datetime) -> list[tuple[int, str]]:
     """Return placed calls that nobody has told the end of, each with the platform's name for it."""
     rows = OutboundCall.objects.select_related("call").filter(
@@ -224,27 +230,37 @@ class Dialler:
             try:
                 if resolved_at is None or (now - resolved_at).total_seconds() >= _RECONCILE_S:
                     resolved_at = now
-                    await self.resolve()
+                    await run_db(outbound.reconcile, now)
+                    await self.look_up()
                     if arrivals:
                         await run_db(dialing.plan_arrivals, now=now)
-                paused = (await run_db(dialing.switch)).paused
-                placed = None if paused else await self.once()
+                placed = await self.place_due(now + timedelta(seconds=_RECONCILE_S))
             except DatabaseError as error:
                 logger.error("the dialler has no database", extra={"why": type(error).__name__})
-                placed = None
-            if placed is None:
+                placed = 0
+            if not placed:
                 await self._pause(_POLL_S)
 
-    async def resolve(self) -> None:
-        """Resolve what killed diallers left and what nobody has told the end of."""
-        await run_db(outbound.reconcile, self._now())
-        for pk, name in await run_db(to_look_up, self._now()):
-            try:
-                document = await self._carrier.fetch(name)
-            except RemoteError as error:
-                logger.warning("a placed call was not looked up", extra={"why": str(error)})
-                return
-            await run_db(note_look_up, pk, document, self._now())
+    async def place_due(self, until: datetime) -> int:
+        """Take up what is due until nothing is, or until then; return how many calls that were."""
+        taken = 0
+        while not self.stopping.is_set() and self._now() < until:
+            if (await run_db(dialing.switch)).paused or await self.once() is None:
+                break
+            taken += 1
+        return taken
+
+    async def look_up(self) -> int:
+        """Ask for calls that nobody has told the end of; return how many the platform told of."""
+        told = 0
+        try:
+            async with asyncio.timeout(_LOOK_UP_S):
+                for pk, name in await run_db(to_look_up, self._now()):
+                    await run_db(note_look_up, pk, await self._carrier.fetch(name), self._now())
+                    told += 1
+        except (RemoteError, TimeoutError) as error:  # what is left is for the next time
+            logger.warning("a placed call was not looked up", extra={"why": str(error)})
+        return told
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -1,15 +1,14 @@
-"""What nobody ends is closed afterwards, and every job runs in one worker at a time."""
+"""What nobody ends is closed afterwards."""
 
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
-from voice import calls, periodic, reconcile
+from voice import calls, reconcile
 from voice.clients import sautikit
 from voice.models import Call
 from voice.records import Ending
-from voice.shared import Lease
 
 NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 pytestmark = [pytest.mark.django_db, pytest.mark.logs_errors]
@@ -24,7 +23,7 @@ def a_call(quiet_s: float, **fields) -> Call:
 
 
 def test_a_call_without_a_heartbeat_is_closed_as_failed_and_one_with_it_is_left():
-    lost, alive = a_call(61), a_call(59)
+    lost, alive = a_call(41), a_call(39)
 
     assert reconcile.close_lost(NOW) == 1
     assert reconcile.close_lost(NOW) == 0
@@ -36,7 +35,7 @@ def test_a_call_without_a_heartbeat_is_closed_as_failed_and_one_with_it_is_left(
 
 
 def test_the_true_end_of_a_call_takes_the_place_of_a_made_up_one():
-    call = a_call(61)
+    call = a_call(41)
     reconcile.close_lost(NOW)
 
     calls.end_call(call.pk, Ending("caller_hangup", "status_given", {}, {}, 9.0), now=NOW)
@@ -47,7 +46,7 @@ def test_the_true_end_of_a_call_takes_the_place_of_a_made_up_one():
 
 
 def test_a_call_that_was_taken_for_dead_lives_again_with_its_heartbeat():
-    call = a_call(61)
+    call = a_call(41)
     reconcile.close_lost(NOW)
 
     calls.heartbeats([call.pk], NOW)
@@ -107,42 +106,3 @@ def test_no_telephone_rings_for_ten_minutes():
 
     old.refresh_from_db()
     assert (old.status, old.ended_reason) == ("failed", "reconciled")
-
-
-def job(ran: list[datetime]) -> periodic.Job:
-    """Return a job that is due every 20 s."""
-
-    def run(now: datetime) -> int:
-        ran.append(now)
-        return 1
-
-    return periodic.Job("job", 20, run)
-
-
-def test_a_job_runs_when_it_is_due_and_not_before():
-    ran: list[datetime] = []
-
-    for now in (NOW + timedelta(seconds=seconds) for seconds in (0, 1, 19, 20, 21, 41)):
-        periodic.run_due("one", iter([now] * 3).__next__, (job(ran),))
-
-    assert [round((at - NOW).total_seconds()) for at in ran] == [0, 20, 41]
-
-
-def test_of_two_workers_one_has_a_job_until_it_is_dead():
-    work = job([])
-
-    assert periodic.take(work, "one", NOW)
-    assert not periodic.take(work, "two", NOW + timedelta(seconds=299))
-    assert periodic.take(work, "two", NOW + timedelta(seconds=300))
-    periodic.give_back(work, "one", NOW + timedelta(seconds=301))
-    assert Lease.objects.get().holder == "two"
-
-
-def test_a_job_that_fails_hinders_no_other():
-    ran: list[datetime] = []
-
-    def fail(now: datetime) -> int:
-        raise ZeroDivisionError
-
-    assert periodic.run_due("one", lambda: NOW, (periodic.Job("bad", 20, fail), job(ran))) == ["bad", "job"]
-    assert ran == [NOW]

@@ -90,18 +90,6 @@ class SautikitClient:
             return None
         return _document(answer)
 
-    async def read(self, call: str) -> object:
-        """Return what the platform answers when asked for a call by its id or its session id, as it came.
-
-        Raises:
-            RemoteError: the platform could not be reached, refused, or answered no JSON.
-        """
-        try:
-            answer = await self._http.get(f"/v1/calls/{quote(call, safe='')}")
-        except _UNREACHED as error:
-            raise RemoteError(f"look-up not delivered: {type(error).__name__}") from error
-        return _document(answer)
-
     async def hang_up(self, call: str) -> None:
         """End a call by the platform's id or its session id; doing it twice does no harm.
 

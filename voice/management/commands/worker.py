@@ -1,6 +1,5 @@
 """Run the periodic jobs."""
 
-import logging
 import os
 import signal
 import socket
@@ -10,14 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, close_old_connections
 
 from voice import periodic
+from voice.jobs import jobs
 from voice.orm import bound_queries
-
-logger = logging.getLogger(__name__)
-
-_LOOK_S = 1.0
 
 
 class Command(BaseCommand):
@@ -27,21 +22,25 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        parser.add_argument("--once", action="store_true", help="run what is due, and leave")
+        parser.add_argument("--once", action="store_true", help="run what is due, say what it did, and leave")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Look every second for what is due; a signal lets the job that runs end first."""
+        """Say which jobs there are and run them; a signal lets those that run end first."""
         bound_queries()
-        stopped = threading.Event()
-        if not options["once"]:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: stopped.set())
         holder = f"{socket.gethostname()[:40]}:{os.getpid()}"
-        while True:
-            close_old_connections()
-            try:
-                periodic.run_due(holder, lambda: datetime.now(UTC))
-            except DatabaseError:
-                logger.warning("the jobs wait: the database does not answer")
-            if options["once"] or stopped.wait(_LOOK_S):
-                return
+        table = jobs()
+        if options["once"]:
+            for job in table:
+                done = periodic.run_due(job, holder, _now)
+                self.stdout.write(f"{job.name}: {'not now' if done is None else done}")
+            return
+        stopped = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopped.set())
+        self.stdout.write(f"worker runs: {', '.join(job.name for job in table)}")
+        self.stdout.flush()
+        periodic.run_until(stopped, table, holder, _now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
