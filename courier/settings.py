@@ -352,6 +352,7 @@ UNFOLD = {
     "SITE_SYMBOL": "local_shipping",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "voice.dashboard.fill",
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "voice.desk.navigation"},
 }
 

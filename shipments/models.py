@@ -9,15 +9,14 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Subquery, Value, When
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Replace, Trim, Upper
 
 from shipments import codes
 from shipments.audit import AuditEntry  # Django looks for models in this module
 from shipments.courtesy import ContactPreference, Holiday  # noqa: F401 # the same
 from shipments.kept import Kept, KeptQuerySet
-from shipments.spelling import ALIKE, readings
+from shipments.spelling import readings
 from shipments.statuses import OVER, ChangeKind, ChangeState, Reason, Source, Status
-from shipments.tracking import new_ref
+from shipments.tracking import new_ref, said_key
 
 PROBLEM = "problem:"
 """How the key of an event begins that reports a problem."""
@@ -28,17 +27,6 @@ RECENT = 3
 def local_zone() -> str:
     """Return the zone of a parcel whose depot gives none."""
     return str(settings.TIME_ZONE)
-
-
-def _key_of(field: str, separators: str) -> Trim:
-    """Return the expression for what is left of an id when it is said aloud."""
-    expression: Combinable = F(field)
-    for separator in separators:
-        expression = Replace(expression, Value(separator), Value(""))
-    expression = Upper(expression)
-    for letter, digit in ALIKE.items():
-        expression = Replace(expression, Value(letter), Value(digit))
-    return Trim(expression)
 
 
 class DepotQuerySet(models.QuerySet["Depot"]):
@@ -228,7 +216,7 @@ class Shipment(models.Model):
     tracking_id = models.CharField(max_length=32, unique=True)
     tracking_key = models.GeneratedField(
         # Computed by the database, so that no way of writing a row can forget it.
-        expression=_key_of("tracking_id", "- /._#"),
+        expression=said_key("tracking_id", "- /._#"),
         output_field=models.CharField(max_length=32),
         db_persist=True,
     )
@@ -353,8 +341,12 @@ class DeliveryChangeQuerySet(models.QuerySet["DeliveryChange"]):
         return self.filter(reach(user, "shipment__depot"))
 
     def waiting(self) -> "DeliveryChangeQuerySet":
-        """Return the changes that a dispatcher has to decide on, the oldest first."""
+        """Return the changes that somebody has to decide on, the oldest first."""
         return self.filter(state=ChangeState.NEEDS_APPROVAL).order_by("created_at", "pk")
+
+    def saved_since(self, at: datetime) -> "DeliveryChangeQuerySet":
+        """Return the deliveries that a call has put right since then: they would have found nobody."""
+        return self.filter(state=ChangeState.APPLIED, decided_at__gte=at).exclude(call_public_id="")
 
 
 class DeliveryChange(models.Model):

@@ -3,6 +3,12 @@
 import secrets
 from collections.abc import Callable, Sequence
 
+from django.db.models import F, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Replace, Trim, Upper
+
+from shipments.spelling import ALIKE
+
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: without I, L, O and U."""
 
@@ -40,3 +46,14 @@ def check_character(body: str) -> str:
         value = ALPHABET.index(character) * (2 if place % 2 == 0 else 1)
         total += value // 32 + value % 32
     return ALPHABET[-total % 32]
+
+
+def said_key(field: str, separators: str) -> Trim:
+    """Return the expression for what is left of an id when it is said aloud."""
+    expression: Combinable = F(field)
+    for separator in separators:
+        expression = Replace(expression, Value(separator), Value(""))
+    expression = Upper(expression)
+    for letter, digit in ALIKE.items():
+        expression = Replace(expression, Value(letter), Value(digit))
+    return Trim(expression)

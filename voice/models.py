@@ -15,6 +15,7 @@ from voice.shared import DialSwitch, Lease, Tally  # noqa: F401 # Django looks f
 from voice.statuses import (
     DIAL_OPEN,
     LIVE,
+    PROOFS,
     CallbackReason,
     CallbackState,
     CallStatus,
@@ -30,8 +31,6 @@ from voice.statuses import (
     ToolState,
 )
 
-PROOFS = ("check_fact", "submit_pin")
-"""The tools by which a caller proves that a parcel is his."""
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -55,6 +54,10 @@ class CallQuerySet(models.QuerySet["Call"]):
     def live(self) -> "CallQuerySet":
         """Return the calls that are not over."""
         return self.filter(status__in=LIVE)
+
+    def begun_since(self, at: datetime) -> "CallQuerySet":
+        """Return the calls that began to ring at or after a moment."""
+        return self.filter(created_at__gte=at)
 
     def unproved(self, since: datetime) -> "CallQuerySet":
         """Return the calls since then whose callers proved nothing by facts or codes, not looked into yet.

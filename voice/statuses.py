@@ -29,6 +29,10 @@ LIVE = frozenset({CallStatus.QUEUED, CallStatus.RINGING, CallStatus.ANSWERED})
 """Statuses of a call that is not over."""
 
 
+PROOFS = ("check_fact", "submit_pin")
+"""The tools by which a caller proves that a parcel is his."""
+
+
 class EndedReason(TextChoices):
     """Why a call ended."""
 
@@ -44,6 +48,15 @@ class EndedReason(TextChoices):
     OPTED_OUT = "opted_out", "Opted out"
     CAPACITY = "capacity", "No capacity"
     RECONCILED = "reconciled", "Reconciled afterwards"
+
+
+FAILURES = (
+    EndedReason.MODEL_FAILURE,
+    EndedReason.CARRIER_ERROR,
+    EndedReason.LOW_BALANCE,
+    EndedReason.CAPACITY,
+)
+"""Ends of a call that are nobody's wish."""
 
 
 class Outcome(TextChoices):

@@ -95,8 +95,11 @@ class RescheduleForm(ParcelForm):
         super().__init__(*args, **kwargs)
         slots = slots_ahead(self.shipment, timezone.now())
         self.fields["slot"].choices = [
-            (f"{day:%A %d %B}", [(slot.pk, _label(slot, self.shipment)) for slot in of_day])
-            for day, of_day in groupby(slots, key=self._day)
+            ("", "Choose"),
+            *(
+                (f"{day:%A %d %B}", [(slot.pk, _label(slot, self.shipment)) for slot in of_day])
+                for day, of_day in groupby(slots, key=self._day)
+            ),
         ]
         if not self.is_bound:
             try:
@@ -154,7 +157,7 @@ def gone_to(address: str) -> HttpResponse:
 def _label(slot: DeliverySlot, shipment: Shipment) -> str:
     start, end = slot.starts_at.astimezone(shipment.zone), slot.ends_at.astimezone(shipment.zone)
     free = slot.capacity - slot.booked
-    return f"{start:%H:%M}–{end:%H:%M} · {f'{free} of {slot.capacity} free' if free else 'full'}"
+    return f"{start:%a %d %b %H:%M}–{end:%H:%M} · {f'{free} of {slot.capacity} free' if free else 'full'}"
 
 
 def _json(value: dict[str, str]) -> str:

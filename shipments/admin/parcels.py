@@ -51,6 +51,7 @@ class _Events(ForReading, TabularInline):  # type: ignore[misc] # unfold ships n
 
     model = TrackingEvent
     verbose_name_plural = "history"
+    hide_title = True
     fields = (
         "when",
         "state_badge",
@@ -81,6 +82,7 @@ class _Changes(ForReading, TabularInline):  # type: ignore[misc] # unfold ships 
 
     model = DeliveryChange
     verbose_name_plural = "changes asked for"
+    hide_title = True
     fields = (
         "asked_at",
         "kind",
@@ -127,7 +129,7 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
             "waiting",
             "attempts",
         ),
-        *("depot", "is_demo"),
+        *("depot",),
     )
     list_filter = ("status", ("depot", OwnDepots), "changes__state", "is_demo")
     list_filter_submit = False
@@ -139,18 +141,35 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
     actions_detail: ClassVar[Sequence[str]] = ["reschedule", "looked_into", "show_number"]
     inlines: ClassVar = [_Events, _Changes]
     fieldsets: ClassVar = (
-        (None, {"fields": ("tracking_id", "state_badge", "substatus", "shipper", "version", "is_demo")}),
-        ("Recipient", {"fields": ("recipient_name", "number", "address", "area", "landmark", "directions")}),
         (
-            "Delivery",
+            None,
             {
                 "fields": (
-                    *("depot", "driver", "expected", "planned", "computed", "attempts", "changes_allowed"),
-                    *("cod", "time_zone"),
+                    ("tracking_id", "state_badge", "substatus"),
+                    ("expected", "planned", "computed"),
+                    ("depot", "driver", "attempts"),
                 )
             },
         ),
-        ("Records", {"fields": ("created_at", "updated_at")}),
+        (
+            "Recipient",
+            {
+                "fields": (
+                    ("recipient_name", "number", "time_zone"),
+                    ("address", "area"),
+                    ("landmark", "directions"),
+                )
+            },
+        ),
+        (
+            "Records",
+            {
+                "fields": (
+                    ("shipper", "cod", "changes_allowed"),
+                    ("created_at", "updated_at", "version", "is_demo"),
+                )
+            },
+        ),
     )
     readonly_fields = (
         *(
