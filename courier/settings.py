@@ -350,6 +350,7 @@ UNFOLD = {
     "SITE_HEADER": COURIER_NAME,
     "SITE_SUBHEADER": "Parcels and calls",
     "SITE_SYMBOL": "local_shipping",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/voice/icon.svg"}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "voice.dashboard.fill",

@@ -62,6 +62,7 @@ class Board:
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the board to the first page of those who may see calls."""
     user = member(request)
+    context |= {"title": "Dashboard"}
     return context | {"board": board(user, timezone.now())} if user.has_perm("voice.view_call") else context
 
 

@@ -6,27 +6,26 @@ from typing import ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from shipments.admin import columns
 from shipments.admin.columns import CHANGE_COLOURS, NONE, ForReading, OwnDepots, badge, member, window
-from shipments.admin.dialogs import Dialog, ReasonForm, carried_out
+from shipments.admin.dialogs import DecisionForm, Dialog, carried_out
 from shipments.models import DeliveryChange
 from shipments.services import decide_change
 
 _APPROVE: Dialog = {
     "title": "Approve this change",
     "description": "It is carried out at once. Your reason is kept with it.",
-    "form_class": ReasonForm,
+    "form_class": DecisionForm,
     "form_submit_text": "Approve",
 }
 _REJECT: Dialog = {
     "title": "Turn this change down",
     "description": "The parcel stays as it is planned. Your reason is kept with it.",
-    "form_class": ReasonForm,
+    "form_class": DecisionForm,
     "form_submit_text": "Turn down",
 }
 
@@ -59,19 +58,17 @@ class DeliveryChangeAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfol
         return request.user.has_perm("shipments.approve_change")
 
     @action(description="Approve", permissions=["decide"], icon="check", url_path="approve", dialog=_APPROVE)
-    def approve(self, request: HttpRequest, form: ReasonForm, object_id: int | str) -> HttpResponse:
+    def approve(self, request: HttpRequest, form: DecisionForm, object_id: int | str) -> HttpResponse:
         """Carry out a change that waits."""
-        return self._decide(request, form, object_id, approve=True)
+        return self._decide(request, form, approve=True)
 
     @action(description="Turn down", permissions=["decide"], icon="close", url_path="reject", dialog=_REJECT)
-    def turn_down(self, request: HttpRequest, form: ReasonForm, object_id: int | str) -> HttpResponse:
+    def turn_down(self, request: HttpRequest, form: DecisionForm, object_id: int | str) -> HttpResponse:
         """Leave a parcel as it is planned."""
-        return self._decide(request, form, object_id, approve=False)
+        return self._decide(request, form, approve=False)
 
-    def _decide(
-        self, request: HttpRequest, form: ReasonForm, object_id: int | str, *, approve: bool
-    ) -> HttpResponse:
-        change = get_object_or_404(self.get_queryset(request), pk=object_id)
+    def _decide(self, request: HttpRequest, form: DecisionForm, *, approve: bool) -> HttpResponse:
+        change = form.change
 
         def decide(now: datetime) -> str:
             reason = form.cleaned_data["reason"]

@@ -15,9 +15,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from shipments.admin.columns import member, window
+from shipments.admin.columns import NONE, member, wanted, window
 from shipments.errors import ShipmentError, StaleFormError
-from shipments.models import DeliverySlot, Shipment
+from shipments.models import DeliveryChange, DeliverySlot, Shipment
 from shipments.phones import masked
 from shipments.rules import POLICY, change_route
 from shipments.telling import parcel_of
@@ -46,6 +46,23 @@ class ReasonForm(RefusableForm):
     """Asks why; the reason is kept."""
 
     reason = forms.CharField(max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}))
+
+
+class DecisionForm(ReasonForm):
+    """Asks why a change is approved or turned down, and shows what it is."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = DeliveryChange.objects.seen_by(member(self.request)).select_related("shipment__address")
+        self.change = get_object_or_404(own, pk=self.object_id)
+        shipment = self.change.shipment
+        self.face = {
+            "Parcel": f"{shipment} · {shipment.get_status_display()}",
+            "Asked for": f"{self.change.get_kind_display()}: {wanted(self.change)}",
+            "Planned": window(shipment.promised_start, shipment.promised_end, shipment),
+            "Address": str(shipment.address),
+            "By": self.change.requested_by or NONE,
+        }
 
 
 REVEAL: Dialog = {
@@ -117,8 +134,8 @@ def face(shipment: Shipment) -> dict[str, str]:
         "Status": shipment.get_status_display(),
         "Planned": window(shipment.promised_start, shipment.promised_end, shipment),
         "Address": f"{shipment.address}",
-        "Landmark": shipment.address.landmark or "–",
-        "Depot": str(shipment.depot or "–"),
+        "Landmark": shipment.address.landmark or NONE,
+        "Depot": str(shipment.depot or NONE),
         "Number": masked(shipment.phone),
         "Attempts": str(shipment.attempts),
     }

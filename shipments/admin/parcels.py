@@ -165,8 +165,10 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
             "Records",
             {
                 "fields": (
-                    ("shipper", "cod", "changes_allowed"),
-                    ("created_at", "updated_at", "version", "is_demo"),
+                    ("shipper", "cod"),
+                    ("changes_allowed", "is_demo"),
+                    ("created_at", "updated_at"),
+                    "version",
                 )
             },
         ),
