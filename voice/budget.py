@@ -4,23 +4,45 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Count, Q, Sum
 
+from voice import billing
 from voice.models import Call
+from voice.statuses import LIVE, Direction
 
 _KES_MINOR = 100
 _USD_MICROS = 1_000_000
 
 
-def is_spent(now: datetime) -> bool:
-    """Tell whether the calls that began today have cost what a day may cost; 0 sets no limit.
+def is_spent(now: datetime, *, but: int | None = None) -> bool:
+    """Tell whether the calls that began today cost what a day may cost, not counting one; 0 sets no limit.
 
-    A call is counted when it is over, so what runs at this moment comes on top.
+    A call that is not over counts with what it may come to, so that many at once do not all find money left.
     """
     kes, usd = settings.ADMISSION_KES_PER_DAY, settings.ADMISSION_USD_PER_DAY
     if not kes and not usd:
         return False
     local = now.astimezone(ZoneInfo(settings.TIME_ZONE))
-    today = Call.objects.filter(created_at__gte=local.replace(hour=0, minute=0, second=0, microsecond=0))
-    spent = today.aggregate(kes=Sum("cost_kes_minor", default=0), usd=Sum("cost_usd_micros", default=0))
-    return bool((kes and spent["kes"] >= kes * _KES_MINOR) or (usd and spent["usd"] >= usd * _USD_MICROS))
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    live = Q(status__in=LIVE)
+    today = (
+        Call.objects.filter(created_at__gte=midnight)
+        .exclude(pk=but)
+        .aggregate(
+            kes=Sum("cost_kes_minor", default=0),
+            usd=Sum("cost_usd_micros", default=0),
+            inbound=Count("pk", filter=live & Q(direction=Direction.INBOUND)),
+            outbound=Count("pk", filter=live & Q(direction=Direction.OUTBOUND)),
+        )
+    )
+    running = {direction: today[direction] for direction in Direction.values}
+    kes_minor = today["kes"] + sum(count * _longest(way, local) for way, count in running.items())
+    usd_micros = today["usd"] + sum(running.values()) * round(settings.ADMISSION_USD_PER_CALL * _USD_MICROS)
+    return bool((kes and kes_minor >= kes * _KES_MINOR) or (usd and usd_micros >= usd * _USD_MICROS))
+
+
+def _longest(direction: str, day: datetime) -> int:
+    """Return what the carrier bills for a call that takes all the time there is, in hundredths of KES."""
+    rates = billing.rates_of(settings.RATES, day.date())
+    seconds = settings.CALL_LIMIT_S
+    return billing.price(direction=direction, seconds=seconds, tokens=(), rates=rates).kes_minor

@@ -214,7 +214,7 @@ def _stream(opening: calls.Opening) -> str:
 
 
 def _refusal(facts: calls.CallFacts) -> Refusal | None:
-    spent = _within(settings.WEBHOOK_WAIT_S, budget.is_spent, datetime.now(UTC))
+    spent = _within(settings.WEBHOOK_WAIT_S, budget.is_spent, datetime.now(UTC), but=facts.call_id)
     return GATE.invite(facts.public_id, facts.customer_number, over_budget=spent)
 
 

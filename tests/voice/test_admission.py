@@ -166,10 +166,28 @@ def test_a_model_that_refuses_us_closes_at_once(settings: Settings):
 def test_a_days_money_is_spent_by_the_calls_of_the_day(settings, kes, usd, spent):
     settings.ADMISSION_KES_PER_DAY, settings.ADMISSION_USD_PER_DAY = kes, usd
     now = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
-    Call.objects.create(created_at=now, cost_kes_minor=300, cost_usd_micros=500_000)
-    Call.objects.create(created_at=now - timedelta(hours=11), cost_kes_minor=900, cost_usd_micros=900_000)
+    over = {"status": "completed"}
+    Call.objects.create(created_at=now, cost_kes_minor=300, cost_usd_micros=500_000, **over)
+    Call.objects.create(
+        created_at=now - timedelta(hours=11), cost_kes_minor=900, cost_usd_micros=900_000, **over
+    )
 
     assert budget.is_spent(now) is spent
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("kes", "usd", "spent"), [(60, 0, True), (61, 0, False), (0, 0.9, True), (0, 1, False)]
+)
+def test_a_call_that_runs_counts_with_what_it_may_come_to(settings, kes, usd, spent):
+    settings.ADMISSION_KES_PER_DAY, settings.ADMISSION_USD_PER_DAY = kes, usd
+    settings.ADMISSION_USD_PER_CALL = 0.3
+    now = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
+    for direction, status in (("inbound", "answered"), ("outbound", "answered"), ("outbound", "ringing")):
+        Call.objects.create(created_at=now, direction=direction, status=status)
+    asking = Call.objects.create(created_at=now, status="ringing")
+
+    assert budget.is_spent(now, but=asking.pk) is spent
 
 
 class FakeModel:
