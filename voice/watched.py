@@ -1,10 +1,13 @@
 """Tell the gate how the model fares: whether conversations can be begun."""
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from voice.admission import Gate
 from voice.errors import ModelBusy, ModelRefused, RemoteError
 from voice.ports import Model
+
+logger = logging.getLogger(__name__)
 
 
 class WatchedModel:
@@ -32,8 +35,7 @@ class WatchedModel:
                     self._gate.note_success()
                 yield frame
         except RemoteError as error:
-            if not begun:
-                _report(self._gate, error)
+            _report(self._gate, error, begun=begun)
             raise
 
 
@@ -44,12 +46,20 @@ def watched(dial: Callable[[], Awaitable[Model]], gate: Gate) -> Callable[[], Aw
         try:
             return WatchedModel(await dial(), gate)
         except RemoteError as error:
-            _report(gate, error)
+            _report(gate, error, begun=False)
             raise
 
     return dial_and_report
 
 
-def _report(gate: Gate, error: RemoteError) -> None:
-    # What it refuses for our key, our settings or our quota, it refuses to the next call too.
-    gate.note_failure(at_once=isinstance(error, (ModelRefused, ModelBusy)))
+def _report(gate: Gate, error: RemoteError, *, begun: bool) -> None:
+    match error:
+        case ModelRefused():
+            # Our key, a setting or a frame of ours: nothing that passes, so somebody has to look at it.
+            logger.error("the voice model refuses us", extra={"why": str(error), "in_mid_call": begun})
+            if not begun:
+                gate.note_failure(at_once=True)
+        case ModelBusy():  # our quota is spent for the next call too
+            gate.note_failure(at_once=True)
+        case _ if not begun:
+            gate.note_failure()

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from voice import budget
 from voice.admission import Gate, Refusal
-from voice.errors import ModelLost
+from voice.errors import ModelBusy, ModelLost, ModelRefused, RemoteError
 from voice.models import Call
 from voice.watched import watched
 
@@ -195,8 +195,9 @@ class FakeModel:
 
     congested = False
 
-    def __init__(self, *frames: str) -> None:
+    def __init__(self, *frames: str, loss: RemoteError | None = None) -> None:
         self._frames = frames
+        self._loss = loss or ModelLost("gone")
 
     async def send(self, frame: str | bytes) -> None: ...
 
@@ -207,7 +208,23 @@ class FakeModel:
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         for frame in self._frames:
             yield frame
-        raise ModelLost("gone")
+        raise self._loss
+
+
+def talk(model: FakeModel, gate: Gate) -> list[str | bytes]:
+    """Return what a watched model says until it is gone."""
+
+    async def dial() -> FakeModel:
+        return model
+
+    async def listen() -> list[str | bytes]:
+        heard: list[str | bytes] = []
+        with suppress(RemoteError):
+            async for frame in await watched(dial, gate)():
+                heard += [frame]
+        return heard
+
+    return asyncio.run(listen())
 
 
 @pytest.mark.logs_errors
@@ -216,15 +233,26 @@ def test_a_conversation_has_begun_with_the_models_first_frame(settings, frames, 
     settings.ADMISSION_MODEL_FAILURES, settings.ADMISSION_MODEL_WAIT_S = 1, 15
     gate = Gate(10, Clock())
 
-    async def dial() -> FakeModel:
-        return FakeModel(*frames)
-
-    async def talk() -> list[str | bytes]:
-        heard: list[str | bytes] = []
-        with suppress(ModelLost):
-            async for frame in await watched(dial, gate)():
-                heard += [frame]
-        return heard
-
-    assert asyncio.run(talk()) == list(frames)
+    assert talk(FakeModel(*frames), gate) == list(frames)
     assert invite(gate, "a") is refusal
+
+
+@pytest.mark.logs_errors
+@pytest.mark.parametrize(
+    ("loss", "refusal", "alarm"),
+    [
+        (ModelLost("1011 gone"), None, ""),
+        (ModelBusy("1011 exceeded your current quota"), Refusal.MODEL_DOWN, "cannot be had"),
+        (ModelRefused("1007 an invalid argument"), None, "refuses us"),
+    ],
+)
+def test_what_a_model_says_in_mid_call_is_heeded_and_alarmed_of(settings, caplog, loss, refusal, alarm):
+    settings.ADMISSION_MODEL_FAILURES, settings.ADMISSION_MODEL_WAIT_S = 1, 15
+    gate = Gate(10, Clock())
+
+    talk(FakeModel("{}", loss=loss), gate)
+
+    assert invite(gate, "a") is refusal
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(errors) == bool(alarm)
+    assert all(alarm in error for error in errors)
