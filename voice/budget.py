@@ -14,7 +14,7 @@ _KES_MINOR = 100
 _USD_MICROS = 1_000_000
 
 
-def is_spent(now: datetime, *, but: int | None = None) -> bool:
+def is_spent(now: datetime, *, but: int = 0) -> bool:
     """Tell whether the calls that began today cost what a day may cost, not counting one; 0 sets no limit.
 
     A call that is not over counts with what it may come to, so that many at once do not all find money left.

@@ -10,7 +10,7 @@ from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseDownError
 
 from voice import calls, opening
 from voice.admission import GATE
@@ -114,9 +114,11 @@ class AudioConsumer(AsyncWebsocketConsumer):
         try:
             async with asyncio.timeout(settings.STREAM_ACCEPT_S):
                 return await run_db(calls.accept_stream, token, now=datetime.now(UTC))
-        except (DatabaseError, TimeoutError):
+        except (DatabaseDownError, TimeoutError):
             logger.error("a stream was refused: the database did not answer")
-            return None
+        except Exception:  # before a call there is no other top: a stranger would see a 500 and why
+            logger.exception("a stream was refused: its token could not be looked at")
+        return None
 
 
 async def _carry(facts: calls.CallFacts, telephone: TelephoneSocket) -> None:

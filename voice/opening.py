@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseDownError
 
 from voice import callbacks, clips, notes, tools, trust
 from voice.calls import CallFacts
@@ -155,7 +155,7 @@ class _ToolRunner:
                 await self._proof.settled()
             async with asyncio.timeout(settings.CALLBACK_WRITE_S if wants_callback else None):
                 answer = await run_db(self._run, call, key)
-        except (DatabaseError, TimeoutError):
+        except (DatabaseDownError, TimeoutError):
             logger.warning("a tool found no database", extra={"tool": call.name[:64]})
             if not wants_callback:
                 return Outcome(OUT_OF_REACH, "failed", key)
@@ -188,7 +188,7 @@ async def _ask_callback(facts: CallFacts, reason: str, summary: str) -> bool:
     try:
         async with asyncio.timeout(settings.CALLBACK_WRITE_S):
             answer = await run_db(_callback(facts, reason, summary))
-    except (DatabaseError, TimeoutError):
+    except (DatabaseDownError, TimeoutError):
         answer = _keep_callback(facts, reason, summary)
     return answer["status"] == "ok"
 

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import Error as DatabaseDownError
+from django.db import transaction
 
 from voice import calls, dialing, outbound
 from voice.clients.sautikit import SautikitClient
@@ -235,7 +236,7 @@ class Dialler:
                     if arrivals:
                         await run_db(dialing.plan_arrivals, now=now)
                 placed = await self.place_due(now + timedelta(seconds=_RECONCILE_S))
-            except DatabaseError as error:
+            except DatabaseDownError as error:
                 logger.error("the dialler has no database", extra={"why": type(error).__name__})
                 placed = 0
             if not placed:

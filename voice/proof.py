@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseDownError
 
 from voice import trust
 from voice.calls import CallFacts
@@ -71,6 +71,6 @@ class NumberProof:
                 if record is not None:
                     await run_db(trust.note_record, self._facts.call_id, record, now=datetime.now(UTC))
                     return
-            except (RemoteError, DatabaseError) as error:
+            except (RemoteError, DatabaseDownError) as error:
                 logger.warning("a number was not looked up", extra={"why": type(error).__name__})
         logger.warning("nobody vouches for the number of a call")

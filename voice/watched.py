@@ -61,5 +61,6 @@ def _report(gate: Gate, error: RemoteError, *, begun: bool) -> None:
                 gate.note_failure(at_once=True)
         case ModelBusy():  # our quota is spent for the next call too
             gate.note_failure(at_once=True)
-        case _ if not begun:
-            gate.note_failure()
+        case _:
+            if not begun:
+                gate.note_failure()

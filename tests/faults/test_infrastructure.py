@@ -74,6 +74,21 @@ def test_s20_a_second_socket_of_a_call_is_refused_and_the_first_goes_on(line):
     assert refused.value.response.status_code == 403
 
 
+def test_a_stream_whose_call_cannot_be_read_is_refused_as_any_other(line):
+    session_id = line.new_session()
+    path = line.stream_path(session_id)
+    with closing(sqlite3.connect(line.database, timeout=10, isolation_level=None)) as database:
+        never = "2026-13-45 00:00:00"
+        database.execute("UPDATE voice_call SET created_at = ? WHERE session_id = ?", [never, session_id])
+
+    with pytest.raises(InvalidStatus) as refused:
+        line.connect(path)
+
+    assert refused.value.response.status_code == 403
+    assert "its token could not be looked at" in line.log()
+    still_works(line)
+
+
 def test_i1_without_redis_calls_go_on(line):
     still_works(line)
 
@@ -107,7 +122,7 @@ def test_i2_an_end_that_the_database_does_not_take_is_written_when_it_does(line)
                 "CREATE TRIGGER read_only BEFORE UPDATE ON voice_call BEGIN SELECT RAISE(FAIL, 'disk'); END"
             )
             telephone.close()
-            threading.Event().wait(2)
+            eventually(lambda: "a call's end waits" in line.log())  # and is tried again in two seconds
             still_open = line.rows("SELECT ended_at FROM voice_call WHERE session_id = ?", session_id)
             database.execute("DROP TRIGGER read_only")
 
