@@ -22,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests import services
+
 ROOT = Path(__file__).resolve().parents[2]
 LOAD_CORE, BRIDGE_CORE = sorted(os.sched_getaffinity(0))[:2]
 BUSY = 0.8
@@ -192,11 +194,18 @@ def edges_table(seconds: float) -> None:
         print(f"| {name} | {shown} |")
 
 
+def desk_table() -> None:
+    """Print how long the desk's pages take over 200,000 parcels on a PostgreSQL of their own."""
+    with services.postgres() as url:
+        command = [sys.executable, "-m", "tests.benchmarks.desk"]
+        subprocess.run(command, cwd=ROOT, env=os.environ | {"DATABASE_URL": url}, check=True)
+
+
 def main() -> None:
     """Run the measurements asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", choices=("cpu", "capacity", "edges"))
+    parser.add_argument("--only", choices=("cpu", "capacity", "edges", "desk"))
     options = parser.parse_args()
     runs, seconds = (1, 5.0) if options.quick else (5, 6.0)
     machine = f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
@@ -207,6 +216,8 @@ def main() -> None:
         capacity_table(seconds, (120, 160, 200, 240, 280))
     if options.only in (None, "edges"):
         edges_table(seconds)
+    if options.only in (None, "desk"):
+        desk_table()
 
 
 if __name__ == "__main__":

@@ -95,6 +95,24 @@ def test_the_page_costs_the_same_for_much_and_for_little(client, corner, django_
         client.get(PAGE)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("shipments_shipment", "shipments_deliverychange", "shipments_address", "shipments_auditentry"),
+        *("voice_call", "voice_outboundcall", "voice_callbackrequest", "shipments_contactpreference"),
+    ],
+)
+@pytest.mark.parametrize("query", [{}, {"q": "sample"}])
+def test_every_list_costs_at_most_ten_queries(client, corner, name, query, django_assert_max_num_queries):
+    a_corner(BRIAN, "Brian")
+    client.force_login(a_member("Supervisor"))
+    address = reverse(f"admin:{name}_changelist")
+    client.get(address)  # the first to look writes the dialler's switch
+
+    with django_assert_max_num_queries(10):
+        assert client.get(address, query).status_code == 200
+
+
 def test_the_page_can_show_one_kind(client, corner):
     client.force_login(a_member("Supervisor"))
 
