@@ -11,9 +11,9 @@ from math import inf
 from types import FrameType
 
 import uvicorn
-from django.conf import settings
 
-from voice.admission import GATE, Gate
+from courier.lag import watch_loop
+from voice.admission import GATE
 from voice.roster import ROSTER
 from voice.spool import SPOOL
 
@@ -25,8 +25,6 @@ _HURRIED_LEAVE_S = 4.0
 _HURRIED_S = 0.4  # for what is open then, after a second signal
 _HURRIED_GONE_S = 4.9
 _GONE_S = 8.0  # after leaving was begun
-_LOOK_S = 0.05
-_IN_TIME_S = 1.0
 
 
 @dataclass(slots=True)
@@ -118,21 +116,3 @@ def _be_gone() -> None:
     logger.error("what hangs is left behind", extra={"calls": GATE.calls, "unwritten": SPOOL.waiting})
     logging.shutdown()
     os._exit(0 if _is_done() else 1)
-
-
-async def watch_loop(gate: Gate) -> None:
-    """Keep calls out while this loop is late, until it has been in time for a while."""
-    time_s = asyncio.get_running_loop().time
-    in_time_since_s = 0.0
-    while True:
-        due_s = time_s() + _LOOK_S
-        await asyncio.sleep(_LOOK_S)
-        late_s = time_s() - due_s
-        if late_s > settings.ADMISSION_LAG_S:
-            in_time_since_s = time_s()
-            if not gate.lagging:
-                logger.error("no calls are taken: the event loop is late", extra={"ms": round(late_s * 1000)})
-            gate.lagging = True
-        elif gate.lagging and time_s() - in_time_since_s > _IN_TIME_S:
-            logger.warning("the event loop is in time again")
-            gate.lagging = False

@@ -68,7 +68,7 @@ class Gate:
         self.calls = 0
         self.draining = False
         self.lagging = False
-        """Whether the event loop is late; `courier.serve` measures it."""
+        """Whether the event loop is late; `courier.lag` measures it."""
         self.breaker = Breaker()
         self._limit = limit
         self._clock = clock

@@ -22,7 +22,7 @@ from voice.sandbox import demo, report
 from voice.sandbox.carrier import FakeCarrier
 from voice.sandbox.live_server import LiveServer
 from voice.sandbox.offline import offline_voice, offline_voice_missing
-from voice.sandbox.process import Process, free_port, is_healthy, secret_file
+from voice.sandbox.process import Process, beside_speech, free_port, is_healthy, secret_file
 from voice.sandbox.scenario import load
 from voice.sandbox.scripted import scripted_voice
 
@@ -131,9 +131,7 @@ def _stage(folder: Path) -> dict[str, str]:
         "GEMINI_API_KEY": "a-local-model-takes-any-key",
         "SAUTIKIT_BASE_URL": f"http://{carrier}",
         "SAUTIKIT_NUMBER": OWN_NUMBER,
-        # Callers' and model's speech is worked out on the same cores: the first calls were 25-34 ms late on
-        # their own, and 106 ms on a busy machine, where a caller then heard an apology.
-        "ADMISSION_LAG_S": os.environ.get("ADMISSION_LAG_S", "0.5"),
+        **beside_speech(),
     }
 
 

@@ -18,7 +18,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from voice.sandbox.process import Process, free_port, is_healthy, secret_file
+from voice.sandbox.process import Process, beside_speech, free_port, is_healthy, secret_file
 
 USER = "dispatcher"
 OWN_NUMBER = "+254700000099"
@@ -64,7 +64,7 @@ class Command(BaseCommand):
         public_url = f"http://127.0.0.1:{port}"
         own = {"PUBLIC_URL": public_url, "SAUTIKIT_NUMBER": OWN_NUMBER, "DEBUG": "0"}
         carrier_port = free_port(0)
-        environment = os.environ | secret_files | own
+        environment = os.environ | secret_files | own | beside_speech()
         environment["SAUTIKIT_BASE_URL"] = f"http://127.0.0.1:{carrier_port}"
         model, url = self._local_model(running, folder, environment)
         environment |= {"GEMINI_LIVE_URL": url, "GEMINI_API_KEY": "a-local-model-takes-any-key"}
