@@ -347,6 +347,7 @@ RATES: tuple[dict[str, Any], ...] = (
 
 # The dispatchers' pages
 
+LOGIN_REDIRECT_URL = "admin:index"
 UNFOLD = {
     "SITE_TITLE": COURIER_NAME,
     "SITE_HEADER": COURIER_NAME,

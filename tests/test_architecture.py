@@ -13,7 +13,7 @@ PURE = (
     *("voice.wire", "voice.audio", "voice.events", "voice.limits", "voice.session", "voice.transcript"),
     *("voice.link", "voice.ledger", "voice.alarms", "voice.notes", "voice.measures", "voice.scene"),
     *("voice.floor", "voice.errands", "voice.farewell", "voice.consent", "voice.secrecy", "voice.spoken"),
-    "voice.levels",
+    *("voice.levels", "voice.call_timing"),
     *("voice.billing", "voice.dial_rules", "shipments.rules"),
 )
 WORLDLY = {

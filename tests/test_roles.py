@@ -60,7 +60,7 @@ def a_list(name: str) -> str:
 @pytest.mark.parametrize(
     ("role", "theirs"), [("Dispatcher", AWAY), ("Supervisor", OK), ("Administrator", OK)]
 )
-def test_a_page_opens_for_who_may_see_its_depot(own, foreign, role, kind, page, theirs):
+def test_d1_a_page_opens_for_who_may_see_its_depot(own, foreign, role, kind, page, theirs):
     client = logged_in(role, own.depot)
 
     assert client.get(of(kind, page, own)).status_code == OK
@@ -75,7 +75,7 @@ def test_a_page_opens_for_who_may_see_its_depot(own, foreign, role, kind, page, 
     ],
 )
 @pytest.mark.parametrize("role", ROLES)
-def test_a_list_shows_what_belongs_to_who_may_see_it_and_no_number_in_full(own, foreign, role, name):
+def test_d1_a_list_shows_what_belongs_to_who_may_see_it_and_no_number_in_full(own, foreign, role, name):
     for corner in (own, foreign):
         dialing.plan(corner.parcel, "eta", by="mary", now=timezone.now())
 
@@ -121,7 +121,7 @@ ACTIONS = {
 
 @pytest.mark.parametrize(("kind", "action"), ACTIONS)
 @pytest.mark.parametrize("place", range(4))
-def test_an_action_is_taken_by_its_roles_on_what_they_may_see(own, foreign, kind, action, place):
+def test_d1_an_action_is_taken_by_its_roles_on_what_they_may_see(own, foreign, kind, action, place):
     role = ("Dispatcher", "Dispatcher", "Supervisor", "Administrator")[place]
     target = foreign if place == 1 else own
     order = {"reason": "The customer asks", "purpose": "eta", "_form_submitted": "True"}
@@ -147,7 +147,7 @@ def test_a_parcel_is_moved_by_who_works_for_its_depot(own, foreign, role, mine, 
     assert foreign.parcel.version == 1
 
 
-def test_a_bulk_action_reaches_what_belongs_to_the_dispatcher_only(own, foreign):
+def test_d1_a_bulk_action_reaches_what_belongs_to_the_dispatcher_only(own, foreign):
     client = logged_in("Dispatcher", own.depot)
     parcels, asked = [own.parcel.pk, foreign.parcel.pk], [own.asked.pk, foreign.asked.pk]
 
@@ -161,7 +161,7 @@ def test_a_bulk_action_reaches_what_belongs_to_the_dispatcher_only(own, foreign)
     assert set(CallbackRequest.objects.filter(state="done")) == {own.asked}
 
 
-def test_autocomplete_names_the_staff_to_who_keeps_them_only():
+def test_d1_autocomplete_names_the_staff_to_who_keeps_them_only():
     address, query = (
         reverse("admin:autocomplete"),
         {
@@ -268,6 +268,17 @@ def test_a_supervisor_keeps_what_somebody_wishes_and_it_is_written_down():
         {"opted_out": True, "language": "sw", "quiet_hours": ""},
     )
     assert AMINA not in client.get(a_list("shipments_auditentry")).content.decode()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"number": "someone"}, {"language": "Kiswahili"}, {"quiet_hours": "at night"}]
+)
+def test_a_wish_that_nobody_could_read_is_refused(wrong):
+    form = {"number": AMINA, "language": "sw-KE", "quiet_hours": "20:00-07:00"} | wrong
+
+    answer = logged_in("Supervisor").post(reverse("admin:shipments_contactpreference_add"), form)
+
+    assert set(answer.context["adminform"].form.errors) == set(wrong)
 
 
 def test_a_window_is_not_made_smaller_than_what_is_booked(own):

@@ -4,18 +4,21 @@ Numbers are shown by their last three digits: who reads a page need not be able 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from django.urls import reverse
+from django.utils.timezone import localtime
 
 from shipments.models import DeliveryChange
 from shipments.phones import mask_numbers
+from voice import call_timing
 from voice.billing import Tokens
-from voice.models import Call, CallEvent, ToolRun, Turn
-from voice.statuses import CallStatus, Outcome, ToolState
+from voice.levels import Proof
+from voice.models import Call, CallEvent, CallParcel, ToolRun, Turn
+from voice.statuses import CallStatus, Outcome, Speaker, ToolState
 
 NONE = "–"
 STATUS_COLOURS: Mapping[str, str] = {
@@ -62,6 +65,16 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """How long the caller waited for an answer, and the tools that ran meanwhile."""
+
+    at: str
+    took: str
+    percent: int
+    bars: tuple[call_timing.Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """Something that the carrier told us."""
 
@@ -91,6 +104,8 @@ class Page:
     tokens: tuple[Row, ...]
     counters: tuple[Row, ...]
     opened_with: tuple[tuple[Row, ...], ...]
+    trust: tuple[Row, ...]
+    answers: tuple[Answer, ...]
     events: tuple[Told, ...]
 
 
@@ -118,6 +133,41 @@ def page_of(call: Call) -> Page:
             tuple((_words(key), str(value)) for key, value in parcel.items()) for parcel in call.context
         ),
         events=tuple(map(_told, call.events.all())),
+        trust=tuple(_trust(call)),
+        answers=_answers_of(call),
+    )
+
+
+def _trust(call: Call) -> Iterator[Row]:
+    """Yield how much the call was trusted, and by what it got there."""
+    yield "Level", call.get_level_display()
+    yield "The number", _PROOFS[Proof(call.proof)]
+    for parcel in CallParcel.objects.filter(call_public_id=call.public_id).order_by("place"):
+        shown = {"surname": parcel.surname_at, "two facts": parcel.facts_at, "the code": parcel.code_at}
+        named = [f"{what} at {localtime(at):%H:%M:%S}" for what, at in shown.items() if at]
+        yield f"Parcel {parcel}", ", ".join(named) or "nothing named of it"
+
+
+_PROOFS = {
+    Proof.NOBODY: "proved by nobody",
+    Proof.SIGNATURE: "signed by the carrier",
+    Proof.LOOKUP: "proved by the carrier's record",
+    Proof.WORD: "believed as it came",
+}
+
+
+def _answers_of(call: Call) -> tuple[Answer, ...]:
+    turns, runs = call.turns.all(), call.tool_runs.all()
+    said, heard = (
+        [call_timing.Span(who, turn.started_ms, turn.ended_ms) for turn in turns if turn.speaker == who]
+        for who in (Speaker.CALLER, Speaker.AGENT)
+    )
+    done = [
+        call_timing.Span(_words(run.name), run.started_ms, run.started_ms + run.duration_ms) for run in runs
+    ]
+    return tuple(
+        Answer(clock(strip.at_ms), took(strip.took_ms), strip.percent, strip.bars)
+        for strip in call_timing.strips(said, heard, done)
     )
 
 

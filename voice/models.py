@@ -60,10 +60,7 @@ class CallQuerySet(models.QuerySet["Call"]):
         return self.filter(created_at__gte=at)
 
     def unproved(self, since: datetime) -> "CallQuerySet":
-        """Return the calls since then whose callers proved nothing by facts or codes, not looked into yet.
-
-        They are over: a caller who is still there may yet find his code.
-        """
+        """Return the calls that are over whose callers proved nothing by facts or codes, not looked into."""
         tries = ToolRun.objects.filter(name__in=PROOFS)
         seen = AuditEntry.objects.filter(
             object_kind="call", verb="look_into", object_id=OuterRef("public_id")

@@ -1,6 +1,7 @@
 """Let administrators keep the staff, supervisors the wishes of those whom we ring, and show the audit."""
 
 import json
+import re
 from typing import Any, ClassVar
 
 from django import forms
@@ -22,6 +23,12 @@ from shipments.courtesy import ContactPreference
 from shipments.desk import keep_wishes
 from shipments.models import Depot
 from shipments.phones import mask_numbers, masked, normalise
+
+_FORMS = {
+    "language": re.compile(r"([a-z]{2,3}(-[A-Z]{2})?)?"),
+    "quiet_hours": re.compile(r"(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?"),
+}
+"""How these wishes are written; each may be left empty."""
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -95,6 +102,12 @@ class _WishesForm(ModelForm):  # type: ignore[type-arg] # the class takes no arg
         if not (number := normalise(self.cleaned_data["number"], settings.PHONE_REGION)):
             raise ValidationError("That is no telephone number.")
         return number
+
+    def clean(self) -> None:
+        """Refuse what nobody could read later."""
+        for name, form in _FORMS.items():
+            if not form.fullmatch(self.cleaned_data.get(name, "")):
+                self.add_error(name, "Please write it in the form that is shown.")
 
 
 @admin.register(ContactPreference)

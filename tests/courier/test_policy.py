@@ -37,7 +37,7 @@ def test_an_address_without_a_page_has_the_policy_of_its_place(client):
 
 
 @pytest.mark.parametrize("login", [True, False])
-def test_the_pages_name_no_other_host_and_hold_no_script(client, login):
+def test_d3_the_pages_name_no_other_host_and_hold_no_script(client, login):
     parcel = a_parcel()
     if login:
         client.force_login(User.objects.create_superuser("root"))

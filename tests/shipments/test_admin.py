@@ -91,7 +91,7 @@ def test_nobody_writes_a_parcel_past_the_rules(dispatcher):
     assert dispatcher.get(reverse("admin:shipments_shipment_add")).status_code == 403
 
 
-def test_what_a_sender_wrote_is_shown_as_text(dispatcher):
+def test_d3_what_a_sender_wrote_is_shown_as_text(dispatcher):
     parcel = a_parcel(recipient_name="<script>alert(1)</script>", address=an_address(landmark="<img src=x>"))
 
     shown = dispatcher.get(page(parcel)).content.decode() + dispatcher.get(LIST).content.decode()
@@ -232,7 +232,7 @@ def test_a_parcel_that_may_not_be_moved_says_so_when_the_dialog_opens(dispatcher
     assert "this parcel has been delivered" in shown
 
 
-def test_what_a_dispatcher_asked_for_somebody_else_decides(dispatcher):
+def test_d5_what_a_dispatcher_asked_for_somebody_else_decides(dispatcher):
     slot = a_slot(a_depot(), timezone.localdate() + timedelta(days=3))
     parcel = a_parcel(depot=slot.depot, status=Status.OUT_FOR_DELIVERY)
     move(dispatcher, parcel, slot)

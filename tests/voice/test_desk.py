@@ -193,7 +193,7 @@ def test_a_caller_is_no_task_who(corner, what):
     assert tasks(a_member("Supervisor"), "unproved") == []
 
 
-def test_a_dialog_leads_back_to_where_it_was_opened_and_never_away(client, corner):
+def test_d3_a_dialog_leads_back_to_where_it_was_opened_and_never_away(client, corner):
     client.force_login(a_member("Supervisor"))
     decide = reverse("admin:shipments_deliverychange_turn_down", args=[corner.change.pk])
     look = reverse("admin:voice_call_looked_into", args=[corner.call.pk])
