@@ -20,10 +20,9 @@ from voice.spool import SPOOL
 logger = logging.getLogger(__name__)
 
 _CUT_S = 3.0  # before leaving: a goodbye that is still said then is cut off, and its call written
-_HURRIED_CUT_S = 2.5
-_HURRIED_LEAVE_S = 4.0
-_HURRIED_S = 0.4  # for what is open then, after a second signal
-_HURRIED_GONE_S = 4.9
+# Of the time after a second signal: when goodbyes are cut off, when we leave, and when what hangs is left.
+_CUT, _LEAVE, _GONE = 0.5, 0.8, 0.98
+_HURRIED_S = 0.4  # for what is open when we leave then
 _GONE_S = 8.0  # after leaving was begun
 
 
@@ -33,6 +32,7 @@ class Deadlines:
 
     drain_s: float
     goodbye_s: float
+    again_s: float
     signals: int = 0
     goodbye_at_s: float = inf
     cut_at_s: float = inf
@@ -40,7 +40,7 @@ class Deadlines:
     gone_at_s: float = inf
 
     def note_signal(self, now_s: float) -> None:
-        """Take a signal: the first gives calls their time, the second five seconds, a third nothing new."""
+        """Take a signal: the first gives calls their time, the second seconds, a third nothing new."""
         self.signals += 1
         if self.signals == 1:
             self.goodbye_at_s = now_s + self.drain_s
@@ -49,17 +49,17 @@ class Deadlines:
         elif self.signals == 2:
             if self.goodbye_at_s < inf:  # else it is being said
                 self.goodbye_at_s = now_s
-            self.cut_at_s = min(self.cut_at_s, now_s + _HURRIED_CUT_S)
-            self.leave_at_s = min(self.leave_at_s, now_s + _HURRIED_LEAVE_S)
-            self.gone_at_s = now_s + _HURRIED_GONE_S
+            self.cut_at_s = min(self.cut_at_s, now_s + self.again_s * _CUT)
+            self.leave_at_s = min(self.leave_at_s, now_s + self.again_s * _LEAVE)
+            self.gone_at_s = now_s + self.again_s * _GONE
 
 
 class DrainingServer(uvicorn.Server):
     """A server that, told to stop, admits no new call and leaves when the last one is over and written."""
 
-    def __init__(self, config: uvicorn.Config, *, drain_s: float, goodbye_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, *, deadlines: Deadlines) -> None:
         super().__init__(config)
-        self._deadlines = Deadlines(drain_s, goodbye_s)
+        self._deadlines = deadlines
         self._watch: asyncio.Task[None] | None = None
         self._gone: threading.Timer | None = None
 

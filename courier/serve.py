@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-from courier.drain import DrainingServer
+from courier.drain import Deadlines, DrainingServer
 from courier.frames import FrameWalk, lone_audio
 
 HEAD_S = 10.0
@@ -242,8 +242,8 @@ class RequestProtocol(H11Protocol):
             self.transport.close()
 
 
-def run(host: str, port: int, *, drain_s: float, goodbye_s: float) -> None:
-    """Serve until told to stop, then drain for at most `drain_s` and the goodbyes; then return."""
+def run(host: str, port: int, deadlines: Deadlines) -> None:
+    """Serve until told to stop, then drain, and return by the deadlines."""
     config = uvicorn.Config(
         "courier.asgi:application",
         host=host,
@@ -264,4 +264,4 @@ def run(host: str, port: int, *, drain_s: float, goodbye_s: float) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=5,
     )
-    DrainingServer(config, drain_s=drain_s, goodbye_s=goodbye_s).run()
+    DrainingServer(config, deadlines=deadlines).run()

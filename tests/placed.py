@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from tests.peers import FakeJournal, FakeModel, FakeTelephone
 from tests.virtual_time import run
 from voice.bridge import Bridge
-from voice.limits import Limits
-from voice.ports import Outcome, Ports, Tuning
+from voice.limits import Limits, Tuning
+from voice.ports import Outcome, Ports
 from voice.scene import Brief
 from voice.session import Session
 from voice.wire import gemini

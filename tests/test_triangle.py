@@ -24,8 +24,8 @@ from google.genai import errors, types
 from tests.peers import FakeJournal, FakeTelephone
 from voice.bridge import Bridge
 from voice.clients.gemini import Endpoint, dial, live_url
-from voice.limits import Limits
-from voice.ports import Outcome, Ports, Tuning
+from voice.limits import Limits, Tuning
+from voice.ports import Outcome, Ports
 from voice.records import ToolRecord, TurnRecord, UsageSeen
 from voice.sandbox import strictness
 from voice.sandbox.live_server import LiveServer, Seen

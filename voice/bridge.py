@@ -16,16 +16,12 @@ from voice import events as call
 from voice.audio import TELEPHONE_HZ, InputClock, Pacer, RateWatch, Resampler
 from voice.errors import ModelLost, RemoteError, RemoteProtocolError
 from voice.events import Hearing
-from voice.limits import Bucket
-from voice.ports import OUT_OF_REACH, Model, Outcome, Ports, Tuning
+from voice.limits import Bucket, Tuning
+from voice.ports import OUT_OF_REACH, Model, Outcome, Ports
 from voice.session import Session
 from voice.wire import gemini, sautikit
 
 logger = logging.getLogger(__name__)
-
-
-_NONSENSE = 20
-"""So many frames in a row that cannot be read are the loss of the connection."""
 
 _DEAF = frozenset({Hearing.SILENCE, Hearing.PAUSE})
 
@@ -192,7 +188,7 @@ class Bridge:
             self._nonsense += 1
             if self._nonsense == 1:
                 logger.warning("the model sent a frame that cannot be read")
-            if self._nonsense >= _NONSENSE:
+            if self._nonsense >= self._tuning.unreadable:  # the connection is as good as lost
                 self._nonsense = 0
                 raise ModelLost("nothing that it sends can be read") from error
             return []
@@ -312,11 +308,7 @@ class Bridge:
                     await self._model.send(frame)
 
     async def _ask_callback(self, reason: str, summary: str) -> None:
-        written = False
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._tuning.callback_s):
-                written = await self._ports.ask_callback(reason, summary)
-        await self._do(call.CallbackAsked(written))
+        await self._do(call.CallbackAsked(await self._ports.ask_callback(reason, summary)))
 
     async def _keep_time(self) -> None:
         """Turn the session's next deadline into a `Tick`."""

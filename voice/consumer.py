@@ -18,6 +18,7 @@ from voice.bridge import Bridge
 from voice.current import call_id
 from voice.events import CLOSE_UPSTREAM
 from voice.journal import CallJournal
+from voice.limits import Limits, Tuning, from_settings
 from voice.orm import run_db
 from voice.proof import NumberProof
 from voice.roster import ROSTER
@@ -122,12 +123,13 @@ class AudioConsumer(AsyncWebsocketConsumer):
 
 
 async def _carry(facts: calls.CallFacts, telephone: TelephoneSocket) -> None:
-    session = Session(opening.brief(facts), opening.limits(), asyncio.get_running_loop().time())
+    limits, now_s = from_settings(Limits, settings), asyncio.get_running_loop().time()
+    session = Session(opening.brief(facts), limits, now_s)
     try:
         async with NumberProof(facts) as proof:
             ports = opening.ports(facts, telephone, CallJournal(facts.call_id), proof)
             ports = replace(ports, dial=watched(ports.dial, GATE))
-            bridge = Bridge(session, ports, opening.tuning())
+            bridge = Bridge(session, ports, from_settings(Tuning, settings))
             ROSTER.add(facts.call_id, bridge.stop)
             try:
                 await bridge.carry()

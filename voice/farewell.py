@@ -9,10 +9,6 @@ from voice.floor import Floor
 from voice.scene import Scene
 from voice.wire import gemini
 
-LONGEST_S = 20.0
-_AGAIN_S = 3.5
-_AFTER_CUT_S = 1.5
-
 
 @dataclass(slots=True)
 class _Plan:
@@ -71,7 +67,7 @@ class Farewell:
         """End a call that has no model: have somebody call back first, so as to say so truthfully."""
         self._set_out("model_failure", CLOSE_UPSTREAM, now_s, final=True)
         self._scene.alarms.unset(*Alarm)
-        self._scene.alarms.set(Alarm.LEAVE, now_s + LONGEST_S)
+        self._scene.alarms.set(Alarm.LEAVE, now_s + self._scene.limits.goodbye_longest_s)
         return [*self._scene.link.stop(), AskCallback("model_failure", summary)]
 
     def apologise(self, now_s: float, *, promised: bool) -> list[Command]:
@@ -88,7 +84,7 @@ class Farewell:
         if self._plan is not None:
             self._plan.said = True
             self._scene.alarms.unset(Alarm.RECORDED_GOODBYE)
-            self._scene.alarms.set(Alarm.LEAVE, now_s + LONGEST_S)
+            self._scene.alarms.set(Alarm.LEAVE, now_s + self._scene.limits.goodbye_longest_s)
 
     def avert(self) -> bool:
         """Go on with the call, where that is for the caller to say; tell whether it was."""
@@ -102,7 +98,7 @@ class Farewell:
         """Say a goodbye that was cut off once more, by a recording: nobody is hung up on in mid-sentence."""
         if self._plan is not None and self._plan.said:
             self._plan.said = False
-            self._scene.alarms.set(Alarm.RECORDED_GOODBYE, now_s + _AFTER_CUT_S)
+            self._scene.alarms.set(Alarm.RECORDED_GOODBYE, now_s + self._scene.limits.goodbye_cut_s)
 
     def use_recording(self, now_s: float) -> list[Command]:
         """Say goodbye by a recording: the model does not."""
@@ -114,7 +110,7 @@ class Farewell:
     def wait(self, now_s: float) -> bool:
         """Tell whether a long goodbye is still being said, and wait on; the call has a limit of its own."""
         if self._floor.is_playing:
-            self._scene.alarms.set(Alarm.LEAVE, now_s + _AGAIN_S)
+            self._scene.alarms.set(Alarm.LEAVE, now_s + self._scene.limits.goodbye_again_s)
         return self._floor.is_playing
 
     def _set_out(self, reason: str, code: int, now_s: float, *, final: bool) -> _Plan:

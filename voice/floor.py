@@ -10,10 +10,6 @@ from voice.events import Command, EndUtterance, Hush, Play, Tell, Trim
 from voice.scene import Scene, kept
 from voice.wire import gemini
 
-_LATE_AUDIO_S = 1.0
-_CUT_SHORT_S = 1.0  # of a sentence whose end will not come
-_AFTER_NUDGE_S = 4.0
-
 
 @dataclass(slots=True)
 class _Turn:
@@ -86,7 +82,7 @@ class Floor:
         self._scene.consent.note_cut_off()
         self.is_generating = self.is_playing = False
         self.turn.interrupted = self.heard_out = True
-        self._muted_until_s = now_s + _LATE_AUDIO_S
+        self._muted_until_s = now_s + self._scene.limits.late_audio_s
         limits = self._scene.limits
         quiet_s = limits.stuck_s if self.caller_speaks else limits.interrupted_nudge_s
         self.expect(notes.ANSWER, quiet_s, now_s)
@@ -135,7 +131,7 @@ class Floor:
             return []
         self.is_generating = False
         return [
-            Trim(_CUT_SHORT_S),
+            Trim(self._scene.limits.cut_short_s),
             EndUtterance(),
             *kept(self._scene.transcript.close(interrupted=True)),
         ]
@@ -145,7 +141,7 @@ class Floor:
         limits, alarms = self._scene.limits, self._scene.alarms
         self.expected = otherwise
         self.awaits_sound = True
-        stuck_s = max(limits.stuck_s, nudge_s + _AFTER_NUDGE_S)
+        stuck_s = max(limits.stuck_s, nudge_s + limits.stuck_nudged_s)
         if otherwise == self._scene.brief.nudge:
             stuck_s = limits.greeting_clip_s
         alarms.set(Alarm.NUDGE, now_s + nudge_s)

@@ -17,9 +17,6 @@ from voice.spool import SPOOL
 
 logger = logging.getLogger(__name__)
 
-_EVERY_S = 1.0
-_KEPT = 1_000  # records of one call that wait for the database; above it the oldest go, and that is logged
-
 
 class CallJournal:
     """The records of one call on their way to the database.
@@ -33,8 +30,8 @@ class CallJournal:
         self._lost = 0
 
     def add(self, record: TurnRecord | ToolRecord | UsageSeen) -> None:
-        """Keep a record until the next batch."""
-        if len(self._waiting) >= _KEPT:
+        """Keep a record until the next batch; above the bound the oldest goes, and is counted."""
+        if len(self._waiting) >= settings.JOURNAL_RECORDS:
             self._waiting.popleft()
             self._lost += 1
         self._waiting.append(record)
@@ -42,7 +39,7 @@ class CallJournal:
     async def run(self) -> None:
         """Write what is kept once a second, until cancelled."""
         while True:
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(settings.JOURNAL_EVERY_S)
             await self._write()
 
     async def finish(self, ending: Ending) -> None:

@@ -14,9 +14,6 @@ from voice.events import Command, Dial, Drop, Tell
 from voice.limits import Limits
 from voice.wire import gemini
 
-_TRIES = 2
-_MARGIN_S = 2.0  # before the model's own close
-
 
 class Link:
     """The life of one call's connections to the model; times are the caller's clock, in seconds."""
@@ -37,7 +34,7 @@ class Link:
         self._renew_from_s = inf
         self._renew_by_s = inf
         self._failures = 0
-        self._tries = _TRIES  # with the handle, that are left
+        self._tries = self._limits.tries  # with the handle, that are left
         self._from_idle = True
 
     @property
@@ -109,13 +106,14 @@ class Link:
         may be told the same, and renewing without end is no conversation.
         """
         self._renew_from_s = inf
-        by_s = max(now_s + max(0.0, left_s - _MARGIN_S), self._ready_s + self._limits.stable_s)
+        margin_s, stable_s = self._limits.renewal_margin_s, self._limits.stable_s
+        by_s = max(now_s + max(0.0, left_s - margin_s), self._ready_s + stable_s)
         self._renew_by_s = min(self._renew_by_s, by_s)
 
     def renew(self, now_s: float, *, idle: bool) -> list[Command]:
         """Close the connection in order to open it again."""
         self._let_go(now_s, idle=idle)
-        self._tries = _TRIES
+        self._tries = self._limits.tries
         self._dial_at_s = now_s + (self._limits.idle_wait_s if idle and self._handle else 0.0)
         return [Drop()]
 
@@ -135,7 +133,7 @@ class Link:
             if now_s - self._ready_s >= self._limits.stable_s and self.has_spoken:
                 self._failures = weight = 0
             # Without a close frame the model believes the old connection to be open: no second try.
-            self._tries = 1 if silent else _TRIES
+            self._tries = 1 if silent else self._limits.tries
         elif why == "late" and not self._ever_ready:
             weight = 2  # it cost eight seconds
         retried = not self.is_ready

@@ -14,9 +14,8 @@ from voice.calls import CallFacts
 from voice.clients import gemini as gemini_client
 from voice.clients.sautikit import SautikitClient
 from voice.errors import RemoteError, ToolError
-from voice.limits import Limits
 from voice.orm import run_db
-from voice.ports import OUT_OF_REACH, Journal, Outcome, Ports, Telephone, Tuning
+from voice.ports import OUT_OF_REACH, Journal, Outcome, Ports, Telephone
 from voice.prompts import greeting_nudge, system_instruction
 from voice.proof import NumberProof
 from voice.scene import Brief
@@ -64,58 +63,16 @@ def brief(facts: CallFacts) -> Brief:
     )
 
 
-def limits() -> Limits:
-    """Return how long a call waits for what."""
-    return Limits(
-        setup_s=settings.GEMINI_SETUP_S,
-        no_frames_s=settings.CALL_NO_FRAMES_S,
-        call_s=settings.CALL_LIMIT_S,
-        setup_again_s=settings.GEMINI_SETUP_AGAIN_S,
-        connection_s=settings.GEMINI_CONNECTION_S,
-        renewal_s=settings.GEMINI_RENEWAL_S,
-        idle_wait_s=settings.GEMINI_IDLE_WAIT_S,
-        resume_s=settings.GEMINI_RESUME_S,
-        failures=settings.GEMINI_FAILURES,
-        stable_s=settings.GEMINI_STABLE_S,
-        filler_s=settings.FILLER_S,
-        greeting_nudge_s=settings.GREETING_NUDGE_S,
-        greeting_clip_s=settings.GREETING_CLIP_S,
-        shield_s=settings.GREETING_SHIELD_S,
-        answer_nudge_s=settings.ANSWER_NUDGE_S,
-        interrupted_nudge_s=settings.INTERRUPTED_NUDGE_S,
-        tool_nudge_s=settings.TOOL_NUDGE_S,
-        stuck_s=settings.STUCK_S,
-        ask_s=settings.SILENCE_ASK_S,
-        silence_s=settings.SILENCE_END_S,
-        warning_s=settings.CALL_WARNING_S,
-        goodbye_s=settings.CALL_GOODBYE_S,
-        machine_turns=settings.CALL_MACHINE_TURNS,
-        machine_s=settings.CALL_MACHINE_S,
-        calls_a_turn=settings.TOOL_CALLS_A_TURN,
-        repeat_s=settings.TOOL_REPEAT_S,
-        pending_s=settings.TOOL_PENDING_S,
-    )
-
-
-def tuning() -> Tuning:
-    """Return how audio is carried."""
-    return Tuning(
-        lead_s=settings.PLAYOUT_LEAD_MS / 1000,
-        tail_ms=settings.PLAYOUT_TAIL_MS,
-        queue_s=settings.PLAYOUT_QUEUE_S,
-        uplink_s=settings.UPLINK_QUEUE_S,
-        tool_s=settings.TOOL_TIMEOUT_S,
-        callback_s=settings.CALLBACK_WRITE_S + 0.5,
-    )
-
-
 def ports(facts: CallFacts, telephone: Telephone, journal: Journal, proof: NumberProof) -> Ports:
     """Return what this call reaches the world through."""
     endpoint = gemini_client.Endpoint(
         url=gemini_client.live_url(settings.GEMINI_LIVE_URL, settings.GEMINI_API_VERSION),
         key=settings.GEMINI_API_KEY,
+        open_s=settings.GEMINI_OPEN_S,
         ping_s=settings.GEMINI_PING_S,
         silent_s=settings.GEMINI_SILENT_S,
+        quick_s=settings.GEMINI_PING_QUICK_S,
+        quick_pings=settings.GEMINI_PINGS_QUICK,
     )
     runner = _ToolRunner(facts, proof)
     recordings = clips.load(facts.language, settings.CLIPS_PATH)

@@ -82,28 +82,9 @@ class Ports:
     withdraw: Callable[[str], None] = lambda call_id: None
     """Keep a tool call from beginning, where it has not begun."""
     ask_callback: Callable[[str, str], Awaitable[bool]] = _nobody_calls_back
-    """Write a request for a call-back, with reason and summary; tell whether it is written."""
+    """Write a request for a call-back, with reason and summary; tell soon whether it will be done."""
     clips: Mapping[str, bytes] = field(default_factory=dict)
     """Our own recordings by name, 16-bit mono PCM at 16 kHz."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """How audio is carried; seconds and milliseconds."""
-
-    lead_s: float = 0.2
-    tail_ms: int = 160
-    queue_s: float = 60
-    uplink_s: float = 5
-    tool_s: float = 5
-    hang_up_s: float = 3
-    close_s: float = 1
-    stall_s: float = 5  # a telephone that takes nothing for so long is left
-    tell_s: float = 1
-    callback_s: float = 1.5
-    texts_per_s: int = 10
-    bytes_per_s: int = 48_000
-    burst_bytes: int = 480_000
 
 
 OUT_OF_REACH: Mapping[str, object] = {

@@ -21,8 +21,6 @@ logger = logging.getLogger(__name__)
 _CLOSED_AT_ONCE = 500
 _ASKED_AT_ONCE = 20
 _ASKED_FOR = timedelta(hours=1)
-_RINGS_FOR = timedelta(minutes=10)
-"""No telephone rings so long: of such a call no more will come."""
 
 
 def reconcile(now: datetime) -> int:
@@ -64,7 +62,7 @@ def ask_carrier(now: datetime) -> int:
 
 def close_unanswered(now: datetime) -> int:
     """Close inbound calls that rang too long ago for anything to come of them."""
-    stale = Q(created_at__lt=now - _RINGS_FOR, direction=Direction.INBOUND)
+    stale = Q(created_at__lt=now - timedelta(seconds=settings.RING_LIMIT_S), direction=Direction.INBOUND)
     return _close(stale, CallStatus.FAILED, now)
 
 

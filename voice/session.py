@@ -35,8 +35,6 @@ class State(Enum):
 
 
 _METADATA_IDS = frozenset({"callSid", "sessionId", "call_sid", "call_id"})
-_FIRST_FILLER_S = 4.0
-_NEXT_FILLER_S = 3.5
 
 
 class Session:
@@ -178,7 +176,7 @@ class Session:
     def _begin(self, now_s: float) -> list[Command]:
         ends_s = now_s + self._limits.call_s
         for alarm, at_s in (
-            (Alarm.FILLER, now_s + _FIRST_FILLER_S),
+            (Alarm.FILLER, now_s + self._limits.filler_first_s),
             (Alarm.WARNING, ends_s - self._limits.warning_s),
             (Alarm.TIME_IS_UP, ends_s - self._limits.goodbye_s),
             (Alarm.MACHINE, now_s + self._limits.machine_s),
@@ -262,11 +260,12 @@ class Session:
     def _complete_turn(self, reason: str, now_s: float) -> list[Command]:
         before = self._floor.empty_turns
         commands = self._floor.complete_turn(reason)
-        if self._floor.empty_turns == before or self._farewell.is_under_way:
+        empty, most = self._floor.empty_turns, self._limits.empty_turns
+        if empty == before or self._farewell.is_under_way:
             return commands
-        if self._floor.empty_turns == 2:
+        if empty == most:
             return [*commands, *self._floor.nudge(notes.REPHRASE, now_s)]
-        return [*commands, *(self._be_stuck(now_s, anew=True) if self._floor.empty_turns > 2 else [])]
+        return [*commands, *(self._be_stuck(now_s, anew=True) if empty > most else [])]
 
     def _note_caller(self) -> None:
         self._floor.note_caller()
@@ -283,7 +282,7 @@ class Session:
     def _note_played_out(self, now_s: float) -> list[Command]:
         self._floor.note_played_out(now_s)
         if not self._link.is_ready and self.state is not State.LEAVING:
-            self._alarms.set(Alarm.FILLER, now_s + _NEXT_FILLER_S)
+            self._alarms.set(Alarm.FILLER, now_s + self._limits.filler_again_s)
         return []
 
     def _take_call(self, tool: gemini.ToolCall, now_s: float) -> list[Command]:

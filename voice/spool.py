@@ -12,9 +12,6 @@ from voice.orm import run_db
 
 logger = logging.getLogger(__name__)
 
-_MOST = 500
-"""Writes that wait: with 40 calls at once, those of an hour without a database."""
-
 _PASSING = (OperationalError, InterfaceError)
 """What passes: gone, locked, full, read only."""
 
@@ -36,7 +33,7 @@ class Spool:
 
     def add(self, write: Write) -> None:
         """Keep a write; above the bound the oldest goes, and that is logged."""
-        if len(self._waiting) >= _MOST:
+        if len(self._waiting) >= settings.SPOOL_RECORDS:
             self._waiting.popleft()
             logger.error("a record is lost: too many wait for the database")
         self._waiting.append(write)

@@ -6,12 +6,12 @@ import pytest
 
 from courier.drain import Deadlines
 
-DRAIN_S, GOODBYE_S = 660.0, 20.0
+DRAIN_S, GOODBYE_S, AGAIN_S = 660.0, 20.0, 5.0
 
 
 def told_at(*seconds: float) -> Deadlines:
     """Return what comes of signals at these times."""
-    deadlines = Deadlines(DRAIN_S, GOODBYE_S)
+    deadlines = Deadlines(DRAIN_S, GOODBYE_S, AGAIN_S)
     for now_s in seconds:
         deadlines.note_signal(now_s)
     return deadlines
@@ -40,7 +40,7 @@ def test_after_a_second_signal_it_is_five_seconds_wherever_the_drain_is(second_s
 
 
 def test_a_third_signal_wins_no_time():
-    assert told_at(100, 101, 104) == Deadlines(DRAIN_S, GOODBYE_S, 3, 101, 103.5, 105, 105.9)
+    assert told_at(100, 101, 104) == Deadlines(DRAIN_S, GOODBYE_S, AGAIN_S, 3, 101, 103.5, 105, 105.9)
 
 
 def test_a_goodbye_that_is_being_said_is_not_begun_again():

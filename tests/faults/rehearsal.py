@@ -20,8 +20,8 @@ from voice import tools
 from voice.bridge import Bridge
 from voice.clients.gemini import closed
 from voice.errors import ModelBusy, ModelLost, ModelRefused
-from voice.limits import Limits
-from voice.ports import Outcome, Ports, Tuning
+from voice.limits import Limits, Tuning
+from voice.ports import Outcome, Ports
 from voice.records import Ending, ToolRecord, TurnRecord
 from voice.sandbox.conversation import Conversation, Past
 from voice.sandbox.mishaps import ABORTED, NO_MISHAP, Mishap

@@ -1,233 +1,34 @@
-"""Nobody asks or tries more often than allowed, however many ask at once."""
+"""Every limit of a call is a setting, and without one they are the same."""
 
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from itertools import count
+from dataclasses import fields
 
 import pytest
-from django.db import connections
-from django.utils import timezone
+from django.conf import settings
 
-from shipments.tracking import check_character
-from tests.shipments.builders import AMINA, BRIAN, NOW, a_parcel
-from voice import quotas, tools
-from voice.shared import Tally
+from voice.limits import Limits, Tuning, from_settings
 
-SPENT = "I cannot help you further"
-_calls = count(1)
 
+@pytest.mark.parametrize("table", [Limits, Tuning])
+def test_what_the_tests_go_by_is_what_a_bare_checkout_runs_with(table):
+    assert from_settings(table, settings) == table()
 
-def a_stranger(number=BRIAN) -> tools.Caller:
-    return tools.Caller(f"call-{next(_calls)}", number)
 
+@pytest.mark.parametrize("table", [Limits, Tuning])
+def test_no_two_limits_are_one_setting(table):
+    named = [one.metadata["setting"] for one in fields(table)]
 
-def run(caller, name="track_shipment", **args):
-    return tools.run(name, args, caller, tools.business_key(name, args))
+    assert len(named) == len(set(named))
 
 
-def an_id(number: int) -> str:
-    body = f"{number:08}"
-    return body + check_character(body)
+def test_a_setting_reaches_the_call():
+    class Hurried:
+        """Settings of which some differ."""
 
+        GEMINI_TRIES = 7
+        PLAYOUT_LEAD_MS = 90
 
-def in_threads(work, times: int, threads: int = 8) -> list:
-    def one(number: int):
-        try:
-            return work(number)
-        finally:
-            connections.close_all()
+        def __getattr__(self, name: str) -> object:
+            return getattr(settings, name)
 
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(one, range(times)))
-
-
-# Counting
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("limit", [0, 1, 5, 20, 40, 1_000])
-def test_eight_threads_get_no_more_than_there_is(limit):
-    quota = quotas.Quota("a-thing", limit)
-
-    taken = in_threads(lambda _: quotas.take(quota, NOW), 40)
-
-    assert sum(taken) == min(limit, 40)
-
-
-@pytest.mark.django_db
-def test_a_count_begins_anew_when_its_time_is_over():
-    quota = quotas.Quota("a-thing", 2, 60)
-
-    taken = [quotas.take(quota, NOW + timedelta(seconds=s)) for s in (0, 1, 59, 60, 61, 62)]
-
-    assert taken == [True, True, False, True, True, False]
-
-
-@pytest.mark.django_db
-def test_of_several_counts_all_or_none_are_taken():
-    wide, narrow = quotas.Quota("a-wide", 5), quotas.Quota("b-narrow", 1)
-    quotas.take_all([narrow, wide], NOW)
-
-    with pytest.raises(quotas.LimitReachedError):
-        quotas.take_all([narrow, wide], NOW)
-
-    assert Tally.objects.get(key="a-wide").used == 1
-
-
-@pytest.mark.django_db
-def test_no_number_stands_in_a_count():
-    run(a_stranger(), tracking_id=an_id(1))
-    quotas.take_try(a_stranger(), "KM4279", NOW)
-
-    kept = " ".join(Tally.objects.values_list("key", flat=True))
-
-    assert Tally.objects.count() > 5
-    assert not any(word in kept for word in (BRIAN, BRIAN[1:], "KM4279", an_id(1)))
-
-
-# Tools
-
-
-@pytest.mark.django_db
-def test_a4_a_call_has_so_many_tool_calls_in_all_and_in_a_minute(settings):
-    settings.TOOL_CALLS_A_MINUTE = 3
-    caller = a_stranger()
-
-    answers = [run(caller, "offer_slots", day=f"in {n} days") for n in range(30)]
-
-    assert [SPENT in answer["message"] for answer in answers] == [False] * 3 + [True] * 27
-    assert answers[3]["data"] == {"code": "limit"}
-    assert answers[3]["retryable"] is False
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a4_thirty_calls_at_once_pass_twenty(settings):
-    settings.TOOL_CALLS_A_MINUTE = 1_000
-    caller = a_stranger()
-
-    answers = in_threads(lambda n: run(caller, "offer_slots", day=f"in {n} days"), 30)
-
-    assert sum(SPENT not in answer["message"] for answer in answers) == 20
-
-
-@pytest.mark.django_db
-def test_a4_the_same_wish_is_heard_three_times():
-    caller = a_stranger()
-
-    answers = [run(caller, "offer_slots", day="friday") for _ in range(5)]
-
-    assert [SPENT in answer["message"] for answer in answers] == [False] * 3 + [True] * 2
-
-
-# Ids
-
-
-@pytest.fixture
-def unhurried(settings):
-    settings.TOOL_CALLS_A_MINUTE = settings.TOOL_CALLS_A_CALL = 10_000
-
-
-@pytest.mark.django_db
-def test_a10_five_ids_a_call_and_twenty_a_number_and_day(unhurried):
-    a_parcel(tracking_id=an_id(0))
-
-    told = []
-    for call in range(6):
-        caller = a_stranger()
-        told.append([SPENT not in run(caller, tracking_id=an_id(10 * call + n))["message"] for n in range(8)])
-
-    assert [sum(one) for one in told] == [5, 5, 5, 5, 0, 0]
-    assert SPENT in run(a_stranger(), tracking_id=an_id(0))["message"]
-    assert SPENT not in run(a_stranger("+254700000077"), tracking_id=an_id(0))["message"]
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("name", ["track_shipment", "offer_slots", "prepare_reschedule", "confirm_address"])
-def test_a1_a_foreign_id_is_answered_and_counted_like_one_that_there_is_not(unhurried, name):
-    a_parcel(tracking_id="KM4279")
-    needed = {p.name: "x" for p in tools.TOOLS[name].parameters if p.required}
-
-    told, kept = [], []
-    for said in ("KM4279", "KM9999"):
-        caller = a_stranger()
-        told.append(run(caller, name, **needed, tracking_id=said))
-        kept.append(sorted(Tally.objects.values_list("used", flat=True)))
-        Tally.objects.all().delete()
-
-    assert told[0] == told[1]
-    assert kept[0] == kept[1]
-
-
-@pytest.mark.django_db
-def test_p15_one_of_ones_own_costs_nothing(unhurried):
-    parcels = [a_parcel() for _ in range(7)]
-    caller = a_stranger(AMINA)
-
-    answers = [run(caller, tracking_id=parcel.tracking_id) for parcel in parcels]
-
-    assert {answer["status"] for answer in answers} == {"ok"}
-
-
-@pytest.mark.django_db
-def test_the_same_id_again_is_not_another_one(unhurried, settings):
-    settings.TOOL_CALLS_ALIKE = 100
-    caller = a_stranger()
-
-    answers = [run(caller, tracking_id=an_id(1)) for _ in range(9)]
-
-    assert not any(SPENT in answer["message"] for answer in answers)
-
-
-@pytest.mark.django_db
-def test_three_misses_in_a_row_are_told_to_the_log(unhurried, caplog):
-    caller = a_stranger()
-
-    for n in range(3):
-        run(caller, tracking_id=an_id(n))
-
-    assert [r.getMessage() for r in caplog.records].count("ids are tried out in a call") == 1
-
-
-@pytest.mark.django_db
-@pytest.mark.logs_errors
-def test_a10_many_misses_from_many_numbers_are_an_alarm(unhurried, settings, caplog):
-    settings.IDS_MISSED_AN_HOUR = 10
-
-    for n in range(15):
-        run(a_stranger(f"+2547000001{n:02}"), tracking_id=an_id(n))
-
-    assert [r.getMessage() for r in caplog.records].count("ids are tried out in many calls") == 1
-
-
-# Facts and codes
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a11_wrong_tries_end_by_call_by_parcel_and_by_number():
-    now = timezone.now()
-
-    def tried(caller, parcel) -> bool:
-        try:
-            quotas.take_try(caller, parcel, now)
-        except quotas.LimitReachedError:
-            return False
-        return True
-
-    one = a_stranger()
-    of_a_call = in_threads(lambda n: tried(one, f"parcel-{n}"), 12)
-    of_a_parcel = in_threads(lambda n: tried(a_stranger(f"+2547000001{n:02}"), "the-parcel"), 12)
-    of_a_number = in_threads(lambda n: tried(a_stranger(AMINA), f"other-{n}"), 24)
-
-    assert (sum(of_a_call), sum(of_a_parcel), sum(of_a_number)) == (3, 5, 10)
-
-
-@pytest.mark.django_db
-def test_wrong_places_are_tries_and_the_right_one_is_not(unhurried):
-    a_parcel()
-    caller = a_stranger(AMINA)
-
-    right = [run(caller, "confirm_address", said=f"Jacaranda Court {n}") for n in range(5)]
-    wrong = [run(caller, "confirm_address", said=f"the airport {n}") for n in range(4)]
-
-    assert [answer["status"] for answer in right] == ["ok"] * 5
-    assert [SPENT in answer["message"] for answer in wrong] == [False] * 3 + [True]
+    assert from_settings(Limits, Hurried()).tries == 7
+    assert from_settings(Tuning, Hurried()).lead_s == 0.09

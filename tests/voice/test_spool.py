@@ -62,8 +62,8 @@ def test_a_write_that_will_never_be_taken_keeps_no_other_waiting():
 
 @pytest.mark.django_db
 @pytest.mark.logs_errors
-def test_so_many_wait_and_no_more(monkeypatch):
-    monkeypatch.setattr(spool, "_MOST", 2)
+def test_so_many_wait_and_no_more(settings):
+    settings.SPOOL_RECORDS = 2
     done: list[int] = []
 
     run_all(*(partial(done.append, number) for number in range(4)))

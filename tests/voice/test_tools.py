@@ -29,7 +29,7 @@ MINTED = "7K3MQ9TX" + check_character("7K3MQ9TX")
 
 @pytest.fixture(autouse=True)
 def _no_haste(settings):
-    settings.TOOL_CALLS_A_MINUTE = 1_000  # test_limits.py is about it
+    settings.TOOL_CALLS_A_MINUTE = 1_000  # test_quotas.py is about it
 
 
 def run(name, args=None, caller=CALLER):

@@ -18,8 +18,6 @@ from voice.errors import ModelBusy, ModelLost, ModelRefused, RemoteError
 MESSAGE_BYTES = 16 * 1024 * 1024
 _CONGESTED_BYTES = 16_384  # 0.4 s of a caller's audio as it goes out
 _CLOSE_S = 1.0
-_QUICK_S = 1.0
-_ARMED_BY = 3  # quick answers: a peer that never answers pings is not to be lost by them
 
 CLOSES: tuple[tuple[int, str, type[RemoteError]], ...] = (
     (1011, "exceeded your current quota", ModelBusy),
@@ -50,6 +48,9 @@ class Endpoint:
     open_s: float = 5.0
     ping_s: float = 1.0
     silent_s: float = 2.0
+    quick_s: float = 1.0
+    quick_pings: int = 3
+    """A peer that never answers pings is not to be lost by them: so many must have come quickly before."""
     ssl: SSLContext | None = None
 
 
@@ -73,12 +74,12 @@ def closed(code: int, reason: str) -> RemoteError:
 class Connection:
     """A connection to the model; `close` it, whatever became of it."""
 
-    def __init__(self, socket: ClientConnection, *, ping_s: float = 1.0, silent_s: float = 2.0) -> None:
+    def __init__(self, socket: ClientConnection, endpoint: Endpoint) -> None:
         self._socket = socket
         self._transport = socket.transport
         self._time = asyncio.get_running_loop().time
         self._heard_s = self._time()
-        self._watching = asyncio.create_task(self._watch(ping_s, silent_s))
+        self._watching = asyncio.create_task(self._watch(endpoint))
 
     @property
     def congested(self) -> bool:
@@ -124,28 +125,28 @@ class Connection:
         self._watching.cancel()
         await self._socket.close()
 
-    async def _watch(self, ping_s: float, silent_s: float) -> None:
+    async def _watch(self, endpoint: Endpoint) -> None:
         """Break a connection on which neither a frame nor the answer to a ping arrives.
 
         The library's own pings take 40 s, and a telephone call has two or three.
         """
         quick = 0
         while self._socket.protocol.state is State.OPEN:
-            await asyncio.sleep(ping_s)
+            await asyncio.sleep(endpoint.ping_s)
             asked_s = self._time()
-            if quick >= _ARMED_BY and asked_s - self._heard_s < ping_s:
+            if quick >= endpoint.quick_pings and asked_s - self._heard_s < endpoint.ping_s:
                 continue  # it speaks: a ping would cost and tell nothing
             try:
-                async with asyncio.timeout(silent_s):
+                async with asyncio.timeout(endpoint.silent_s):
                     await asyncio.shield(await self._socket.ping())
             except ConnectionClosed:
                 return
             except TimeoutError:
-                if quick >= _ARMED_BY and self._heard_s < asked_s:
+                if quick >= endpoint.quick_pings and self._heard_s < asked_s:
                     self._transport.abort()
                     return
             else:
-                quick += self._time() - asked_s <= _QUICK_S
+                quick += self._time() - asked_s <= endpoint.quick_s
 
 
 async def dial(endpoint: Endpoint) -> Connection:
@@ -176,7 +177,7 @@ async def dial(endpoint: Endpoint) -> Connection:
         raise ModelRefused("its address is not one of a WebSocket") from error
     except (OSError, InvalidHandshake, EOFError) as error:
         raise ModelLost(f"not reached: {type(error).__name__}") from error
-    return Connection(socket, ping_s=endpoint.ping_s, silent_s=endpoint.silent_s)
+    return Connection(socket, endpoint)
 
 
 def _translated(error: ConnectionClosed) -> RemoteError:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from courier import serve
+from courier.drain import Deadlines
 from voice.checks import serve_refusals
 from voice.orm import bound_queries
 from voice.spool import SPOOL
@@ -31,6 +32,7 @@ class Command(BaseCommand):
             raise CommandError("\n".join(f"{found.id}: {found.msg} ({found.hint})" for found in refusals))
         bound_queries()
         goodbye_s = settings.CALL_GOODBYE_S + _WRITING_S
-        serve.run(options["host"], options["port"], drain_s=settings.DRAIN_S, goodbye_s=goodbye_s)
+        deadlines = Deadlines(settings.DRAIN_S, goodbye_s, settings.DRAIN_AGAIN_S)
+        serve.run(options["host"], options["port"], deadlines)
         if SPOOL.waiting:
             raise CommandError(f"{SPOOL.waiting} records are lost: the database did not take them in time.")
