@@ -8,7 +8,13 @@ from django.db import IntegrityError, transaction
 from shipments import wording
 from shipments.audit import AuditEntry
 from shipments.courtesy import ContactPreference
-from shipments.errors import AlreadyWaitingError, NoReasonError, NoSlotError, StaleFormError
+from shipments.errors import (
+    AlreadyWaitingError,
+    NoReasonError,
+    NoSlotError,
+    ParcelChangedError,
+    StaleFormError,
+)
 from shipments.models import DeliveryChange, DeliverySlot, Shipment
 from shipments.rules import POLICY, Route, change_route, check_window
 from shipments.services import move, record, slot_times, times
@@ -34,6 +40,8 @@ def reschedule(*, shipment_id: int, slot_id: int, version: int, by: User, now: d
             return done or _rescheduled(shipment_id, slot_id, version, by, key, now)
     except IntegrityError as error:  # a call's wish for this parcel came to wait for approval first
         raise AlreadyWaitingError from error
+    except ParcelChangedError as error:  # a call moved it just now
+        raise StaleFormError from error
 
 
 def _rescheduled(
