@@ -21,6 +21,7 @@ from shipments import phones
 from voice import clips, dial_rules
 from voice.access import SignatureMode
 from voice.levels import ProofWanted
+from voice.limits import Limits, Tuning, settings_of
 
 _SECRET = re.compile(r"[A-Za-z0-9._~-]{32,}")
 _NAME = re.compile(r"[A-Za-z0-9._~-]{1,64}")
@@ -32,88 +33,39 @@ _POSITIVE = (
     "ADMISSION_LAG_GONE_S",
     "ADMISSION_LAG_S",
     "ADMISSION_MODEL_FAILURES",
-    "ANSWER_NUDGE_S",
     "CALLBACK_WRITE_S",
     "CALLER_PROOF_S",
-    "CALL_GOODBYE_AGAIN_S",
-    "CALL_GOODBYE_CUT_S",
-    "CALL_GOODBYE_LONGEST_S",
-    "CALL_GOODBYE_S",
-    "CALL_LIMIT_S",
-    "CALL_MACHINE_S",
-    "CALL_MACHINE_TURNS",
-    "CALL_NO_FRAMES_S",
-    "CALL_WARNING_S",
     "CALL_WRITE_S",
-    "CUT_SHORT_S",
     "DATABASE_QUERY_S",
     "DRAIN_AGAIN_S",
     "DRAIN_S",
-    "FILLER_AGAIN_S",
-    "FILLER_FIRST_S",
-    "FILLER_S",
-    "GEMINI_CONNECTION_S",
-    "GEMINI_EMPTY_TURNS",
-    "GEMINI_FAILURES",
-    "GEMINI_IDLE_WAIT_S",
     "GEMINI_OPEN_S",
     "GEMINI_PINGS_QUICK",
     "GEMINI_PING_QUICK_S",
     "GEMINI_PING_S",
-    "GEMINI_RENEWAL_MARGIN_S",
-    "GEMINI_RENEWAL_S",
-    "GEMINI_RESUME_S",
-    "GEMINI_SETUP_AGAIN_S",
-    "GEMINI_SETUP_S",
     "GEMINI_SILENT_S",
-    "GEMINI_STABLE_S",
-    "GEMINI_TELL_S",
-    "GEMINI_TRIES",
-    "GEMINI_UNREADABLE",
-    "GREETING_CLIP_S",
-    "GREETING_NUDGE_S",
-    "HANG_UP_S",
     "HEARTBEAT_S",
     "IDS_A_CALL",
     "IDS_A_DAY",
     "IDS_MISSED_AN_HOUR",
-    "INTERRUPTED_NUDGE_S",
     "JOURNAL_EVERY_S",
     "JOURNAL_RECORDS",
-    "LATE_AUDIO_S",
     "ORM_THREADS",
-    "PLAYOUT_LEAD_MS",
-    "PLAYOUT_QUEUE_S",
     "READY_WAIT_S",
     "RECONCILE_EVERY_S",
     "RECONCILE_S",
     "RING_LIMIT_S",
     "SIGNATURE_TOLERANCE_S",
-    "SILENCE_ASK_S",
-    "SILENCE_END_S",
     "SPOOL_AGAIN_S",
     "SPOOL_RECORDS",
     "STREAM_ACCEPT_S",
     "STREAM_TOKEN_S",
-    "STUCK_NUDGED_S",
-    "STUCK_S",
-    "TELEPHONE_BURST_BYTES",
-    "TELEPHONE_BYTES_PER_S",
-    "TELEPHONE_CLOSE_S",
-    "TELEPHONE_STALL_S",
-    "TELEPHONE_TEXTS_PER_S",
     "TOOL_CALLS_ALIKE",
     "TOOL_CALLS_A_CALL",
     "TOOL_CALLS_A_MINUTE",
-    "TOOL_CALLS_A_TURN",
-    "TOOL_NUDGE_S",
-    "TOOL_PENDING_S",
-    "TOOL_REPEAT_S",
-    "TOOL_TIMEOUT_S",
     "TRIES_A_CALL",
     "TRIES_A_NUMBER",
     "TRIES_A_PARCEL",
-    "UPLINK_QUEUE_S",
     "WEBHOOK_WAIT_S",
 )
 _NOT_NEGATIVE = (
@@ -126,6 +78,7 @@ _NOT_NEGATIVE = (
     "GEMINI_VAD_PREFIX_MS",
     "GEMINI_VAD_SILENCE_MS",
 )
+_LIMITS = (*settings_of(Limits), *settings_of(Tuning))
 RATES_OF_A_DAY = (
     "inbound_kes_minor_per_min",
     "outbound_kes_minor_per_min",
@@ -300,7 +253,8 @@ def _numbers() -> Iterator[CheckMessage]:
 
 
 def _quantities() -> Iterator[CheckMessage]:
-    low = [name for name in _POSITIVE if getattr(settings, name) <= 0]
+    positive = {*_POSITIVE, *_LIMITS} - {*_NOT_NEGATIVE}
+    low = [name for name in sorted(positive) if getattr(settings, name) <= 0]
     low += [name for name in _NOT_NEGATIVE if getattr(settings, name) < 0]
     if low:
         yield Error(

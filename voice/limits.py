@@ -13,6 +13,11 @@ def setting(name: str, default: Quantity, *, divided_by: int = 1) -> Quantity:
     return field(default=default, metadata=of)
 
 
+def settings_of(table: type) -> tuple[str, ...]:
+    """Return the names of the settings that fill a table of such fields."""
+    return tuple(one.metadata["setting"] for one in fields(table))
+
+
 def from_settings(table: type[Table], settings: object) -> Table:
     """Return a table of such fields, filled."""
     filled = {}

@@ -1,11 +1,9 @@
 """Every limit of a call is a setting, and without one they are the same."""
 
-from dataclasses import fields
-
 import pytest
 from django.conf import settings
 
-from voice.limits import Limits, Tuning, from_settings
+from voice.limits import Limits, Tuning, from_settings, settings_of
 
 
 @pytest.mark.parametrize("table", [Limits, Tuning])
@@ -15,7 +13,7 @@ def test_what_the_tests_go_by_is_what_a_bare_checkout_runs_with(table):
 
 @pytest.mark.parametrize("table", [Limits, Tuning])
 def test_no_two_limits_are_one_setting(table):
-    named = [one.metadata["setting"] for one in fields(table)]
+    named = settings_of(table)
 
     assert len(named) == len(set(named))
 
