@@ -202,6 +202,8 @@ class CallbackRequestAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfo
 
     list_display = ("due", "urgency", "whom", "why", "summary", "page", "badge")
     list_display_links = None
+    fields = ("due", "urgency", "whom", "why", "summary", "page", "badge")
+    readonly_fields = fields
     list_filter = (_OpenFirst, "reason")
     list_per_page = 50
     actions = ("call_back", "mark_done", "mark_cancelled")

@@ -136,11 +136,10 @@ _extend()
 def call_back(request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> None:
     """Plan a call to each who asked to be rung back and has a parcel under that number."""
     by, now = request.user.get_username(), timezone.now()
+    theirs = Shipment.objects.seen_by(member(request))
     for asked in queryset.filter(state=CallbackState.OPEN).select_related("call__shipment"):
         own = asked.call.shipment
-        parcel = (
-            own if own and own.phone == asked.number else Shipment.objects.recent_for(asked.number).first()
-        )
+        parcel = own if own and own.phone == asked.number else theirs.recent_for(asked.number).first()
         if parcel is None:
             messages.warning(request, f"{asked}: no parcel has this number, so only a person may ring it.")
             continue
@@ -172,7 +171,9 @@ class OutboundCallAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no typ
         "requested_by",
     )
     list_display_links = None
+    exclude = ("number",)
     list_filter = ("state", "purpose", "outcome")
+    show_full_result_count = False
     list_per_page = 50
     search_fields = ("shipment__tracking_id", "=number")
     actions: ClassVar = ["cancel", "it_rang", "it_did_not_ring"]

@@ -11,7 +11,16 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from shipments.admin import columns
-from shipments.admin.columns import CHANGE_COLOURS, NONE, ForReading, OwnDepots, badge, member, window
+from shipments.admin.columns import (
+    CHANGE_COLOURS,
+    NONE,
+    READING,
+    ForReading,
+    OwnDepots,
+    badge,
+    member,
+    window,
+)
 from shipments.admin.dialogs import DecisionForm, Dialog, carried_out
 from shipments.models import DeliveryChange
 from shipments.services import decide_change
@@ -40,6 +49,7 @@ class DeliveryChangeAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfol
     show_full_result_count = False
     search_fields = ("=ref", "shipment__tracking_id", "=call_public_id")
     search_help_text = "Tracking number, or the reference of a change or call"
+    change_form_template = READING
     actions_row: ClassVar = ["approve", "turn_down"]
     actions_detail: ClassVar = ["approve", "turn_down"]
     fields = (

@@ -16,6 +16,8 @@ from shipments.phones import mask_numbers
 from shipments.statuses import ChangeState, Status
 
 NONE = "–"
+READING = "admin/shipments/reading.html"
+"""The page of what nobody edits there: Django's own history knows nothing of what verbs do."""
 STATUS_COLOURS: Mapping[str, str] = {
     Status.OUT_FOR_DELIVERY.label: "info",
     Status.AVAILABLE_FOR_PICKUP.label: "primary",

@@ -9,7 +9,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
-from shipments.admin.columns import ForReading, member
+from shipments.admin.columns import READING, ForReading, member
 from shipments.courtesy import Holiday
 from shipments.models import Address, DeliverySlot, Depot, Driver
 
@@ -23,6 +23,7 @@ class AddressAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships
     list_per_page = 50
     show_full_result_count = False
     search_fields = ("recipient_name", "building", "line1", "neighbourhood", "landmark")
+    change_form_template = READING
     exclude = ("access_code", "phone")  # the code goes to the driver at the gate and to nobody else
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Address]:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
@@ -18,6 +19,7 @@ from shipments.admin import columns
 from shipments.admin.columns import (
     CHANGE_COLOURS,
     NONE,
+    READING,
     STATUS_COLOURS,
     ForReading,
     OwnDepots,
@@ -138,7 +140,8 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
     search_fields = ("tracking_id", "recipient_name", "address__landmark")
     search_help_text = "Tracking number, as written or as read aloud; whole telephone number; name; landmark"
     ordering = ("-updated_at",)
-    actions_detail: ClassVar[Sequence[str]] = ["reschedule", "looked_into", "show_number"]
+    change_form_template = READING
+    actions_detail: ClassVar[Sequence[str]] = ["reschedule", "looked_into", "show_number", "audit"]
     inlines: ClassVar = [_Events, _Changes]
     fieldsets: ClassVar = (
         (
@@ -195,6 +198,17 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
     def has_move_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         """Tell whether this user may move parcels; each is then looked at by the rules."""
         return request.user.has_perm("shipments.change_shipment")
+
+    def has_audit_permission(self, request: HttpRequest, object_id: object = None) -> bool:
+        """Tell whether this user may see who changed what."""
+        return request.user.has_perm("shipments.view_auditentry")
+
+    @action(description="Audit", permissions=["audit"], icon="policy", url_path="audit")
+    def audit(self, request: HttpRequest, object_id: int | str) -> HttpResponse:
+        """Show who changed this parcel."""
+        shipment = get_object_or_404(self.get_queryset(request), pk=object_id)
+        address = reverse("admin:shipments_auditentry_changelist")
+        return redirect(f"{address}?{urlencode({'q': shipment.tracking_id})}")
 
     def has_look_permission(self, request: HttpRequest, object_id: str | int | None = None) -> bool:
         """Tell whether this user may look into problems, and if there is one where a parcel is meant."""

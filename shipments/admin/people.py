@@ -17,7 +17,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from shipments.admin.columns import NONE, ForReading, member
+from shipments.admin.columns import NONE, READING, ForReading, member
 from shipments.audit import AuditEntry
 from shipments.courtesy import ContactPreference
 from shipments.desk import keep_wishes
@@ -163,6 +163,7 @@ class AuditEntryAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold sh
     search_fields = ("=object_id", "=actor", "=call_public_id")
     search_help_text = "Tracking number, telephone number or call in full; who did it"
     ordering = ("-at", "-pk")
+    change_form_template = READING
     fields = ("at", "actor", "verb", "about", "call_public_id", "was", "became")
     readonly_fields = fields
 

@@ -224,6 +224,17 @@ def test_a_form_that_went_stale_is_refused_with_what_is_different_and_can_be_sen
     assert sent_again.status_code == 204
 
 
+def test_a_parcel_leads_to_who_changed_it(dispatcher):
+    slot = a_slot(a_depot(), timezone.localdate() + timedelta(days=3))
+    parcel, other = a_parcel(depot=slot.depot), a_parcel(depot=slot.depot)
+    for moved in (parcel, other):
+        move(dispatcher, moved, slot)
+
+    shown = dispatcher.get(reverse("admin:shipments_shipment_audit", args=[parcel.pk]), follow=True)
+
+    assert [entry.object_id for entry in shown.context["cl"].result_list] == [parcel.tracking_id]
+
+
 def test_a_parcel_that_may_not_be_moved_says_so_when_the_dialog_opens(dispatcher):
     parcel = a_parcel(status=Status.DELIVERED)
 
