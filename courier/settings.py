@@ -358,6 +358,10 @@ DIAL_RETRY: dict[str, dict[str, float]] = {
     "voicemail": {"after_s": 0, "times": 9},
 }
 
+# The courier's own systems: how many requests a minute one of them may make of one process
+
+API_PER_MINUTE = env.int("API_PER_MINUTE", default=600)
+
 # What things cost, newest last: a call is priced by the last row that is not after its day.
 # Money in hundredths of a shilling and millionths of a dollar; tokens by the million.
 RATES: tuple[dict[str, Any], ...] = (

@@ -8,5 +8,6 @@ from voice.desk import worklist_page
 urlpatterns = [
     path("admin/worklist/", admin.site.admin_view(worklist_page), name="worklist"),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("shipments.api.urls")),
     path("", include("voice.urls")),
 ]

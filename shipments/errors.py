@@ -7,6 +7,7 @@ ShipmentError
 ├── LanguageUnknownError      no language has that tag
 ├── ProblemUnclearError       what went wrong cannot be made out
 ├── NotDeliveredError         a delivery that has not been is not disputed
+├── ScopeUnknownError         a client of the API is to have rights that there are not
 ├── IllegalMoveError          a status does not follow from the one that the parcel has
 ├── ChangeRefusedError        this parcel may not be changed
 │   ├── DeliveredError
@@ -112,6 +113,13 @@ class NotDeliveredError(ShipmentError):
         "Our records do not say that this parcel has been delivered yet. "
         "I can tell you where it is, or have a colleague call you back."
     )
+
+
+class ScopeUnknownError(ShipmentError):
+    """A client of the API is to have rights that there are not, or none at all."""
+
+    code = "scope_unknown"
+    sentence = "Please name what the client may do; there is no such right."
 
 
 class IllegalMoveError(ShipmentError):

@@ -12,6 +12,7 @@ from django.db.models.expressions import Combinable
 
 from shipments import codes
 from shipments.audit import AuditEntry  # Django looks for models in this module
+from shipments.clients import ApiClient  # noqa: F401 # the same
 from shipments.courtesy import ContactPreference, Holiday  # noqa: F401 # the same
 from shipments.kept import Kept, KeptQuerySet
 from shipments.spelling import readings

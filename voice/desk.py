@@ -27,6 +27,7 @@ _MODELS = (
     ("People", "Wishes of customers", "contact_phone", "shipments_contactpreference"),
     ("People", "Staff", "badge", "auth_user"),
     ("People", "Roles", "groups", "auth_group"),
+    ("People", "API clients", "key", "shipments_apiclient"),
     ("People", "Audit", "policy", "shipments_auditentry"),
 )
 

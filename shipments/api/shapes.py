@@ -1,0 +1,96 @@
+"""Say what parcels look like to the courier's systems; what is sent has the names of what is answered."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from shipments.api.edge import Filters
+from shipments.models import Shipment, TrackingEvent
+from shipments.phones import masked
+from shipments.statuses import Status
+
+PLACE = (
+    *("line1", "line2", "building", "neighbourhood", "district", "city", "country"),
+    *("landmark", "directions", "plus_code", "latitude", "longitude"),
+)
+"""Of an address, what both sides may see: neither the gate's code nor the drivers' notes."""
+
+
+class ParcelOut(serializers.ModelSerializer[Shipment]):
+    """A parcel as it is now."""
+
+    phone = serializers.SerializerMethodField(help_text="E.164; its last digits without `numbers:read`")
+    depot = serializers.CharField(source="depot.name", default=None, allow_null=True, read_only=True)
+    line1 = serializers.CharField(source="address.line1", read_only=True)
+    line2 = serializers.CharField(source="address.line2", read_only=True)
+    building = serializers.CharField(source="address.building", read_only=True)
+    neighbourhood = serializers.CharField(source="address.neighbourhood", read_only=True)
+    district = serializers.CharField(source="address.district", read_only=True)
+    city = serializers.CharField(source="address.city", read_only=True)
+    country = serializers.CharField(source="address.country", read_only=True)
+    landmark = serializers.CharField(source="address.landmark", read_only=True)
+    directions = serializers.CharField(source="address.directions", read_only=True)
+    plus_code = serializers.CharField(source="address.plus_code", read_only=True)
+    latitude = serializers.FloatField(source="address.latitude", read_only=True, allow_null=True)
+    longitude = serializers.FloatField(source="address.longitude", read_only=True, allow_null=True)
+    change_waiting = serializers.BooleanField(
+        read_only=True, help_text="a wish of the recipient's waits for a dispatcher"
+    )
+
+    class Meta:
+        model = Shipment
+        fields = (
+            *("tracking_id", "shipper", "recipient_name", "phone", "status", "substatus", "version"),
+            *("depot", *PLACE, "time_zone", "promised_start", "promised_end", "eta_at", "attempts"),
+            *("cod_minor", "cod_currency", "changes_allowed", "change_waiting", "created_at", "updated_at"),
+        )
+        read_only_fields = fields
+
+    def get_phone(self, shipment: Shipment) -> str:
+        """Return the number of record, as far as this client may see it."""
+        return shipment.phone if self.context.get("numbers") else masked(shipment.phone)
+
+
+class EventOut(serializers.ModelSerializer[TrackingEvent]):
+    """One thing that happened to a parcel."""
+
+    class Meta:
+        model = TrackingEvent
+        fields = (
+            *("occurred_at", "recorded_at", "status", "substatus", "reason", "description", "location"),
+            *("source", "call_public_id"),
+        )
+        read_only_fields = fields
+
+
+class HistoryOut(ParcelOut):
+    """A parcel with what happened to it, the latest first, a hundred at most."""
+
+    events = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Shipment
+        fields = (*ParcelOut.Meta.fields, "events")
+        read_only_fields = fields
+
+    def get_events(self, shipment: Shipment) -> list[dict[str, Any]]:
+        """Return the history."""
+        latest = shipment.events.order_by("-occurred_at", "-pk")[:100]
+        return list(EventOut(latest, many=True).data)
+
+
+class ParcelPage(serializers.Serializer[Any]):
+    """Some parcels, the newest first."""
+
+    results = ParcelOut(many=True)
+    next = serializers.CharField(allow_null=True, help_text="the `cursor` of the next page")
+
+
+class ParcelFilters(Filters):
+    """Which parcels are asked for."""
+
+    status = serializers.ChoiceField(choices=Status.choices, required=False)
+    phone = serializers.CharField(max_length=16, required=False, help_text="E.164, whole; needs numbers:read")
+    depot = serializers.CharField(max_length=80, required=False, help_text="its name")
+    created_since = serializers.DateTimeField(required=False)
+    updated_since = serializers.DateTimeField(required=False)

@@ -1,0 +1,20 @@
+"""Say which view answers which address below /api/v1; none ends in a slash."""
+
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
+
+from shipments.api import parcels
+
+
+class TrackingIdConverter(StringConverter):
+    """A tracking id as it may stand in an address."""
+
+    regex = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
+
+
+register_converter(TrackingIdConverter, "tracking_id")
+
+urlpatterns = [
+    path("shipments", parcels.ParcelsView.as_view(), name="parcels"),
+    path("shipments/<tracking_id:tracking_id>", parcels.ParcelView.as_view(), name="parcel"),
+]
