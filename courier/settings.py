@@ -163,6 +163,7 @@ def _database(url: str) -> dict[str, Any]:
     elif config["ENGINE"].endswith("postgresql"):
         # Threads come and go under ASGI, and each would keep a connection of its own.
         config["CONN_MAX_AGE"] = 0
+        config["CONN_HEALTH_CHECKS"] = True  # else as many calls fail after a restart as the pool is large
         from courier.postgres import BoundedConnection  # noqa: PLC0415 - its driver is an extra
 
         options["pool"] = {

