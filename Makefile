@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo run test check bench nightly soak locks clean
+.PHONY: demo run test check bench nightly soak browser locks clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -45,6 +45,15 @@ nightly: $(VENV)/.installed $(VENV)/.speech
 # Twenty calls with a fault every five seconds: make soak MINUTES=30
 soak: $(VENV)/.installed
 	@$(OWN_SERVICES) SOAK_MINUTES=$(or $(MINUTES),3) $(PYTEST) tests/faults/test_soak.py --log-level=WARNING -rP
+
+# Chromium for the tests that click; without it they are left out, so no failure here is final.
+browser:
+	@if command -v chromium >/dev/null; then echo "Chromium is installed"; \
+	elif [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	  echo "Chromium is not installed, which takes root and apt: the tests in a browser are left out"; \
+	elif apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium \
+	  >/dev/null; then echo "Chromium was installed"; \
+	else echo "Chromium could not be installed: the tests in a browser are left out"; fi
 
 # One resolution for all three, so that no two disagree; without the address of any index.
 locks: $(VENV)/.installed
