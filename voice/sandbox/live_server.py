@@ -104,11 +104,6 @@ class LiveServer:
         host = f"[{host}]" if ":" in host else host
         return f"{'wss' if self._ssl else 'ws'}://{host}:{port}"
 
-    async def serve_forever(self) -> None:
-        """Go on until the task is cancelled."""
-        if self._server:
-            await self._server.serve_forever()
-
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         if version_of(request.path) is None:
             return connection.respond(HTTPStatus.NOT_FOUND, "The requested URL was not found.\n")

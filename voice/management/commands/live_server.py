@@ -2,8 +2,8 @@
 
 import asyncio
 import importlib
+import signal
 from argparse import ArgumentParser
-from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -44,16 +44,19 @@ class Command(BaseCommand):
             mishaps=scenario.connections,
         )
         try:
-            with suppress(KeyboardInterrupt):
-                asyncio.run(self._serve(server))
+            asyncio.run(self._serve(server))
         except OSError as error:
             raise CommandError(f"cannot listen on {options['host']}:{options['port']}: {error}") from error
 
     async def _serve(self, server: LiveServer) -> None:
+        stopped = asyncio.Event()
+        # By hand: a shell that starts us in the background has SIGINT ignored, and Python leaves it so.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         async with server:
             self.stdout.write(server.url)
             self.stdout.flush()
-            await server.serve_forever()
+            await stopped.wait()
 
 
 def _offline_voice() -> Voice:

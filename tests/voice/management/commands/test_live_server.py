@@ -17,8 +17,10 @@ SETUP = """{"setup": {"model": "models/gemini-3.8-live",
 
 
 @pytest.mark.slow
-def test_it_says_where_it_is_and_plays_its_scenario():
-    command = [sys.executable, "manage.py", "live_server", "--port", "0"]
+@pytest.mark.parametrize("start", [[], ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_it_is_and_plays_its_scenario_until_told_to_stop(start, number):
+    command = [*start, sys.executable, "manage.py", "live_server", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
@@ -31,8 +33,11 @@ def test_it_says_where_it_is_and_plays_its_scenario():
                 while b"outputTranscription" not in frames:
                     frames = bytes(client.recv(timeout=5, decode=False))
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(10)
+            process.send_signal(number)
+            try:
+                process.wait(10)
+            finally:
+                process.kill()
 
     assert b"Hello" in frames
     assert process.returncode == 0
