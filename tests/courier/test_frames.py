@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from courier.frames import FrameWalk, lone_audio
+from courier.frames import FrameWalk, whole_audio
 
 
 def on_the_wire(
@@ -16,21 +16,32 @@ def on_the_wire(
 
 
 @given(st.sampled_from([0, 1, 125, 126, 640, 1_280, 65_535, 65_536]), st.binary(min_size=1, max_size=8))
-def test_a_lone_frame_is_read_as_it_was_meant(size, pattern):
+def test_a_frame_is_read_as_it_was_meant(size, pattern):
     payload = (pattern * size)[:size]
 
-    found = lone_audio(on_the_wire(payload))
+    found = whole_audio(on_the_wire(payload))
 
-    assert found == (payload if len(payload) < 65_536 else None)
+    assert found == ([payload] if len(payload) < 65_536 else None)
+
+
+@given(st.lists(st.binary(max_size=700), min_size=1, max_size=8), st.integers(0, 20))
+def test_frames_back_to_back_are_read_together_or_not_at_all(payloads, missing):
+    data = b"".join(map(on_the_wire, payloads))
+
+    found = whole_audio(data[: len(data) - missing])
+
+    whole = {sum(map(len, map(on_the_wire, payloads[:count]))): payloads[:count] for count in range(1, 9)}
+    assert found == whole.get(len(data) - missing)
 
 
 @pytest.mark.parametrize("data", [
-    b"", b"\x82", on_the_wire(b"ab")[:-1], on_the_wire(b"ab") + b"x", on_the_wire(b"ab") * 2,
-    on_the_wire(b"{}", Opcode.TEXT), on_the_wire(b"", Opcode.PING), on_the_wire(b"ab", fin=False),
-    on_the_wire(b"ab", Opcode.CONT), on_the_wire(b"ab", mask=False), b"\xc2" + on_the_wire(b"ab")[1:],
+    b"", b"\x82", on_the_wire(b"ab")[:-1], on_the_wire(b"ab") + b"x",
+    on_the_wire(b"ab") + on_the_wire(b"{}", Opcode.TEXT), on_the_wire(b"{}", Opcode.TEXT),
+    on_the_wire(b"", Opcode.PING), on_the_wire(b"ab", fin=False), on_the_wire(b"ab", Opcode.CONT),
+    on_the_wire(b"ab", mask=False), b"\xc2" + on_the_wire(b"ab")[1:],
 ], ids=map(str, range(11)))  # fmt: skip
 def test_every_other_frame_is_left_to_the_library(data):
-    assert lone_audio(data) is None
+    assert whole_audio(data) is None
 
 
 FRAMES = st.lists(

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from courier.serve import HEAD_BYTES, MESSAGE_BYTES, AudioProtocol, RequestProtocol
+from courier.drain import Deadlines
+from courier.serve import HEAD_BYTES, MESSAGE_BYTES, AudioProtocol, AudioServer, RequestProtocol
 from tests.line import RawSocket, eventually, handshake, ws_frame
 
 HALF = b"\x01\x02" * 320
@@ -58,7 +59,7 @@ def served(listener: Listener) -> Iterator[int]:
         listener, http=RequestProtocol, ws=AudioProtocol, ws_max_size=MESSAGE_BYTES, lifespan="off",
         h11_max_incomplete_event_size=HEAD_BYTES, log_config=None, ws_per_message_deflate=False,
     )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = AudioServer(config, deadlines=Deadlines(0, 0, 0))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=lambda: server.run(sockets=[listening]))
@@ -99,6 +100,24 @@ def test_a_held_half_goes_out_when_nothing_follows(listener, port):
         telephone.send(ws_frame(2, HALF))
 
         eventually(lambda: listener.audio == [HALF])
+
+
+@pytest.mark.parametrize("behind", [ws_frame(1, b"{}"), ws_frame(8, b"\x03\xe8")], ids=["text", "close"])
+def test_a_steady_stream_that_falls_silent_is_heard_to_its_end(listener, port, behind):
+    frames = [bytes([number + 1]) * 640 for number in range(21)]
+    with RawSocket(port) as telephone:
+        telephone.shake_hands("/")
+        for number in range(0, 20, 2):
+            telephone.send(ws_frame(2, frames[number]))
+            telephone.send(ws_frame(2, frames[number + 1]))
+            eventually(lambda: listener.audio and listener.audio[-1].endswith(frames[number + 1]))  # noqa: B023
+        telephone.send(ws_frame(2, frames[20]))
+        eventually(lambda: len(listener.audio) == 11)
+        telephone.send(behind)
+        eventually(lambda: len(listener.messages) == 12)
+
+    assert b"".join(listener.audio) == b"".join(frames)
+    assert listener.audio[-1] == frames[-1]
 
 
 def test_a_held_half_is_not_lost_with_the_connection(listener, port):
