@@ -68,6 +68,10 @@ class FakeModel:
         self.congested = False
         self.closed = False
 
+    def is_congested(self) -> bool:
+        """Tell whether the scenario says so."""
+        return self.congested
+
     def put(self, message: Mapping[str, Any]) -> None:
         """Send a server frame to us."""
         self._frames.put_nowait(json.dumps(message).encode())

@@ -27,8 +27,7 @@ class Telephone(Protocol):
 class Model(Protocol):
     """A connection to the model, as the bridge needs it."""
 
-    @property
-    def congested(self) -> bool:
+    def is_congested(self) -> bool:
         """Tell whether a frame sent now would have to wait."""
 
     async def send(self, frame: str | bytes) -> None:

@@ -18,12 +18,8 @@ class WatchedModel:
         self._gate = gate
         self.send = model.send
         self.send_now = model.send_now
+        self.is_congested = model.is_congested
         self.close = model.close
-
-    @property
-    def congested(self) -> bool:
-        """Tell whether a frame sent now would have to wait."""
-        return self._model.congested
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         """Yield the frames that arrive."""

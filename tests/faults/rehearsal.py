@@ -114,7 +114,9 @@ class _NearEnd:
         self.got: asyncio.Queue[str | bytes | Exception] = asyncio.Queue()
         self.seen = seen
         self.time = asyncio.get_running_loop().time
-        self.congested = False
+
+    def is_congested(self) -> bool:
+        return False
 
     async def send(self, frame: str | bytes) -> None:
         self.send_now(frame)

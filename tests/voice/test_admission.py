@@ -193,11 +193,12 @@ def test_a_call_that_runs_counts_with_what_it_may_come_to(settings, kes, usd, sp
 class FakeModel:
     """A connection that brings some frames, then is lost."""
 
-    congested = False
-
     def __init__(self, *frames: str, loss: RemoteError | None = None) -> None:
         self._frames = frames
         self._loss = loss or ModelLost("gone")
+
+    def is_congested(self) -> bool:
+        return False
 
     async def send(self, frame: str | bytes) -> None: ...
 

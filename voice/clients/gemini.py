@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import struct
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from ssl import SSLContext
@@ -81,8 +82,7 @@ class Connection:
         self._heard_s = self._time()
         self._watching = asyncio.create_task(self._watch(endpoint))
 
-    @property
-    def congested(self) -> bool:
+    def is_congested(self) -> bool:
         """Tell whether a frame sent now would have to wait."""
         return self._transport.get_write_buffer_size() > _CONGESTED_BYTES
 
@@ -98,7 +98,7 @@ class Connection:
             raise _translated(error) from error
 
     def send_now(self, frame: bytes) -> None:
-        """Send a frame of text at once, unless the connection is gone; ask `congested` before.
+        """Send a frame of text at once, unless the connection is gone; ask `is_congested` before.
 
         For audio: the library's `send` is an async context manager a frame, which is a tenth of a call's CPU,
         and waits a second for the close of a connection that is going.
@@ -197,8 +197,25 @@ def _text_frame(payload: bytes) -> bytes:
         head = b"\x81\xfe" + size.to_bytes(2, "big")
     else:
         head = b"\x81\xff" + size.to_bytes(8, "big")
-    mask = os.urandom(4)
+    mask = _MASKS.take()
     return head + mask + apply_mask(payload, mask)
+
+
+class _Masks:
+    """Random masks, a thousand from each call of the system: a call a mask is a hundredth of a call's CPU."""
+
+    def __init__(self) -> None:
+        self._drawn: Iterator[tuple[bytes]] = iter(())
+
+    def take(self) -> bytes:
+        """Return four bytes that nobody has seen."""
+        for (mask,) in self._drawn:
+            return mask
+        self._drawn = struct.iter_unpack("4s", os.urandom(4_096))
+        return self.take()
+
+
+_MASKS = _Masks()
 
 
 def _is_loopback(url: str) -> bool:
