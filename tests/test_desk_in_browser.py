@@ -1,0 +1,98 @@
+"""The desk as a supervisor uses it: a real browser and a real server, light and dark, desk and phone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import a_page, log_in, needs_chromium, picture
+from tests.conftest import secrets_in
+from tests.line import Line, a_line
+from tests.shipments.builders import AMINA, BRIAN
+
+pytestmark = [pytest.mark.slow, needs_chromium]
+CORNERS = f"""
+from tests.staff import a_corner
+for phone, name in (({AMINA!r}, "Amina"), ({BRIAN!r}, "Brian")):
+    a_corner(phone, name)
+"""
+CHANGED = """
+from shipments.models import Shipment
+Shipment.objects.filter(tracking_id="AM-4279").update(version=9, status="attempt_fail")
+"""
+CHANGES = "SELECT state, decided_by, decision_reason FROM shipments_deliverychange ORDER BY state"
+PAGES = {
+    "dashboard": "/admin/",
+    "worklist": "/admin/worklist/",
+    "parcels": "/admin/shipments/shipment/",
+    "parcel": "/admin/shipments/shipment/1/change/",
+    "changes": "/admin/shipments/deliverychange/",
+    "call": "/admin/voice/call/1/change/",
+    "calls": "/admin/voice/call/",
+    "call-backs": "/admin/voice/callbackrequest/",
+    "depot": "/admin/shipments/depot/1/change/",
+    "audit": "/admin/shipments/auditentry/",
+}
+
+
+@contextmanager
+def a_desk(folder: Path) -> Iterator[tuple[Line, Page]]:
+    """Run a server with two depots where something waits, and log a supervisor in."""
+    with a_line(folder) as line:
+        line.manage("shell", "-v0", "-c", CORNERS)
+        with a_page(line) as page:
+            log_in(page, line)
+            yield line, page
+        assert not secrets_in(line.log(), line.planted)
+
+
+def test_what_waits_is_decided_from_the_worklist_with_a_reason(tmp_path):
+    with a_desk(tmp_path) as (line, page):
+        page.get_by_role("link", name="Changes to decide on").click()
+        page.get_by_role("button", name="Approve").first.click()
+        page.locator("#dialog").get_by_role("button", name="Approve").click()
+        expect(page.get_by_text("This field is required.")).to_be_visible()
+        page.get_by_label("Reason").fill("The rider is still at the depot")
+        picture(page, "approve")
+        page.locator("#dialog").get_by_role("button", name="Approve").click()
+        expect(page.get_by_text("carried out.")).to_be_visible()
+
+        expect(page.get_by_role("button", name="Approve")).to_have_count(1)
+        assert page.url.endswith("/admin/worklist/?kind=change")
+        assert line.rows(CHANGES) == [
+            ("applied", "mary", "The rider is still at the depot"),
+            ("needs_approval", "", ""),
+        ]
+
+
+def test_a_form_that_went_stale_shows_what_is_different(tmp_path):
+    with a_desk(tmp_path) as (line, page):
+        page.goto(PAGES["parcels"])
+        page.get_by_role("link", name="AM-4279").click()
+        page.get_by_role("link", name="Reschedule").click()
+        expect(page.get_by_text("already with our dispatcher")).to_be_visible()
+        line.manage("shell", "-v0", "-c", CHANGED)
+
+        page.get_by_label("Day and window").select_option(index=1)
+        page.get_by_role("button", name="Move").click()
+
+        expect(page.get_by_text("has been changed since you opened this form")).to_be_visible()
+        expect(page.get_by_role("row", name="Status Out for delivery Attempt failed")).to_be_visible()
+        picture(page, "stale-form")
+
+
+def test_every_page_is_whole_light_and_dark_on_a_desk_and_on_a_phone(tmp_path):
+    with a_desk(tmp_path) as (_, page):
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            for device, width, height in (("desk", 1400, 900), ("phone", 390, 844)):
+                page.set_viewport_size({"width": width, "height": height})
+                for name, address in PAGES.items():
+                    answer = page.goto(address)
+                    assert answer is not None
+                    assert answer.status == 200, name
+                    picture(page, f"{name}-{scheme}-{device}")
+                    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+                    assert overflow <= 0, f"{name} is {overflow} px too wide for a {device}"
