@@ -8,6 +8,8 @@ ShipmentError
 ├── ProblemUnclearError       what went wrong cannot be made out
 ├── NotDeliveredError         a delivery that has not been is not disputed
 ├── ScopeUnknownError         a client of the API is to have rights that there are not
+├── ReferenceTakenError       a parcel of that tracking id is known otherwise
+├── RowsRefusedError          some of many rows cannot be taken, so none is
 ├── IllegalMoveError          a status does not follow from the one that the parcel has
 ├── ChangeRefusedError        this parcel may not be changed
 │   ├── DeliveredError
@@ -33,6 +35,8 @@ ShipmentError
     └── NoReasonError         a decision says why it was taken
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -120,6 +124,33 @@ class ScopeUnknownError(ShipmentError):
 
     code = "scope_unknown"
     sentence = "Please name what the client may do; there is no such right."
+
+
+class ReferenceTakenError(ShipmentError):
+    """A parcel of that tracking id is known, and is not the one that was sent."""
+
+    code = "reference_taken"
+    sentence = "This tracking id is taken by a parcel with other details."
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What cannot be taken: which field of which row, from 1, and why."""
+
+    row: int
+    field: str
+    message: str
+
+
+class RowsRefusedError(ShipmentError):
+    """Some of many rows cannot be taken, so none is."""
+
+    code = "rows_refused"
+    sentence = "Some rows cannot be taken, so none was."
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__()
+        self.faults = tuple(faults)
 
 
 class IllegalMoveError(ShipmentError):

@@ -15,6 +15,7 @@ from shipments.audit import AuditEntry  # Django looks for models in this module
 from shipments.clients import ApiClient  # noqa: F401 # the same
 from shipments.courtesy import ContactPreference, Holiday  # noqa: F401 # the same
 from shipments.kept import Kept, KeptQuerySet
+from shipments.riders import Driver
 from shipments.spelling import readings
 from shipments.statuses import OVER, ChangeKind, ChangeState, Reason, Source, Status
 from shipments.tracking import new_ref, said_key
@@ -100,26 +101,6 @@ class DeliverySlot(models.Model):
     def ends_at(self) -> datetime:
         """When the window closes, aware, in the depot's zone."""
         return datetime.combine(self.date, self.window_end, ZoneInfo(self.depot.time_zone))
-
-
-class Driver(models.Model):
-    """Someone who brings parcels to doors."""
-
-    name = models.CharField(max_length=120)
-    phone = models.CharField(max_length=16, blank=True, db_index=True, help_text="E.164")
-    on_shift = models.BooleanField(default=False)
-    shift_pin_seal = models.CharField(max_length=128, blank=True, editable=False)
-
-    def __str__(self) -> str:
-        return self.name
-
-    def set_shift_pin(self, code: str) -> None:
-        """Set the PIN of today's shift; the row is saved by whoever asks."""
-        self.shift_pin_seal = codes.seal(code)
-
-    def is_shift_pin(self, code: str) -> bool:
-        """Tell whether this is the PIN of a shift that runs."""
-        return codes.opens(code, self.shift_pin_seal) and self.on_shift
 
 
 class AddressQuerySet(models.QuerySet["Address"]):
@@ -225,6 +206,9 @@ class Shipment(models.Model):
     recipient_name = models.CharField(max_length=120)
     phone = models.CharField(max_length=16, help_text="the recipient's number of record, E.164")
     status = models.CharField(max_length=24, choices=Status.choices, default=Status.PENDING)
+    status_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="when it came to be so; earlier news are late"
+    )
     substatus = models.CharField(max_length=32, blank=True)
     version = models.PositiveIntegerField(default=1)
     depot = models.ForeignKey(Depot, null=True, blank=True, on_delete=models.SET_NULL)
@@ -251,6 +235,9 @@ class Shipment(models.Model):
     changes_allowed = models.BooleanField(default=True, help_text="no: the shipper forbids changes")
     pin_seal = models.CharField(max_length=128, blank=True, editable=False)
     pin_failures = models.PositiveSmallIntegerField(default=0, help_text="wrong delivery codes in a row")
+    intake_digest = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="of what its sender last said of it"
+    )
     is_demo = models.BooleanField(default=False, help_text="never dialled over a real line")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

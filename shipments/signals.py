@@ -4,3 +4,6 @@ from django.dispatch import Signal
 
 shipment_changed = Signal()
 """Sent with `shipment_id`, `change_ref` (or "") and `call_public_id` (or "")."""
+
+parcels_taken_in = Signal()
+"""Sent with `shipment_ids`, once for all parcels that a system or a file brought together."""

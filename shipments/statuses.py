@@ -85,6 +85,19 @@ def sources(target: Status) -> list[Status]:
     return [status for status in Status if target in NEXT[status]]
 
 
+def follows(current: Status, target: Status) -> bool:
+    """Tell whether a parcel may come from one status to another, with scans between that nobody made.
+
+    A parcel that was last seen when it was announced may well be delivered; one that is delivered is.
+    """
+    reached, todo = {current}, [current]
+    while todo:
+        new = NEXT[todo.pop()] - reached
+        reached |= new
+        todo += new
+    return target in reached
+
+
 class Substatus(TextChoices):
     """The sub-statuses that this product reads or writes; the courier's own systems may push others."""
 

@@ -1,14 +1,16 @@
 """Plan the calls that what happens to parcels asks for; what is planned, a dialler places."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.dispatch import receiver
 from django.utils import timezone
 
 from shipments.models import Shipment, TrackingEvent
-from shipments.signals import shipment_changed
+from shipments.signals import parcels_taken_in, shipment_changed
 from shipments.statuses import Source, Status
 from voice import dialing
 from voice.models import OutboundCall
@@ -29,6 +31,14 @@ def plan_for(*, shipment_id: int, call_public_id: str = "", **_: Any) -> None:
         _plan(shipment, Purpose.ETA, max(shipment.eta_at - lead, now))
     elif shipment.status == Status.ATTEMPT_FAIL:
         _plan(shipment, Purpose.REATTEMPT, now)
+
+
+@receiver(parcels_taken_in, dispatch_uid="voice.dispatch.many")
+def plan_for_many(*, shipment_ids: Sequence[int], **_: Any) -> None:
+    """Plan for those of many parcels that came together of which a call may be asked."""
+    under_way = Q(status=Status.OUT_FOR_DELIVERY, eta_at__isnull=False) | Q(status=Status.ATTEMPT_FAIL)
+    for pk in Shipment.objects.filter(under_way, pk__in=shipment_ids).values_list("pk", flat=True):
+        plan_for(shipment_id=pk)
 
 
 def _plan(shipment: Shipment, purpose: Purpose, not_before: datetime) -> None:

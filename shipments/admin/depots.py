@@ -11,7 +11,8 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from shipments.admin.columns import READING, ForReading, member
 from shipments.courtesy import Holiday
-from shipments.models import Address, DeliverySlot, Depot, Driver
+from shipments.models import Address, DeliverySlot, Depot
+from shipments.riders import Driver
 
 
 @admin.register(Address)

@@ -3,13 +3,12 @@
 import json
 import logging
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import asdict
 from typing import IO, Any, ClassVar, TypeVar
 
 from django.db import Error as DatabaseDownError
 from django.db.models import Model, QuerySet
 from django.http import Http404
-from django.utils import timezone
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, NotFound, ParseError, ValidationError
 from rest_framework.parsers import BaseParser
@@ -18,11 +17,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from shipments.api.access import ClientThrottle, HasScope, TokenAuthentication
-from shipments.errors import ParcelUnknownError, ShipmentError
+from shipments.errors import ParcelUnknownError, RowsRefusedError, ShipmentError
+from shipments.reading import Exact, faults
 
 logger = logging.getLogger(__name__)
 _Row = TypeVar("_Row", bound=Model)
 _MOST_ROWS = 2**63 - 1
+_FAULTS = 100
 BODY_BYTES = 65_536
 BULK_BYTES = 4_194_304
 """What a request may bring; a thousand rows of four kilobytes where rows are many."""
@@ -41,6 +42,16 @@ class RefusedError(APIException):
     status_code = status.HTTP_409_CONFLICT
 
     def __init__(self, refusal: ShipmentError) -> None:
+        super().__init__(str(refusal), refusal.code)
+        self.refusal = refusal
+
+
+class RowsError(APIException):
+    """Some of many rows cannot be taken."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+
+    def __init__(self, refusal: RowsRefusedError) -> None:
         super().__init__(str(refusal), refusal.code)
         self.refusal = refusal
 
@@ -98,6 +109,8 @@ class ClientView(APIView):
                 exc = NotFound()
             case ParcelUnknownError():
                 exc = NotFound("There is no such parcel.")
+            case RowsRefusedError():
+                exc = RowsError(exc)
             case ShipmentError():
                 exc = RefusedError(exc)
             case DatabaseDownError():
@@ -118,36 +131,11 @@ def problem(error: APIException) -> dict[str, object]:
         found = list(faults(error.detail))
         return {"code": "invalid", "detail": "Some of what was sent cannot be taken.", "errors": found}
     said: dict[str, object] = {"code": error.get_codes(), "detail": str(error.detail)}
+    if isinstance(error, RowsError):
+        return said | {"errors": [asdict(fault) for fault in error.refusal.faults[:_FAULTS]]}
     if isinstance(error, RefusedError):
         return said | {"retryable": error.refusal.retryable, "offers": list(error.refusal.offers)}
     return said
-
-
-def faults(detail: Any, field: str = "") -> list[dict[str, str]]:
-    """Return what is wrong with each field, from the nested lists and dicts of REST framework."""
-    if isinstance(detail, dict):
-        return [
-            fault
-            for name, below in detail.items()
-            for fault in faults(below, field if name == "non_field_errors" else str(name))
-        ]
-    if isinstance(detail, list):
-        return [fault for below in detail for fault in faults(below, field)]
-    return [{"field": field, "message": str(detail)}]
-
-
-class Exact(serializers.Serializer[Any]):
-    """Reads what is known and refuses the rest: a misspelled name is not passed over in silence."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Return the values of known names.
-
-        Raises:
-            ValidationError: there is a name that means nothing here, or a value that cannot be.
-        """
-        if isinstance(data, Mapping) and (unknown := set(data) - set(self.fields)):
-            raise ValidationError({str(name)[:64]: ["This name is not known here."] for name in unknown})
-        return super().to_internal_value(data)
 
 
 class Filters(Exact):
@@ -187,8 +175,3 @@ def page(rows: QuerySet[_Row], asked: Mapping[str, Any]) -> tuple[list[_Row], st
     found = list(rows.order_by("-pk")[: asked["limit"] + 1])
     shown = found[: asked["limit"]]
     return shown, str(shown[-1].pk) if len(found) > len(shown) else None
-
-
-def now() -> datetime:
-    """Return the time of a request."""
-    return timezone.now()

@@ -1,17 +1,23 @@
 """Show the courier's systems their parcels, and take from them what they know of them."""
 
+from collections import Counter
 from typing import Any, ClassVar
 
+from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED
 
 from shipments.api.access import client_in
-from shipments.api.edge import ClientView, filters, page
-from shipments.api.shapes import HistoryOut, ParcelFilters, ParcelOut
+from shipments.api.edge import BULK_BYTES, ClientView, filters, page, read
+from shipments.api.shapes import Batch, HistoryOut, ParcelFilters, ParcelOut
 from shipments.clients import ApiClient, Scope
 from shipments.errors import ParcelUnknownError
+from shipments.intake import Result, Sender, book, upsert
+from shipments.manifest import read_rows
 from shipments.models import Shipment, ShipmentQuerySet
+from shipments.statuses import Source
 
 _SAME = {"status": "status", "phone": "phone", "depot": "depot__name"}
 _SINCE = {"created_since": "created_at__gte", "updated_since": "updated_at__gte"}
@@ -20,7 +26,7 @@ _SINCE = {"created_since": "created_at__gte", "updated_since": "updated_at__gte"
 class ParcelsView(ClientView):
     """The parcels of a client."""
 
-    scopes: ClassVar = {"GET": Scope.SHIPMENTS_READ}
+    scopes: ClassVar = {"GET": Scope.SHIPMENTS_READ, "POST": Scope.SHIPMENTS_WRITE}
 
     def get(self, request: Request) -> Response:
         """Return a page of parcels."""
@@ -34,6 +40,39 @@ class ParcelsView(ClientView):
             {"results": ParcelOut(found, many=True, context=seen(client)).data, "next": following}
         )
 
+    def post(self, request: Request) -> Response:
+        """Take a new parcel in: 201, or 200 when the same was sent before."""
+        client = client_in(request)
+        [row] = read_rows([(1, request.data)], shipper=client.shipper)
+        result = book(row, sender=sender_of(client), now=timezone.now())
+        shown = ParcelOut(parcel_of(client, row.tracking_id), context=seen(client)).data
+        return Response(shown, status=HTTP_201_CREATED if result is Result.CREATED else HTTP_200_OK)
+
+
+class ParcelBatchView(ClientView):
+    """A thousand parcels at once."""
+
+    scopes: ClassVar = {"POST": Scope.SHIPMENTS_WRITE}
+    body_bytes = BULK_BYTES
+
+    def post(self, request: Request) -> Response:
+        """Take new parcels in and bring known ones up to date: all of them or none."""
+        client = client_in(request)
+        sent = read(Batch, request.data)["shipments"]
+        rows = read_rows(enumerate(sent, start=1), shipper=client.shipper)
+        taken = upsert(rows, sender=sender_of(client), now=timezone.now())
+        results = [
+            {
+                "row": one.row.number,
+                "tracking_id": one.row.tracking_id,
+                "result": one.result.value,
+                "kept": list(one.kept),
+            }
+            for one in taken
+        ]
+        counts = Counter(one.result for one in taken)
+        return Response({result.value: counts[result] for result in Result} | {"results": results})
+
 
 class ParcelView(ClientView):
     """One parcel."""
@@ -44,6 +83,11 @@ class ParcelView(ClientView):
         """Return a parcel with its history."""
         client = client_in(request)
         return Response(HistoryOut(parcel_of(client, tracking_id), context=seen(client)).data)
+
+
+def sender_of(client: ApiClient) -> Sender:
+    """Return a client as the history and the audit name it."""
+    return Sender(client.actor, Source.CARRIER, client.shipper)
 
 
 def parcels_of(client: ApiClient) -> ShipmentQuerySet:

@@ -5,15 +5,12 @@ from typing import Any
 from rest_framework import serializers
 
 from shipments.api.edge import Filters
+from shipments.intake import ROWS
+from shipments.manifest import PLACE
 from shipments.models import Shipment, TrackingEvent
 from shipments.phones import masked
+from shipments.reading import Exact
 from shipments.statuses import Status
-
-PLACE = (
-    *("line1", "line2", "building", "neighbourhood", "district", "city", "country"),
-    *("landmark", "directions", "plus_code", "latitude", "longitude"),
-)
-"""Of an address, what both sides may see: neither the gate's code nor the drivers' notes."""
 
 
 class ParcelOut(serializers.ModelSerializer[Shipment]):
@@ -84,6 +81,14 @@ class ParcelPage(serializers.Serializer[Any]):
 
     results = ParcelOut(many=True)
     next = serializers.CharField(allow_null=True, help_text="the `cursor` of the next page")
+
+
+class Batch(Exact):
+    """Many parcels at once; each is checked by itself, so that what is wrong is told by its row."""
+
+    shipments = serializers.ListField(
+        child=serializers.DictField(), min_length=1, max_length=ROWS, help_text="each as for one parcel"
+    )
 
 
 class ParcelFilters(Filters):

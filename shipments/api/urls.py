@@ -16,5 +16,6 @@ register_converter(TrackingIdConverter, "tracking_id")
 
 urlpatterns = [
     path("shipments", parcels.ParcelsView.as_view(), name="parcels"),
+    path("shipments/bulk", parcels.ParcelBatchView.as_view(), name="parcel-batch"),
     path("shipments/<tracking_id:tracking_id>", parcels.ParcelView.as_view(), name="parcel"),
 ]

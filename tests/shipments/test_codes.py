@@ -4,7 +4,8 @@ import pytest
 
 from shipments import codes
 from shipments.audit import AuditEntry
-from shipments.models import Driver, Shipment
+from shipments.models import Shipment
+from shipments.riders import Driver
 from tests.shipments.builders import NOW, a_parcel
 
 

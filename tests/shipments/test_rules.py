@@ -25,7 +25,7 @@ from shipments.rules import (
     is_stale,
     telling,
 )
-from shipments.statuses import NEXT, NEXT_CHANGE, ChangeState, Status, Substatus, sources
+from shipments.statuses import NEXT, NEXT_CHANGE, ChangeState, Status, Substatus, follows, sources
 
 NAIROBI, CAIRO = ZoneInfo("Africa/Nairobi"), ZoneInfo("Africa/Cairo")
 NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
@@ -210,3 +210,10 @@ def test_every_state_of_a_change_has_its_row_and_is_reached():
     assert set(NEXT_CHANGE) == set(ChangeState)
     assert set(NEXT) == set(Status)
     assert set().union(*NEXT_CHANGE.values()) == set(ChangeState) - {ChangeState.PROPOSED}
+
+
+def test_what_nobody_scanned_may_lie_between_two_statuses_and_nothing_follows_a_delivery():
+    assert follows(Status.PENDING, Status.DELIVERED)
+    assert follows(Status.EXPIRED, Status.OUT_FOR_DELIVERY)
+    assert not follows(Status.IN_TRANSIT, Status.INFO_RECEIVED)
+    assert [status for status in Status if follows(Status.DELIVERED, status)] == [Status.DELIVERED]

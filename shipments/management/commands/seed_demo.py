@@ -12,7 +12,8 @@ from django.db.models import Model
 from django.utils import timezone
 
 from shipments import demo
-from shipments.models import Address, DeliveryChange, DeliverySlot, Depot, Driver, Shipment, TrackingEvent
+from shipments.models import Address, DeliveryChange, DeliverySlot, Depot, Shipment, TrackingEvent
+from shipments.riders import Driver
 from shipments.statuses import ChangeState, Source, Status
 
 

@@ -1,0 +1,258 @@
+"""Take parcels in as the courier's systems and files bring them, a thousand in a few statements."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
+
+from shipments.audit import AuditEntry
+from shipments.errors import Fault, ReferenceTakenError, RowsRefusedError
+from shipments.manifest import PLACE, Row
+from shipments.models import Address, DeliverySlot, Shipment, TrackingEvent
+from shipments.signals import parcels_taken_in
+from shipments.statuses import Source
+
+ROWS = 1_000
+"""How many parcels are written at once."""
+_RECIPIENT = ("recipient_name", "phone")
+_OWN = ("shipper", *_RECIPIENT, "cod_minor", "cod_currency", "changes_allowed")
+_WINDOW = ("promised_start", "promised_end")
+_AMENDED = (
+    *(*_OWN, *_WINDOW, "time_zone", "depot", "address", "slot", "intake_digest", "pin_seal", "pin_failures"),
+    *("version", "updated_at"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who tells us of parcels: what the audit calls him, and whose parcels he may write ("" for all)."""
+
+    name: str
+    source: Source
+    shipper: str = ""
+
+
+class Result(StrEnum):
+    """What became of a row."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a row; `kept` names what was sent and not taken over, as something newer stands."""
+
+    row: Row
+    result: Result
+    kept: tuple[str, ...] = ()
+
+
+def book(row: Row, *, sender: Sender, now: datetime) -> Result:
+    """Take one new parcel in; the same again changes nothing.
+
+    Raises:
+        ReferenceTakenError: a parcel of that tracking id is known otherwise.
+    """
+    try:
+        with transaction.atomic():
+            if (known := Shipment.objects.filter(tracking_id=row.tracking_id).first()) is None:
+                _create([row], sender, now)
+                return Result.CREATED
+    except IntegrityError:  # the same parcel, sent twice at once: the other one is there now
+        known = Shipment.objects.get(tracking_id=row.tracking_id)
+    if not _is_senders(known, sender) or _differs(known, row):
+        raise ReferenceTakenError
+    return Result.UNCHANGED
+
+
+def upsert(rows: Sequence[Row], *, sender: Sender, now: datetime) -> list[Taken]:
+    """Take parcels in, new ones and known ones that changed: all of them or none.
+
+    A window that the recipient chose stands against the one in a row; where a parcel is, a row does not say.
+
+    Raises:
+        RowsRefusedError: a tracking id is that of another shipper's parcel.
+    """
+    try:
+        with transaction.atomic():
+            return _upsert(rows, sender, now)
+    except IntegrityError:  # somebody wrote one of them in this very moment: now it is known
+        with transaction.atomic():
+            return _upsert(rows, sender, now)
+
+
+def load(
+    rows: Sequence[Row], *, sender: Sender, now: datetime, told: Callable[[int], object] = lambda _: None
+) -> list[Taken]:
+    """Take a whole file in, all of it or nothing; `told` hears of every thousand how many are done.
+
+    Raises:
+        RowsRefusedError: a tracking id is that of another shipper's parcel.
+    """
+    taken: list[Taken] = []
+    with transaction.atomic():
+        for start in range(0, len(rows), ROWS):
+            taken += upsert(rows[start : start + ROWS], sender=sender, now=now)
+            told(len(taken))
+    return taken
+
+
+def _upsert(rows: Sequence[Row], sender: Sender, now: datetime) -> list[Taken]:
+    # Locked in one order, so that two batches never wait for each other; SQLite has one writer anyway.
+    locked = Shipment.objects.select_for_update(of=("self",)).select_related("address").order_by("pk")
+    known = {one.tracking_id: one for one in locked.filter(tracking_id__in=[row.tracking_id for row in rows])}
+    foreign = [
+        row for row in rows if row.tracking_id in known and not _is_senders(known[row.tracking_id], sender)
+    ]
+    if foreign:
+        raise RowsRefusedError(
+            [Fault(row.number, "tracking_id", ReferenceTakenError.sentence) for row in foreign]
+        )
+    changed = [row for row in rows if row.tracking_id in known and _differs(known[row.tracking_id], row)]
+    _create([row for row in rows if row.tracking_id not in known], sender, now)
+    kept = _amend([(row, known[row.tracking_id]) for row in changed], sender, now)
+    taken = []
+    for row in rows:
+        if row.tracking_id not in known:
+            taken.append(Taken(row, Result.CREATED))
+        elif row.tracking_id in kept:
+            taken.append(Taken(row, Result.UPDATED, kept[row.tracking_id]))
+        else:
+            taken.append(Taken(row, Result.UNCHANGED))
+    return taken
+
+
+def _is_senders(shipment: Shipment, sender: Sender) -> bool:
+    return not sender.shipper or shipment.shipper == sender.shipper
+
+
+def _differs(shipment: Shipment, row: Row) -> bool:
+    code = row.values["delivery_code"]
+    return shipment.intake_digest != row.digest or (code is not None and not shipment.is_pin(code))
+
+
+def _create(rows: Sequence[Row], sender: Sender, now: datetime) -> None:
+    addresses = Address.objects.bulk_create([_address(row) for row in rows])
+    shipments = []
+    for row, address in zip(rows, addresses, strict=True):
+        shipment = Shipment(
+            **{name: row.values[name] for name in ("tracking_id", *_OWN, *_WINDOW, "status", "depot")},
+            time_zone=row.zone,
+            address=address,
+            intake_digest=row.digest,
+            status_at=now,
+        )
+        if row.values["delivery_code"]:
+            shipment.set_pin(row.values["delivery_code"])
+        shipments.append(shipment)
+    Shipment.objects.bulk_create(shipments)
+    _write_down([(shipment, {}, _face(shipment)) for shipment in shipments], "book", sender, now)
+
+
+def _amend(
+    pairs: Sequence[tuple[Row, Shipment]], sender: Sender, now: datetime
+) -> dict[str, tuple[str, ...]]:
+    """Bring parcels to what their rows say; return for each what was kept as it is."""
+    moved = [
+        (row, one)
+        for row, one in pairs
+        if any(row.values[n] != getattr(one.address, n) for n in PLACE + _RECIPIENT)
+    ]
+    left = [one.address_id for _, one in moved]
+    addresses = Address.objects.bulk_create([_address(row) for row, _ in moved])
+    for (_, one), address in zip(moved, addresses, strict=True):
+        one.address = address
+    kept: dict[str, tuple[str, ...]] = {}
+    changes, given_back = [], []
+    for row, one in pairs:
+        before = _face(one)
+        if one.slot_id is not None and one.depot != row.values["depot"]:
+            given_back.append(one.slot_id)
+            one.slot = None
+        stand = () if one.slot_id is None else tuple(n for n in _WINDOW if getattr(one, n) != row.values[n])
+        kept[row.tracking_id] = stand + (("status",) if row.values["status"] != one.status else ())
+        for name in (*_OWN, "depot", *(() if one.slot_id else _WINDOW)):
+            setattr(one, name, row.values[name])
+        one.time_zone, one.intake_digest, one.version = row.zone, row.digest, one.version + 1
+        code = row.values["delivery_code"]
+        if code is not None and not one.is_pin(code):
+            one.set_pin(code)
+        changes.append((one, before, _face(one)))
+    # By their keys, all in one statement; the rows are locked, and whoever waits for them sees the version.
+    Shipment.objects.bulk_create(
+        [one for _, one in pairs], update_conflicts=True, unique_fields=["id"], update_fields=_AMENDED
+    )
+    for slot_id in sorted(given_back):
+        DeliverySlot.objects.filter(pk=slot_id).update(booked=Greatest(F("booked") - 1, 0))
+    Address.objects.filter(pk__in=left, shipments=None).delete()
+    _write_down(changes, "amend", sender, now)
+    return kept
+
+
+def _address(row: Row) -> Address:
+    return Address(**{name: row.values[name] for name in PLACE + _RECIPIENT})
+
+
+def _face(shipment: Shipment) -> dict[str, Any]:
+    """Return what the audit keeps of a parcel: what it is, but not whose."""
+    start, end = shipment.promised_start, shipment.promised_end
+    return {
+        "status": shipment.status,
+        "shipper": shipment.shipper,
+        "depot": shipment.depot_id,
+        "address": shipment.address_id,
+        "promised_start": start.isoformat() if start else None,
+        "promised_end": end.isoformat() if end else None,
+        "cod": f"{shipment.cod_minor} {shipment.cod_currency}".strip(),
+        "changes_allowed": shipment.changes_allowed,
+    }
+
+
+_WORDS = {"book": "Announced", "amend": "Details changed"}
+
+
+def _write_down(
+    changes: Iterable[tuple[Shipment, dict[str, Any], dict[str, Any]]],
+    verb: str,
+    sender: Sender,
+    now: datetime,
+) -> None:
+    """Write one event and one audit entry a parcel, and tell of all of them at once when it is committed."""
+    written = list(changes)
+    if not written:
+        return
+    TrackingEvent.objects.bulk_create(
+        TrackingEvent(
+            shipment=shipment,
+            occurred_at=now,
+            status=shipment.status,
+            description=_WORDS[verb],
+            source=sender.source,
+            actor=sender.name[:120],
+            idempotency_key=f"intake:{shipment.tracking_id}:{shipment.version}",
+        )
+        for shipment, _, _ in written
+    )
+    AuditEntry.objects.bulk_create(
+        AuditEntry(
+            at=now,
+            actor=sender.name[:120],
+            verb=verb,
+            object_kind="shipment",
+            object_id=shipment.tracking_id,
+            before=before,
+            after=after,
+        )
+        for shipment, before, after in written
+    )
+    ids = [shipment.pk for shipment, _, _ in written]
+    send = partial(parcels_taken_in.send_robust, sender=Shipment, shipment_ids=ids)
+    transaction.on_commit(send, robust=True)
