@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo run test check bench nightly soak browser locks clean
+.PHONY: demo run test check bench nightly soak browser nginx locks clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -54,6 +54,13 @@ browser:
 	elif apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium \
 	  >/dev/null; then echo "Chromium was installed"; \
 	else echo "Chromium could not be installed: the tests in a browser are left out"; fi
+
+# Debian's nginx for the test of deploy/nginx.conf: unpacked and not installed, which would start it on port 80.
+nginx: $(VENV)/.installed
+	@if PATH="$$PATH:/usr/sbin:$(VENV)/nginx/usr/sbin" command -v nginx >/dev/null; then echo "nginx is here"; \
+	elif mkdir -p $(VENV)/nginx && cd $(VENV)/nginx && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } \
+	  && apt-get download -qq nginx 2>apt.log && dpkg-deb -x nginx_*.deb .; then echo "nginx was fetched"; \
+	else echo "nginx is not here and apt has none for us: the tests behind it are left out"; fi
 
 # One resolution for all three, so that no two disagree; without the address of any index.
 locks: $(VENV)/.installed

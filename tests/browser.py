@@ -63,10 +63,15 @@ def a_page(line: Line, *flags: str) -> Iterator[Page]:
     assert not wrong, wrong
 
 
-def log_in(page: Page, line: Line, role: str = "Supervisor") -> None:
-    """Make a member of staff in this role, and log in as him by the form."""
+def a_member_of_staff(line: Line, role: str = "Supervisor") -> None:
+    """Make `USER` in the line's database, in this role."""
     line.planted.add(PASSWORD)
     line.manage("shell", "-v0", "-c", _ROLE.format(user=USER, password=PASSWORD, role=role))
+
+
+def log_in(page: Page, line: Line, role: str = "Supervisor") -> None:
+    """Make a member of staff in this role, and log in as him by the form."""
+    a_member_of_staff(line, role)
     page.goto("/admin/login/")
     page.get_by_label("Username").fill(USER)
     page.get_by_label("Password").fill(PASSWORD)
