@@ -33,6 +33,21 @@ def secret_is_known(given: str, known: Sequence[str]) -> bool:
     return any(matches)
 
 
+def voice_address() -> str:
+    """Return where the platform posts calls: with the newest secret, if there is one."""
+    return _address("voice", settings.SAUTIKIT_ROUTING_SECRETS) or f"{settings.PUBLIC_URL}/voice"
+
+
+def events_address() -> str:
+    """Return where the platform posts events; "" without a secret, for they are taken with one only."""
+    return _address("events", settings.SAUTIKIT_EVENTS_SECRETS)
+
+
+def _address(path: str, known: Sequence[str]) -> str:
+    newest = next(filter(None, known), "")
+    return f"{settings.PUBLIC_URL}/{path}/{newest}" if newest else ""
+
+
 def new_token() -> str:
     """Return 256 random bits as text for a path."""
     return secrets.token_urlsafe(32)

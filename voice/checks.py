@@ -203,6 +203,12 @@ def _addresses() -> Iterator[CheckMessage]:
             hint="Set it to what the telephone platform reaches us by, such as https://voice.example.com.",
             id="voice.E006",
         )
+    if settings.SAUTIKIT_ROUTING_METHOD not in ("PATCH", "PUT"):
+        yield Error(
+            f"SAUTIKIT_ROUTING_METHOD is {settings.SAUTIKIT_ROUTING_METHOD!r}.",
+            hint="PATCH, or PUT where the platform wants that to route a number.",
+            id="voice.E024",
+        )
     for name, safe, plain in (("SAUTIKIT_BASE_URL", "https", "http"), ("GEMINI_LIVE_URL", "wss", "ws")):
         found = urlsplit(getattr(settings, name))
         if not found.hostname or not (

@@ -103,6 +103,22 @@ class SautikitClient:
         if not answer.is_success:
             raise RemoteError(f"hang-up refused with {answer.status_code}")
 
+    async def route(self, number_id: str, voice_url: str, events_url: str, *, method: str = "PATCH") -> None:
+        """Set where a number's calls and, if there is an address for them, its events are posted to.
+
+        Raises:
+            RemoteError: the platform could not be reached or refused.
+        """
+        addresses = {"voice_callback_url": voice_url, **({"events_url": events_url} if events_url else {})}
+        try:
+            answer = await self._http.request(
+                method, f"/v1/numbers/{quote(number_id, safe='')}/routing", json=addresses
+            )
+        except _UNREACHED as error:
+            raise RemoteError(f"routing not delivered: {type(error).__name__}") from error
+        if not answer.is_success:
+            raise RemoteError(f"routing refused with {answer.status_code}")
+
 
 def _document(answer: httpx.Response) -> object:
     if not answer.is_success:

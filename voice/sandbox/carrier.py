@@ -239,6 +239,18 @@ class FakeCarrier:
         call.hang_up.set()
         return {"call_id": call.call_id, "status": "hung_up"}
 
+    def route(self, number_id: str, body: Mapping[str, Any]) -> dict[str, object]:
+        """Post what comes from now on to these addresses; the one number that there is has any id.
+
+        Raises:
+            RestError: an address is none.
+        """
+        if not all(str(url).startswith(("http://", "https://")) for url in body.values()):
+            raise RestError(400, "request.invalid", "an address is not one")
+        self.webhook_url = str(body.get("voice_callback_url", self.webhook_url))
+        self._events_url = str(body.get("events_url", self._events_url))
+        return {"id": number_id, "voice_callback_url": self.webhook_url, "events_url": self._events_url}
+
     async def finished(self, name: str) -> CallRecord:
         """Return the record of a call, by its id or its session id, when it is over."""
         call = self._named(name)

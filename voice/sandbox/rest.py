@@ -1,4 +1,4 @@
-"""Stand in for the telephone platform's REST interface: place a call, look it up, end it."""
+"""Stand in for the telephone platform's REST interface: place a call, look it up, end it, route a number."""
 
 import asyncio
 import hmac
@@ -24,6 +24,9 @@ class Platform(Protocol):
 
     def hang_up(self, name: str) -> dict[str, object] | None:
         """End a call."""
+
+    def route(self, number_id: str, body: Mapping[str, Any]) -> dict[str, object]:
+        """Set where a number's calls and events are posted to."""
 
 
 class RestError(Exception):
@@ -123,6 +126,8 @@ class Interface:
                 return 200, _known(self._platform.find(name))
             case "POST", ["v1", "calls", name, "hangup"]:
                 return 200, _known(self._platform.hang_up(name))
+            case "PATCH" | "PUT", ["v1", "numbers", number_id, "routing"]:
+                return 200, self._platform.route(number_id, _object(body))
             case _:
                 raise RestError(404, "not_found", "no such path")
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from voice.access import voice_address
 from voice.sandbox.carrier import FakeCarrier
 
 
@@ -37,7 +38,7 @@ class Command(BaseCommand):
 
     async def _serve(self, options: dict[str, Any]) -> None:
         carrier = FakeCarrier(
-            options["url"] or webhook_url(),
+            options["url"] or voice_address(),
             api_key=settings.SAUTIKIT_API_KEY or "sandbox-key",
             signing_secret=next(iter(settings.SAUTIKIT_SIGNING_SECRETS), ""),
             host=options["host"],
@@ -47,9 +48,3 @@ class Command(BaseCommand):
             self.stdout.write(f"carrier at {carrier.base_url}")
             self.stdout.flush()
             await asyncio.Future()
-
-
-def webhook_url() -> str:
-    """Return where the platform rings this deployment, by its own settings."""
-    secret = next(iter(settings.SAUTIKIT_ROUTING_SECRETS), "")
-    return f"{settings.PUBLIC_URL}/voice" + (f"/{secret}" if secret else "")

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from voice.access import voice_address
 from voice.audio import MODEL_OUT_HZ
-from voice.management.commands.carrier import webhook_url
 from voice.sandbox import report
 from voice.sandbox.brain import Voice
 from voice.sandbox.caller import Interrupt, Line, Say, Script
@@ -86,7 +86,7 @@ async def _place(options: dict[str, Any]) -> tuple[CallRecord, Added | None]:
     caller = Script(lines, linger_ms=options["linger_ms"], patience_s=options["patience_s"])
     secret = next(iter(settings.SAUTIKIT_SIGNING_SECRETS), "")
     carrier = FakeCarrier(
-        options["url"] or webhook_url(),
+        options["url"] or voice_address(),
         api_key=settings.SAUTIKIT_API_KEY or "sandbox-key",
         family=Family(options["family"]),
         signing_secret=secret,
