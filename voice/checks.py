@@ -269,11 +269,18 @@ def _quantities() -> Iterator[CheckMessage]:
             hint="README.md has the defaults.",
             id="voice.E012",
         )
+        return
     if settings.RECONCILE_S < 2 * settings.HEARTBEAT_S:
         yield Error(
             "Calls that live would be closed as lost: RECONCILE_S is less than two heartbeats.",
             hint="Four heartbeats are a good measure; HEARTBEAT_S is how far they are apart.",
             id="voice.E023",
+        )
+    if settings.CALLBACK_WRITE_S >= settings.TOOL_TIMEOUT_S:
+        yield Error(
+            "A tool would be given up before a call-back that cannot be written is promised.",
+            hint="Set CALLBACK_WRITE_S well below TOOL_TIMEOUT_S.",
+            id="voice.E024",
         )
     if settings.DRAIN_S < settings.CALL_LIMIT_S:
         yield checks.Warning(

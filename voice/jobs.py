@@ -46,4 +46,7 @@ def dial(now: datetime) -> int:
 
 async def _dial(until: datetime) -> int:
     async with placing.carrier() as carrier:
-        return await placing.Dialler(carrier, by=placing.name_of_this_process()).place_due(until)
+        dialler = placing.Dialler(carrier, by=placing.name_of_this_process())
+        # One who waits for the next turn, which may be minutes away, is not to keep the job so long.
+        asyncio.get_running_loop().call_later(_DIAL_FOR.total_seconds(), dialler.stopping.set)
+        return await dialler.place_due(until)

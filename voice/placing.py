@@ -149,8 +149,10 @@ def _unsent(row: OutboundCall, why: str, now: datetime, dice: Callable[[], float
 
 
 def is_due(now: datetime) -> bool:
-    """Tell whether a dialler has anything to do now."""
-    return OutboundCall.objects.due(now).exists() and not dialing.switch().paused
+    """Tell whether a call may be dialled now, as far as the switch and the plan say."""
+    switch = dialing.switch()
+    held = switch.paused or (switch.next_dial_at is not None and switch.next_dial_at > now)
+    return not held and OutboundCall.objects.due(now).exists()
 
 
 def to_look_up(now: datetime) -> list[tuple[int, str]]:

@@ -56,6 +56,8 @@ def test_the_defaults_are_possible():
         ("TOOL_TIMEOUT_S", 0, "voice.E012"),
         ("PLAYOUT_TAIL_MS", -1, "voice.E012"),
         ("DRAIN_S", 10, "voice.W013"),
+        ("RECONCILE_S", 19.0, "voice.E023"),
+        ("CALLBACK_WRITE_S", 5.0, "voice.E024"),
         ("GEMINI_VAD_START", "LOW", "voice.E014"),
         ("GEMINI_VAD_END", "START_SENSITIVITY_LOW", "voice.E014"),
         ("GEMINI_COMPRESS_TARGET_TOKENS", 25_600, "voice.E015"),

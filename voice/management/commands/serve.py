@@ -12,9 +12,6 @@ from voice.checks import serve_refusals
 from voice.orm import bound_queries
 from voice.spool import SPOOL
 
-_WRITING_S = 8.0
-"""What it takes beyond goodbye to hang up, to close and to write a call's end."""
-
 
 class Command(BaseCommand):
     """Serve pages, webhooks and calls; on SIGTERM let the running calls end."""
@@ -31,7 +28,9 @@ class Command(BaseCommand):
         if refusals := serve_refusals():
             raise CommandError("\n".join(f"{found.id}: {found.msg} ({found.hint})" for found in refusals))
         bound_queries()
-        goodbye_s = settings.CALL_GOODBYE_S + _WRITING_S
+        # After the goodbye a tool that runs is waited for, then the caller is hung up on and the end written.
+        after_s = settings.TOOL_TIMEOUT_S + settings.HANG_UP_S + settings.TELEPHONE_CLOSE_S
+        goodbye_s = settings.CALL_GOODBYE_S + after_s + settings.CALL_WRITE_S
         deadlines = Deadlines(settings.DRAIN_S, goodbye_s, settings.DRAIN_AGAIN_S)
         serve.run(options["host"], options["port"], deadlines)
         if SPOOL.waiting:
