@@ -1,6 +1,7 @@
 """What a worker does for calls, on real processes and with the fake carrier as the platform."""
 
 import asyncio
+import select
 import socket
 
 import pytest
@@ -45,19 +46,20 @@ def test_the_carrier_is_asked_how_long_a_call_was_that_was_lost_with_its_process
 
 
 def test_the_carrier_is_asked_for_a_call_that_rang_and_whose_end_was_never_told(tmp_path):
-    async def scenario(house: House) -> None:
-        ringing = asyncio.create_task(house.carrier.place_call(OWN_NUMBER, CALLER, Script()))
-        await until(house.line, "SELECT status FROM voice_call", ("ringing",))
-        await killed(house.line)
-        record = await ringing
-        await asyncio.sleep(2)  # so long it counts as new
-
-        with house.line.command("worker"):
-            await until(house.line, CALLS, ("canceled", "reconciled", 1))
-
-        assert record.ended_by == "stream refused"
-
     with socket.create_server(("127.0.0.1", 0)) as deaf:  # where the stream is to go, and nobody answers
+
+        async def scenario(house: House) -> None:
+            ringing = asyncio.create_task(house.carrier.place_call(OWN_NUMBER, CALLER, Script()))
+            await asyncio.to_thread(select.select, [deaf], [], [], 20)
+            await killed(house.line)
+            record = await ringing
+            await asyncio.sleep(2)  # so long it counts as new
+
+            with house.line.command("worker"):
+                await until(house.line, CALLS, ("canceled", "reconciled", 1))
+
+            assert record.ended_by == "stream refused"
+
         in_house(tmp_path, scenario, PUBLIC_URL=f"http://127.0.0.1:{deaf.getsockname()[1]}", **HURRIED)
 
 
