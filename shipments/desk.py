@@ -5,7 +5,6 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from shipments import wording
 from shipments.audit import AuditEntry
 from shipments.courtesy import ContactPreference
 from shipments.errors import (
@@ -16,11 +15,11 @@ from shipments.errors import (
     StaleFormError,
 )
 from shipments.models import DeliveryChange, DeliverySlot, Shipment
-from shipments.rules import POLICY, Route, change_route, check_window
-from shipments.services import move, record, slot_times, times
-from shipments.statuses import ChangeKind, ChangeState, Source, Status, Substatus
+from shipments.moving import Asker, move_or_ask
+from shipments.rules import POLICY, change_route
+from shipments.statuses import Source
 from shipments.telling import parcel_of
-from shipments.windows import free_slots, phrases, window_of
+from shipments.windows import free_slots, phrases
 
 
 def reschedule(*, shipment_id: int, slot_id: int, version: int, by: User, now: datetime) -> DeliveryChange:
@@ -50,48 +49,12 @@ def _rescheduled(
     shipment = Shipment.objects.for_telling().get(pk=shipment_id)
     if shipment.version != version:
         raise StaleFormError
-    parcel = parcel_of(shipment)
-    route = change_route(parcel, POLICY)
     slot = DeliverySlot.objects.select_related("depot").filter(pk=slot_id).first()
     if slot is None or slot.depot_id != shipment.depot_id:
+        change_route(parcel_of(shipment), POLICY)
         raise NoSlotError(offers=phrases(free_slots(shipment, now), shipment))
-    check_window(window_of(slot), parcel, now, POLICY)
-    before, when = times(shipment), wording.slot(slot.starts_at, slot.ends_at, shipment.zone)
-    applied = route is Route.APPLY
-    if applied:
-        move(shipment, slot, now, Status(shipment.status))
-    change = DeliveryChange.objects.create(
-        shipment=shipment,
-        kind=ChangeKind.RESCHEDULE,
-        state=ChangeState.APPLIED if applied else ChangeState.NEEDS_APPROVAL,
-        slot=slot,
-        requested_start=slot.starts_at,
-        requested_end=slot.ends_at,
-        previous=before,
-        rule_results={"route": route.value},
-        requested_by=by.get_username()[:120],
-        asker=by,
-        decided_at=now if applied else None,
-        idempotency_key=key,
-        shipment_version=version,
-        created_at=now,
-        expires_at=now,
-    )
-    record(
-        shipment,
-        description=f"Moved to {when} by the dispatcher" if applied else f"Asked for {when}: to approve",
-        substatus=Substatus.APPOINTMENT_SCHEDULED if applied else "",
-        source=Source.DISPATCHER,
-        actor=by.get_username(),
-        call_public_id="",
-        key=f"change:{change.ref}",
-        now=now,
-        change_ref=change.ref,
-        verb="reschedule",
-        before=before,
-        after={**(slot_times(slot) if applied else before), "state": change.state},
-    )
-    return change
+    asker = Asker(by.get_username(), "the dispatcher", Source.DISPATCHER, by)
+    return move_or_ask(shipment, slot, asker=asker, key=key, now=now)
 
 
 def keep_wishes(

@@ -146,7 +146,7 @@ def prepare_reschedule(
     """
     shipment = find_own(number, said_id or "")
     route = change_route(parcel_of(shipment), POLICY)
-    idempotency_key = _scoped("prepare", call_public_id, str(shipment.pk), key)
+    idempotency_key = scoped("prepare", call_public_id, str(shipment.pk), key)
     with transaction.atomic():
         # One proposal of a parcel after the other: by this lock on PostgreSQL, while SQLite has one writer.
         Shipment.objects.select_for_update().filter(pk=shipment.pk).first()
@@ -237,7 +237,7 @@ def confirm_address(
             shipment,
             description="Address confirmed by the recipient",
             call_public_id=call_public_id,
-            key=_scoped("address", call_public_id, str(shipment.pk)),
+            key=scoped("address", call_public_id, str(shipment.pk)),
             now=now,
             verb="confirm_address",
             before={"verified_at": address.verified_at.isoformat() if address.verified_at else None},
@@ -383,6 +383,7 @@ def move(shipment: Shipment, slot: DeliverySlot, now: datetime, status: Status) 
     ).update(
         version=F("version") + 1,
         status=status,
+        status_at=shipment.status_at if status == shipment.status else now,
         substatus=shipment.substatus if status == shipment.status else "",
         slot=slot,
         promised_start=slot.starts_at,
@@ -514,6 +515,6 @@ def slot_times(slot: DeliverySlot) -> dict[str, str | int | None]:
     }
 
 
-def _scoped(*parts: str) -> str:
+def scoped(*parts: str) -> str:
     """Return a key of fixed length that means something in one call only."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

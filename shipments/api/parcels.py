@@ -9,15 +9,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED
 
+from shipments import wording
 from shipments.api.access import client_in
 from shipments.api.edge import BULK_BYTES, ClientView, filters, page, read
-from shipments.api.shapes import Batch, HistoryOut, ParcelFilters, ParcelOut
+from shipments.api.shapes import Batch, HistoryOut, ParcelFilters, ParcelOut, ScanIn, WishIn, WishOut
 from shipments.clients import ApiClient, Scope
 from shipments.errors import ParcelUnknownError
 from shipments.intake import Result, Sender, book, upsert
 from shipments.manifest import read_rows
-from shipments.models import Shipment, ShipmentQuerySet
-from shipments.statuses import Source
+from shipments.models import DeliveryChange, Shipment, ShipmentQuerySet
+from shipments.moving import reschedule_for
+from shipments.scans import Scan, report
+from shipments.statuses import ChangeState, Source, Status
 
 _SAME = {"status": "status", "phone": "phone", "depot": "depot__name"}
 _SINCE = {"created_since": "created_at__gte", "updated_since": "updated_at__gte"}
@@ -83,6 +86,51 @@ class ParcelView(ClientView):
         """Return a parcel with its history."""
         client = client_in(request)
         return Response(HistoryOut(parcel_of(client, tracking_id), context=seen(client)).data)
+
+
+class StatusView(ClientView):
+    """Where a parcel is."""
+
+    scopes: ClassVar = {"PATCH": Scope.SHIPMENTS_WRITE}
+
+    def patch(self, request: Request, tracking_id: str) -> Response:
+        """Take in what was seen of a parcel; what is told late is kept, and moves it back never."""
+        client = client_in(request)
+        shipment = parcel_of(client, tracking_id)
+        told = read(ScanIn, request.data)
+        scan = Scan(**told | {"status": Status(told["status"])})
+        effect = report(shipment_id=shipment.pk, scan=scan, sender=sender_of(client), now=timezone.now())
+        shown = ParcelOut(parcel_of(client, tracking_id), context=seen(client)).data
+        return Response({"effect": effect.value, "parcel": shown})
+
+
+class RescheduleView(ClientView):
+    """Another day for a parcel."""
+
+    scopes: ClassVar = {"POST": Scope.SHIPMENTS_WRITE}
+
+    def post(self, request: Request, tracking_id: str) -> Response:
+        """Move a parcel by the rules of the telephone, or ask a dispatcher where they leave it to one."""
+        client = client_in(request)
+        shipment = parcel_of(client, tracking_id)
+        wish = read(WishIn, request.data)
+        change = reschedule_for(client, shipment, **wish, now=timezone.now())
+        return Response(WishOut(_outcome(change, shipment)).data)
+
+
+def _outcome(change: DeliveryChange, shipment: Shipment) -> dict[str, object]:
+    start, end = change.requested_start, change.requested_end
+    when = wording.slot(start, end, shipment.zone) if start and end else ""
+    waits = change.state == ChangeState.NEEDS_APPROVAL
+    return {
+        "change": change.ref,
+        "state": change.state,
+        "window_start": start,
+        "window_end": end,
+        "sentence": f"A dispatcher decides on {when}; until then the parcel stays as planned."
+        if waits
+        else f"The parcel comes {when}.",
+    }
 
 
 def sender_of(client: ApiClient) -> Sender:

@@ -1,16 +1,23 @@
 """Say what parcels look like to the courier's systems; what is sent has the names of what is answered."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 
 from shipments.api.edge import Filters
-from shipments.intake import ROWS
+from shipments.intake import ROWS, Result
 from shipments.manifest import PLACE
 from shipments.models import Shipment, TrackingEvent
 from shipments.phones import masked
 from shipments.reading import Exact
-from shipments.statuses import Status
+from shipments.scans import Effect
+from shipments.statuses import ChangeState, Reason, Status
+
+_AHEAD = timedelta(minutes=10)
+"""How far another computer's clock may be ahead of ours."""
 
 
 class ParcelOut(serializers.ModelSerializer[Shipment]):
@@ -89,6 +96,77 @@ class Batch(Exact):
     shipments = serializers.ListField(
         child=serializers.DictField(), min_length=1, max_length=ROWS, help_text="each as for one parcel"
     )
+
+
+class ScanIn(Exact):
+    """What was seen of a parcel."""
+
+    status = serializers.ChoiceField(choices=Status.choices)
+    occurred_at = serializers.DateTimeField(help_text="when it was so, not when it is told")
+    event_id = serializers.CharField(
+        max_length=64, default="", help_text="your name for this event: told again under it, it happened once"
+    )
+    substatus = serializers.CharField(max_length=32, default="", allow_blank=True)
+    reason = serializers.ChoiceField(choices=Reason.choices, default="", allow_blank=True)
+    description = serializers.CharField(max_length=300, default="", allow_blank=True)
+    location = serializers.CharField(max_length=120, default="", allow_blank=True)
+    eta_at = serializers.DateTimeField(default=None, allow_null=True, help_text="when it should arrive")
+
+    def validate_occurred_at(self, at: datetime) -> datetime:
+        """Refuse what is yet to come: all that follows would be late."""
+        if at > timezone.now() + _AHEAD:
+            raise ValidationError("This is in the future.")
+        return at
+
+
+class WishIn(Exact):
+    """Another day for a parcel."""
+
+    day = serializers.CharField(max_length=64, help_text="a date, or a day as callers say it")
+    window = serializers.CharField(
+        max_length=64, default=None, allow_null=True, help_text="such as 14:00-17:00; left out: any"
+    )
+    request_id = serializers.CharField(
+        max_length=64, help_text="your name for this wish: asked again under it, the first answer is repeated"
+    )
+    version = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, default=None, allow_null=True, help_text="refuse if it has another"
+    )
+
+
+class WishOut(serializers.Serializer[Any]):
+    """What became of a wish."""
+
+    change = serializers.CharField(help_text="its reference")
+    state = serializers.ChoiceField(choices=ChangeState.choices)
+    window_start = serializers.DateTimeField(allow_null=True)
+    window_end = serializers.DateTimeField(allow_null=True)
+    sentence = serializers.CharField()
+
+
+class ScanOut(serializers.Serializer[Any]):
+    """What a scan did, and the parcel after it."""
+
+    effect = serializers.ChoiceField(choices=[effect.value for effect in Effect])
+    parcel = ParcelOut()
+
+
+class RowOut(serializers.Serializer[Any]):
+    """What became of a row; `kept` names what was sent and not taken over."""
+
+    row = serializers.IntegerField()
+    tracking_id = serializers.CharField()
+    result = serializers.ChoiceField(choices=[result.value for result in Result])
+    kept = serializers.ListField(child=serializers.CharField())
+
+
+class BatchOut(serializers.Serializer[Any]):
+    """What became of many rows."""
+
+    created = serializers.IntegerField()
+    updated = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    results = RowOut(many=True)
 
 
 class ParcelFilters(Filters):

@@ -18,4 +18,8 @@ urlpatterns = [
     path("shipments", parcels.ParcelsView.as_view(), name="parcels"),
     path("shipments/bulk", parcels.ParcelBatchView.as_view(), name="parcel-batch"),
     path("shipments/<tracking_id:tracking_id>", parcels.ParcelView.as_view(), name="parcel"),
+    path("shipments/<tracking_id:tracking_id>/status", parcels.StatusView.as_view(), name="parcel-status"),
+    path(
+        "shipments/<tracking_id:tracking_id>/reschedule", parcels.RescheduleView.as_view(), name="parcel-day"
+    ),
 ]
