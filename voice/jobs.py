@@ -39,14 +39,14 @@ async def _look_up() -> int:
         return await placing.Dialler(carrier, by=placing.name_of_this_process()).look_up()
 
 
-def dial(now: datetime) -> int:
+def dial(now: datetime, *, lasting: timedelta = _DIAL_FOR) -> int:
     """Place what is planned and due, for some seconds at most; return how many calls that were."""
-    return asyncio.run(_dial(now + _DIAL_FOR)) if placing.is_due(now) else 0
+    return asyncio.run(_dial(now, lasting)) if placing.is_due(now) else 0
 
 
-async def _dial(until: datetime) -> int:
+async def _dial(now: datetime, lasting: timedelta) -> int:
     async with placing.carrier() as carrier:
         dialler = placing.Dialler(carrier, by=placing.name_of_this_process())
         # One who waits for the next turn, which may be minutes away, is not to keep the job so long.
-        asyncio.get_running_loop().call_later(_DIAL_FOR.total_seconds(), dialler.stopping.set)
-        return await dialler.place_due(until)
+        asyncio.get_running_loop().call_later(lasting.total_seconds(), dialler.stopping.set)
+        return await dialler.place_due(now + lasting)

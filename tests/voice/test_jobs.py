@@ -78,14 +78,13 @@ def test_there_is_nothing_to_dial_before_anybodys_turn_or_while_it_is_paused(set
 
 
 @pytest.mark.django_db(transaction=True)
-def test_dialling_ends_in_time_although_the_next_turn_is_far(settings, monkeypatch):
-    monkeypatch.setattr(jobs, "_DIAL_FOR", timedelta(seconds=0.5))
+def test_dialling_ends_in_time_although_the_next_turn_is_far(settings):
     settings.SAUTIKIT_BASE_URL = f"http://127.0.0.1:{free_port()}"  # nobody is reached, so nothing rings
     settings.DIAL_PER_SECOND = 0.01
     rows = [planned(settings), planned(settings)]
     began = timezone.now()
 
-    jobs.dial(began + timedelta(seconds=1))
+    jobs.dial(began + timedelta(seconds=1), lasting=timedelta(seconds=0.5))
 
     assert timezone.now() - began < timedelta(seconds=5)
     assert [OutboundCall.objects.get(pk=row.pk).state for row in rows] == ["planned", "planned"]

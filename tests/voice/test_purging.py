@@ -58,8 +58,7 @@ def test_the_lease_of_a_job_that_is_no_more_goes():
     assert [lease.job for lease in Lease.objects.all()] == ["lost calls"]
 
 
-def test_so_much_goes_at_once_and_no_more(monkeypatch):
-    monkeypatch.setattr(purging, "_AT_ONCE", 2)
+def test_so_much_goes_at_once_and_no_more():
     Tally.objects.bulk_create([Tally(key=str(number), used=1, until=OLD) for number in range(5)])
 
-    assert [purging.purge(NOW) for _ in range(4)] == [2, 2, 1, 0]
+    assert [purging.purge(NOW, at_once=2) for _ in range(4)] == [2, 2, 1, 0]
