@@ -1,60 +1,13 @@
-"""Do what a dispatcher asks for, by the telephone's rules and the version that his form was opened with."""
+"""Keep what the desk does besides parcels: wishes, who saw a number and why, what was looked into."""
 
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from shipments.audit import AuditEntry
 from shipments.courtesy import ContactPreference
-from shipments.errors import (
-    AlreadyWaitingError,
-    NoReasonError,
-    NoSlotError,
-    ParcelChangedError,
-    StaleFormError,
-)
-from shipments.models import DeliveryChange, DeliverySlot, Shipment
-from shipments.moving import Asker, move_or_ask
-from shipments.rules import POLICY, change_route
-from shipments.statuses import Source
-from shipments.telling import parcel_of
-from shipments.windows import free_slots, phrases
-
-
-def reschedule(*, shipment_id: int, slot_id: int, version: int, by: User, now: datetime) -> DeliveryChange:
-    """Move a parcel to another delivery window, or ask for it where somebody else has to approve.
-
-    Sent twice by the same person, it happens once and is answered twice.
-
-    Raises:
-        ShipmentError: the parcel was changed since, may not be moved, or that window cannot be had.
-    """
-    key = f"desk:{by.pk}:{shipment_id}:{version}:{slot_id}"
-    try:
-        with transaction.atomic():
-            # One wish after the other: by this lock on PostgreSQL, while SQLite has one writer.
-            Shipment.objects.select_for_update().filter(pk=shipment_id).first()
-            done = DeliveryChange.objects.filter(idempotency_key=key).first()
-            return done or _rescheduled(shipment_id, slot_id, version, by, key, now)
-    except IntegrityError as error:  # a call's wish for this parcel came to wait for approval first
-        raise AlreadyWaitingError from error
-    except ParcelChangedError as error:  # a call moved it just now
-        raise StaleFormError from error
-
-
-def _rescheduled(
-    shipment_id: int, slot_id: int, version: int, by: User, key: str, now: datetime
-) -> DeliveryChange:
-    shipment = Shipment.objects.for_telling().get(pk=shipment_id)
-    if shipment.version != version:
-        raise StaleFormError
-    slot = DeliverySlot.objects.select_related("depot").filter(pk=slot_id).first()
-    if slot is None or slot.depot_id != shipment.depot_id:
-        change_route(parcel_of(shipment), POLICY)
-        raise NoSlotError(offers=phrases(free_slots(shipment, now), shipment))
-    asker = Asker(by.get_username(), "the dispatcher", Source.DISPATCHER, by)
-    return move_or_ask(shipment, slot, asker=asker, key=key, now=now)
+from shipments.errors import NoReasonError
 
 
 def keep_wishes(

@@ -5,6 +5,7 @@ ShipmentError
 ├── WhichParcelError          several parcels could be meant
 ├── NumberWithheldError       the wish is about a number, and there is none
 ├── LanguageUnknownError      no language has that tag
+├── PlaceUnclearError         no rider could find the place
 ├── ProblemUnclearError       what went wrong cannot be made out
 ├── NotDeliveredError         a delivery that has not been is not disputed
 ├── ScopeUnknownError         a client of the API is to have rights that there are not
@@ -16,6 +17,9 @@ ShipmentError
 │   ├── ClosedError
 │   ├── ShipperForbidsError
 │   ├── AttemptsUsedError
+│   ├── OutOfZoneError
+│   ├── HeldAlreadyError
+│   ├── NotHereYetError
 │   └── AlreadyWaitingError
 ├── DayRefusedError           that day or window cannot be had
 │   ├── UnclearDayError
@@ -107,6 +111,14 @@ class ProblemUnclearError(ShipmentError):
     sentence = (
         "What is wrong with the parcel: is it damaged, is something missing, or did it never reach you?"
     )
+
+
+class PlaceUnclearError(ShipmentError):
+    """No rider could find the place."""
+
+    code = "place_unclear"
+    retryable = True
+    sentence = "To find that place we need a landmark, the building or the street."
 
 
 class NotDeliveredError(ShipmentError):
@@ -203,6 +215,32 @@ class AttemptsUsedError(ChangeRefusedError):
     sentence = (
         "We have tried to deliver this parcel as often as we can, so I cannot book another day. "
         "A colleague can call you back to arrange a pickup."
+    )
+
+
+class OutOfZoneError(ChangeRefusedError):
+    """The depot that has the parcel does not deliver there."""
+
+    code = "out_of_zone"
+    sentence = (
+        "The depot that has this parcel does not deliver to that city, so it cannot be sent there. "
+        "It can be kept at the depot to be collected."
+    )
+
+
+class HeldAlreadyError(ChangeRefusedError):
+    """It waits at the depot as it is."""
+
+    code = "held_already"
+    sentence = "This parcel is waiting at our depot already. It can be collected there."
+
+
+class NotHereYetError(ChangeRefusedError):
+    """It has not reached the depot."""
+
+    code = "not_here_yet"
+    sentence = (
+        "This parcel has not reached our depot yet, so it cannot be kept there. Another day can be chosen."
     )
 
 

@@ -1,5 +1,6 @@
 """Decide what may be told to whom, and what may be changed when. Pure: no database, no clock."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -9,6 +10,10 @@ from shipments.errors import (
     AttemptsUsedError,
     ClosedError,
     DeliveredError,
+    HeldAlreadyError,
+    NotHereYetError,
+    OutOfZoneError,
+    PlaceUnclearError,
     SameSlotError,
     ShipperForbidsError,
     SlotFullError,
@@ -182,6 +187,30 @@ def change_route(parcel: Parcel, policy: Policy) -> Route:
     Raises:
         ChangeRefusedError: this parcel may not be moved, with the reason to say.
     """
+    _check_open(parcel)
+    if parcel.attempts >= policy.attempts:
+        raise AttemptsUsedError
+    return _route(parcel)
+
+
+def hold_route(parcel: Parcel) -> Route:
+    """Return whether a parcel is kept at its depot at once or somebody has to approve.
+
+    However often it was tried to deliver it: this is what is left then.
+
+    Raises:
+        ChangeRefusedError: it may not be kept there, is there already, or has not reached it yet.
+    """
+    _check_open(parcel)
+    if parcel.status == Status.AVAILABLE_FOR_PICKUP:
+        raise HeldAlreadyError
+    if parcel.status in (Status.PENDING, Status.INFO_RECEIVED):
+        raise NotHereYetError
+    return _route(parcel)
+
+
+def _check_open(parcel: Parcel) -> None:
+    """Let a parcel pass that somebody waits for and that may be changed at all."""
     if parcel.status == Status.DELIVERED:
         raise DeliveredError
     if parcel.status == Status.EXPIRED or parcel.substatus in _NOT_COMING:
@@ -190,11 +219,25 @@ def change_route(parcel: Parcel, policy: Policy) -> Route:
         raise ShipperForbidsError
     if parcel.change_waiting:
         raise AlreadyWaitingError
-    if parcel.attempts >= policy.attempts:
-        raise AttemptsUsedError
-    if parcel.status in (Status.OUT_FOR_DELIVERY, Status.EXCEPTION):
-        return Route.APPROVE
-    return Route.APPLY
+
+
+def _route(parcel: Parcel) -> Route:
+    """Leave to a person what concerns a rider on the road, or a parcel that something is wrong with."""
+    away = parcel.status in (Status.OUT_FOR_DELIVERY, Status.EXCEPTION)
+    return Route.APPROVE if away else Route.APPLY
+
+
+def check_place(place: Mapping[str, str], depot_city: str) -> None:
+    """Let a place pass that a rider of that depot can find.
+
+    Raises:
+        PlaceUnclearError: it has neither a landmark, nor a building, nor a street.
+        OutOfZoneError: it is in another city than the depot.
+    """
+    if not any(place.get(name) for name in ("landmark", "building", "line1")):
+        raise PlaceUnclearError
+    if place.get("city", "").casefold() != depot_city.casefold():
+        raise OutOfZoneError
 
 
 def check_day(day: date, zone: tzinfo, now: datetime, policy: Policy) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
@@ -17,16 +16,12 @@ from django.db.models.functions import Greatest
 from shipments import wording
 from shipments.audit import AuditEntry
 from shipments.errors import (
-    AlreadyDecidedError,
     AlreadyWaitingError,
     NoProposalError,
-    NoReasonError,
     NoSlotError,
-    OwnWishError,
     ParcelChangedError,
     ProposalExpiredError,
     SlotFullError,
-    TooSoonError,
 )
 from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.places import is_same_place
@@ -250,56 +245,6 @@ def confirm_address(
     }
 
 
-def decide_change(*, ref: str, approve: bool, by: User, reason: str, now: datetime) -> None:
-    """Carry out or turn down a change that waits for a decision; who took it and why is kept.
-
-    Raises:
-        ShipmentError: it was decided already, it is his own wish, no reason is given, or what was asked for
-            cannot be had any more.
-    """
-    change = DeliveryChange.objects.select_related("slot__depot").filter(ref=ref).first()
-    if change is None or change.slot is None:
-        raise NoProposalError
-    if change.asker_id == by.pk:
-        raise OwnWishError
-    if not (reason := " ".join(reason.split())[:300]):
-        raise NoReasonError
-    slot = change.slot
-    decided = ChangeState.APPROVED if approve else ChangeState.REJECTED
-    with transaction.atomic():
-        waiting = DeliveryChange.objects.filter(pk=change.pk, state=ChangeState.NEEDS_APPROVAL)
-        name = by.get_username()
-        if not waiting.update(state=decided, decided_by=name[:120], decided_at=now, decision_reason=reason):
-            raise AlreadyDecidedError
-        shipment = Shipment.objects.for_telling().get(pk=change.shipment_id)
-        when = wording.slot(slot.starts_at, slot.ends_at, shipment.zone)
-        description = f"Stays as planned: not moved to {when}"
-        before = times(shipment)
-        if approve:
-            change_route(parcel_of(shipment), POLICY)
-            if slot.starts_at <= now:
-                raise TooSoonError
-            # What a rider has with him comes back first.
-            back = shipment.status in (Status.OUT_FOR_DELIVERY, Status.EXCEPTION)
-            move(shipment, slot, now, Status.IN_TRANSIT if back else Status(shipment.status))
-            DeliveryChange.objects.filter(pk=change.pk, state=decided).update(state=ChangeState.APPLIED)
-            description = f"Moved to {when}"
-        record(
-            shipment,
-            description=f"{description} by the dispatcher",
-            substatus=Substatus.APPOINTMENT_SCHEDULED if approve else "",
-            source=Source.DISPATCHER,
-            actor=name,
-            call_public_id=change.call_public_id,
-            key=f"decision:{change.ref}",
-            now=now,
-            change_ref=change.ref,
-            verb="approve_change" if approve else "reject_change",
-            before=before,
-            after={**(slot_times(slot) if approve else before), "reason": reason},
-        )
-
-
 # Proposals
 
 
@@ -516,5 +461,5 @@ def slot_times(slot: DeliverySlot) -> dict[str, str | int | None]:
 
 
 def scoped(*parts: str) -> str:
-    """Return a key of fixed length that means something in one call only."""
+    """Return a key of fixed length for these words: of a call, that means something there only."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -18,6 +18,7 @@ from voice.models import CallbackRequest, OutboundCall
 pytestmark = pytest.mark.django_db
 ROLES = ("Dispatcher", "Supervisor", "Administrator")
 OK, AWAY, NO, NOT_THERE, DONE = 200, 302, 403, 404, 204
+STOPPED = OK  # the dialog again, with the reason: a change of that parcel waits already
 
 
 @pytest.fixture
@@ -128,6 +129,8 @@ ACTIONS = {
     ("deliverychange", "turn_down"): (NO, NO, DONE, NO),
     ("shipment", "show_number"): (NO, NO, DONE, NO),
     ("callbackrequest", "show_number"): (NO, NO, DONE, NO),
+    ("shipment", "change_address"): (STOPPED, NOT_THERE, STOPPED, NO),
+    ("shipment", "hold"): (STOPPED, NOT_THERE, STOPPED, NO),
     ("shipment", "call_customer"): (DONE, NOT_THERE, DONE, NO),
 }
 
@@ -138,6 +141,7 @@ def test_d1_an_action_is_taken_by_its_roles_on_what_they_may_see(own, foreign, k
     role = ("Dispatcher", "Dispatcher", "Supervisor", "Administrator")[place]
     target = foreign if place == 1 else own
     order = {"reason": "The customer asks", "purpose": "eta", "_form_submitted": "True"}
+    order |= {"version": target.parcel.version, "shown": "{}", "landmark": "the church", "city": "Nairobi"}
 
     answer = logged_in(role, own.depot).post(of(kind, action, target), order)
 

@@ -22,8 +22,8 @@ from shipments.admin.columns import (
     window,
 )
 from shipments.admin.dialogs import DecisionForm, Dialog, carried_out
+from shipments.decisions import decide_change
 from shipments.models import DeliveryChange
-from shipments.services import decide_change
 
 _APPROVE: Dialog = {
     "title": "Approve this change",
@@ -81,8 +81,14 @@ class DeliveryChangeAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfol
         change = form.change
 
         def decide(now: datetime) -> str:
-            reason = form.cleaned_data["reason"]
-            decide_change(ref=change.ref, approve=approve, by=member(request), reason=reason, now=now)
+            decide_change(
+                ref=change.ref,
+                approve=approve,
+                by=member(request),
+                reason=form.cleaned_data["reason"],
+                version=form.cleaned_data["version"],
+                now=now,
+            )
             return f"{change.shipment}: {'carried out' if approve else 'left as planned'}."
 
         back = reverse("admin:shipments_deliverychange_changelist")

@@ -13,13 +13,15 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from shipments.admin.columns import NONE, member, wanted, window
+from shipments.effects import PLACE
 from shipments.errors import ShipmentError, StaleFormError
 from shipments.models import DeliveryChange, DeliverySlot, Shipment
+from shipments.orders import Order
 from shipments.phones import masked
-from shipments.rules import POLICY, change_route
+from shipments.rules import POLICY, change_route, hold_route
 from shipments.telling import parcel_of
 from shipments.windows import day_of, slots_ahead
 
@@ -48,23 +50,6 @@ class ReasonForm(RefusableForm):
     reason = forms.CharField(max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}))
 
 
-class DecisionForm(ReasonForm):
-    """Asks why a change is approved or turned down, and shows what it is."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        own = DeliveryChange.objects.seen_by(member(self.request)).select_related("shipment__address")
-        self.change = get_object_or_404(own, pk=self.object_id)
-        shipment = self.change.shipment
-        self.face = {
-            "Parcel": f"{shipment} · {shipment.get_status_display()}",
-            "Asked for": f"{self.change.get_kind_display()}: {wanted(self.change)}",
-            "Planned": window(shipment.promised_start, shipment.promised_end, shipment),
-            "Address": str(shipment.address),
-            "By": self.change.requested_by or NONE,
-        }
-
-
 REVEAL: Dialog = {
     "title": "Show the telephone number",
     "description": "It is written down that you saw it, and why.",
@@ -78,16 +63,37 @@ class ParcelForm(RefusableForm):
 
     data: Any  # unfold ships no types
     version = forms.IntegerField(widget=forms.HiddenInput)
-    shown = forms.JSONField(widget=forms.HiddenInput)
+    shown = forms.JSONField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        own = Shipment.objects.seen_by(member(self.request)).for_telling()
-        self.shipment = get_object_or_404(own, pk=self.object_id)
-        self.face = face(self.shipment)
+        self.shipment = self.find()
+        self.face = self.look()
         self.fields["version"].initial = self.shipment.version
         self.fields["shown"].initial = self.face
         self.differences: list[tuple[str, str, str]] = []
+        if not self.is_bound:
+            try:
+                self.check_rules()
+            except ShipmentError as refusal:
+                self.refuse(refusal)
+
+    def find(self) -> Shipment:
+        """Return the parcel that the dialog is about, if this user may see it."""
+        own = Shipment.objects.seen_by(member(self.request)).for_telling()
+        return get_object_or_404(own, pk=self.object_id)
+
+    def look(self) -> dict[str, str]:
+        """Return what the dialog shows of the parcel."""
+        return face(self.shipment)
+
+    def check_rules(self) -> None:
+        """Raise what the rules have against it as soon as the dialog opens."""
+
+    def order(self, now: datetime) -> Order:
+        """Return who orders something for which parcel, as the verbs want it."""
+        version = self.cleaned_data["version"]
+        return Order(self.shipment.pk, version, by=member(self.request), now=now)
 
     def refuse(self, error: ShipmentError) -> None:
         """Show also what is different, and let the form be sent again as one that has seen it."""
@@ -101,6 +107,24 @@ class ParcelForm(RefusableForm):
             ]
             news = {"version": str(self.shipment.version), "shown": _json(self.face)}
             self.data = {**self.data.dict(), **news}
+
+
+class DecisionForm(ParcelForm):
+    """Asks why a change is approved or turned down, and shows what it is."""
+
+    reason = forms.CharField(max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}))
+
+    def find(self) -> Shipment:
+        """Return the parcel that a change is about, if this user may see it."""
+        own = DeliveryChange.objects.seen_by(member(self.request)).select_related("shipment")
+        self.change = get_object_or_404(own, pk=self.object_id)
+        return Shipment.objects.for_telling().get(pk=self.change.shipment_id)
+
+    def look(self) -> dict[str, str]:
+        """Return what is asked for, by whom, and the parcel."""
+        asked = f"{self.change.get_kind_display()}: {wanted(self.change)}"
+        by = self.change.requested_by or NONE
+        return {"Parcel": str(self.shipment), "Asked for": asked, "By": by, **face(self.shipment)}
 
 
 class RescheduleForm(ParcelForm):
@@ -118,14 +142,46 @@ class RescheduleForm(ParcelForm):
                 for day, of_day in groupby(slots, key=self._day)
             ),
         ]
-        if not self.is_bound:
-            try:
-                change_route(parcel_of(self.shipment), POLICY)
-            except ShipmentError as refusal:
-                self.refuse(refusal)
+
+    def check_rules(self) -> None:
+        """Raise why this parcel may not be moved."""
+        change_route(parcel_of(self.shipment), POLICY)
 
     def _day(self, slot: DeliverySlot) -> date:
         return day_of(slot, self.shipment)
+
+
+class AddressForm(ParcelForm):
+    """Asks where a parcel is to go: what a rider finds it by."""
+
+    landmark = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget)
+    building = forms.CharField(max_length=120, required=False, widget=UnfoldAdminTextInputWidget)
+    line1 = forms.CharField(label="Street", max_length=200, required=False, widget=UnfoldAdminTextInputWidget)
+    neighbourhood = forms.CharField(max_length=120, required=False, widget=UnfoldAdminTextInputWidget)
+    city = forms.CharField(max_length=80, widget=UnfoldAdminTextInputWidget)
+    directions = forms.CharField(
+        max_length=1000, required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["city"].initial = self.shipment.address.city
+
+    def check_rules(self) -> None:
+        """Raise why this parcel may not be sent elsewhere."""
+        change_route(parcel_of(self.shipment), POLICY)
+
+    def place(self) -> dict[str, str]:
+        """Return what was filled in, as an address has it."""
+        return {name: self.cleaned_data[name] for name in PLACE}
+
+
+class HoldForm(ParcelForm):
+    """Asks whether a parcel is to wait at its depot."""
+
+    def check_rules(self) -> None:
+        """Raise why this parcel may not be kept."""
+        hold_route(parcel_of(self.shipment))
 
 
 def face(shipment: Shipment) -> dict[str, str]:

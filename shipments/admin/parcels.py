@@ -1,6 +1,6 @@
 """Show the parcels, each with its history, and let dispatchers move them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import ClassVar
 from urllib.parse import urlencode
@@ -14,7 +14,7 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
-from shipments import desk, wording
+from shipments import desk, orders
 from shipments.admin import columns
 from shipments.admin.columns import (
     CHANGE_COLOURS,
@@ -28,7 +28,16 @@ from shipments.admin.columns import (
     member,
     window,
 )
-from shipments.admin.dialogs import REVEAL, Dialog, ReasonForm, RescheduleForm, carried_out
+from shipments.admin.dialogs import (
+    REVEAL,
+    AddressForm,
+    Dialog,
+    HoldForm,
+    ParcelForm,
+    ReasonForm,
+    RescheduleForm,
+    carried_out,
+)
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.phones import masked, normalise
 from shipments.spelling import readings
@@ -46,6 +55,36 @@ _LOOK: Dialog = {
     "form_class": ReasonForm,
     "form_submit_text": "Done",
 }
+
+
+_ADDRESS: Dialog = {
+    "title": "Send it to another address",
+    "description": "By the rules of the telephone line; what they leave to a supervisor is asked for.",
+    "form_class": AddressForm,
+    "form_submit_text": "Change",
+}
+_HOLD: Dialog = {
+    "title": "Keep it at the depot",
+    "description": "The recipient collects it there, and its place in a delivery window is given back.",
+    "form_class": HoldForm,
+    "form_submit_text": "Keep",
+}
+
+
+def _ordered(
+    request: HttpRequest, form: ParcelForm, dialog: Dialog, do: Callable[[datetime], DeliveryChange]
+) -> HttpResponse:
+    """Give an order for a parcel, and say what became of it."""
+    shipment = form.shipment
+
+    def order(now: datetime) -> str:
+        change = do(now)
+        if change.state == ChangeState.NEEDS_APPROVAL:
+            return f"{shipment}: asked for. It stays as planned until somebody else approves."
+        return f"{shipment}: {change.get_kind_display().lower()}, done."
+
+    back = reverse("admin:shipments_shipment_change", args=[shipment.pk])
+    return carried_out(request, form, dialog, order, back)
 
 
 class _Events(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no types
@@ -141,7 +180,14 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
     search_help_text = "Tracking number, as written or as read aloud; whole telephone number; name; landmark"
     ordering = ("-updated_at",)
     change_form_template = READING
-    actions_detail: ClassVar[Sequence[str]] = ["reschedule", "looked_into", "show_number", "audit"]
+    actions_detail: ClassVar[Sequence[str]] = [
+        "reschedule",
+        "change_address",
+        "hold",
+        "looked_into",
+        "show_number",
+        "audit",
+    ]
     inlines: ClassVar = [_Events, _Changes]
     fieldsets: ClassVar = (
         (
@@ -261,23 +307,31 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
     @action(description="Reschedule", permissions=["move"], icon="event", dialog=_RESCHEDULE)
     def reschedule(self, request: HttpRequest, form: RescheduleForm, object_id: int | str) -> HttpResponse:
         """Move a parcel to another delivery window."""
-        filled = form.cleaned_data
 
-        def move(now: datetime) -> str:
-            change = desk.reschedule(
-                shipment_id=form.shipment.pk,
-                slot_id=filled["slot"],
-                version=filled["version"],
-                by=member(request),
-                now=now,
-            )
-            if change.slot is None or change.state == ChangeState.NEEDS_APPROVAL:
-                return f"{form.shipment}: asked for. It stays as planned until somebody else approves."
-            when = wording.slot(change.slot.starts_at, change.slot.ends_at, form.shipment.zone)
-            return f"{form.shipment}: moved to {when}."
+        def move(now: datetime) -> DeliveryChange:
+            return orders.reschedule(form.order(now), slot_id=form.cleaned_data["slot"])
 
-        back = reverse("admin:shipments_shipment_change", args=[form.shipment.pk])
-        return carried_out(request, form, _RESCHEDULE, move, back)
+        return _ordered(request, form, _RESCHEDULE, move)
+
+    @action(
+        description="Change address",
+        permissions=["move"],
+        icon="edit_location",
+        url_path="address",
+        dialog=_ADDRESS,
+    )
+    def change_address(self, request: HttpRequest, form: AddressForm, object_id: int | str) -> HttpResponse:
+        """Send a parcel to another place."""
+
+        def send(now: datetime) -> DeliveryChange:
+            return orders.change_address(form.order(now), place=form.place())
+
+        return _ordered(request, form, _ADDRESS, send)
+
+    @action(description="Hold", permissions=["move"], icon="inventory_2", dialog=_HOLD)
+    def hold(self, request: HttpRequest, form: HoldForm, object_id: int | str) -> HttpResponse:
+        """Have a parcel wait at its depot."""
+        return _ordered(request, form, _HOLD, lambda now: orders.hold(form.order(now)))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Shipment], search_term: str

@@ -143,7 +143,13 @@ def a_waiting_change(day=3, **fields) -> DeliveryChange:
 
 def decide(client, change, action, reason="The rider has it with him"):
     address = reverse(f"admin:shipments_deliverychange_{action}", args=[change.pk])
-    return client.post(address, {"reason": reason, "_form_submitted": "True"})
+    return client.post(address, {"reason": reason, "_form_submitted": "True"} | carried(client, address))
+
+
+def carried(client, address) -> dict[str, object]:
+    """Return what a dialog carries of the parcel as it was shown."""
+    form = client.get(address).context["form"]
+    return {name: form[name].value() for name in ("version", "shown")}
 
 
 @pytest.mark.parametrize(
@@ -166,8 +172,7 @@ def test_what_waits_is_decided_with_a_reason_that_is_kept(dispatcher, action, ve
 
 
 def move(client, parcel, slot, **fields):
-    form = client.get(reschedule(parcel)).context["form"]
-    hidden = {name: form[name].value() for name in ("version", "shown")}
+    hidden = carried(client, reschedule(parcel))
     return client.post(reschedule(parcel), {"slot": slot.pk, "_form_submitted": "True"} | hidden | fields)
 
 
@@ -222,6 +227,47 @@ def test_a_form_that_went_stale_is_refused_with_what_is_different_and_can_be_sen
     assert stale.context["form"].differences == [("Status", "In transit", "Attempt failed")]
     assert "has been changed since you opened this form" in stale.content.decode()
     assert sent_again.status_code == 204
+
+
+def test_a_dispatcher_sends_a_parcel_to_another_address(dispatcher):
+    parcel = a_parcel(depot=a_depot())
+    address = reverse("admin:shipments_shipment_change_address", args=[parcel.pk])
+    order = {"landmark": "behind the church", "city": "Nairobi", "_form_submitted": "True"}
+
+    elsewhere = dispatcher.post(address, order | carried(dispatcher, address) | {"city": "Mombasa"})
+    done = dispatcher.post(address, order | carried(dispatcher, address))
+
+    parcel.refresh_from_db()
+    assert "does not deliver to that city" in elsewhere.content.decode()
+    assert done.status_code == 204
+    assert parcel.address.landmark == "behind the church"
+    assert "behind the church" in dispatcher.get(page(parcel)).content.decode()
+
+
+def test_a_dispatcher_has_a_parcel_kept_at_its_depot(dispatcher):
+    parcel = a_parcel(depot=a_depot(), attempts=3, status=Status.ATTEMPT_FAIL)
+    address = reverse("admin:shipments_shipment_hold", args=[parcel.pk])
+
+    done = dispatcher.post(address, {"_form_submitted": "True"} | carried(dispatcher, address))
+    again = dispatcher.get(address).content.decode()
+
+    parcel.refresh_from_db()
+    assert done.status_code == 204
+    assert parcel.status == Status.AVAILABLE_FOR_PICKUP
+    assert "waiting at our depot already" in again
+
+
+def test_d5_a_decision_on_a_parcel_that_was_changed_since_is_refused_with_what_is_different(dispatcher):
+    change = a_waiting_change()
+    address = reverse("admin:shipments_deliverychange_approve", args=[change.pk])
+    order = {"reason": "As asked", "_form_submitted": "True"} | carried(dispatcher, address)
+    Shipment.objects.update(version=2, status=Status.ATTEMPT_FAIL)
+
+    stale = dispatcher.post(address, order)
+
+    change.refresh_from_db()
+    assert stale.context["form"].differences == [("Status", "Out for delivery", "Attempt failed")]
+    assert change.state == "needs_approval"
 
 
 def test_a_parcel_leads_to_who_changed_it(dispatcher):

@@ -3,7 +3,7 @@
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from shipments import services
+from shipments import decisions, services
 from shipments.audit import AuditEntry
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.statuses import ChangeState, Source, Status
@@ -35,7 +35,7 @@ def test_a_decision_names_who_took_it(approve, verb):
     a_parcel(depot=slot.depot, status=Status.OUT_FOR_DELIVERY)
     confirming(prepare()["change_id"])()
 
-    services.decide_change(
+    decisions.decide_change(
         ref=DeliveryChange.objects.get().ref, approve=approve, by=staff("dana"), reason="As agreed", now=NOW
     )
 

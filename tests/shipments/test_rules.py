@@ -19,9 +19,11 @@ from shipments.rules import (
     Window,
     change_route,
     check_day,
+    check_place,
     check_window,
     coarse_state,
     expectation,
+    hold_route,
     is_stale,
     telling,
 )
@@ -217,3 +219,59 @@ def test_what_nobody_scanned_may_lie_between_two_statuses_and_nothing_follows_a_
     assert follows(Status.EXPIRED, Status.OUT_FOR_DELIVERY)
     assert not follows(Status.IN_TRANSIT, Status.INFO_RECEIVED)
     assert [status for status in Status if follows(Status.DELIVERED, status)] == [Status.DELIVERED]
+
+
+@pytest.mark.parametrize(
+    ("status", "route"),
+    [
+        (Status.IN_TRANSIT, Route.APPLY),
+        (Status.ATTEMPT_FAIL, Route.APPLY),
+        (Status.OUT_FOR_DELIVERY, Route.APPROVE),
+        (Status.EXCEPTION, Route.APPROVE),
+        (Status.PENDING, errors.NotHereYetError),
+        (Status.INFO_RECEIVED, errors.NotHereYetError),
+        (Status.AVAILABLE_FOR_PICKUP, errors.HeldAlreadyError),
+        (Status.DELIVERED, errors.DeliveredError),
+        (Status.EXPIRED, errors.ClosedError),
+    ],
+)
+def test_a_parcel_is_kept_at_its_depot_however_often_it_was_tried(status, route):
+    tried = parcel(status, attempts=POLICY.attempts)
+
+    if isinstance(route, Route):
+        assert hold_route(tried) is route
+    else:
+        with pytest.raises(route):
+            hold_route(tried)
+
+
+@pytest.mark.parametrize(
+    ("fields", "refusal"),
+    [
+        ({"changes_allowed": False}, errors.ShipperForbidsError),
+        ({"change_waiting": True}, errors.AlreadyWaitingError),
+        ({"substatus": Substatus.RETURNING}, errors.ClosedError),
+    ],
+)
+def test_what_may_not_be_changed_is_not_kept_at_the_depot_either(fields, refusal):
+    with pytest.raises(refusal):
+        hold_route(parcel(Status.IN_TRANSIT, **fields))
+
+
+@pytest.mark.parametrize(
+    ("place", "refusal"),
+    [
+        ({"landmark": "the church", "city": "Nairobi"}, None),
+        ({"building": "Acacia House", "city": "nairobi"}, None),
+        ({"line1": "14 Example Lane", "city": "Nairobi"}, None),
+        ({"neighbourhood": "Kilimani", "city": "Nairobi"}, errors.PlaceUnclearError),
+        ({"landmark": "the church", "city": "Mombasa"}, errors.OutOfZoneError),
+        ({"landmark": "the church"}, errors.OutOfZoneError),
+    ],
+)
+def test_a_rider_of_the_depot_can_find_the_place(place, refusal):
+    if refusal is None:
+        check_place(place, "Nairobi")
+    else:
+        with pytest.raises(refusal):
+            check_place(place, "Nairobi")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from shipments import services
+from shipments import decisions, services
 from shipments.errors import (
     AlreadyDecidedError,
     AlreadyWaitingError,
@@ -361,7 +361,7 @@ def test_a_dispatcher_carries_out_what_waits():
     change_id = str(prepare()["change_id"])
     confirm(change_id)
 
-    services.decide_change(ref=change_id, approve=True, by=staff("dispatcher"), reason="As agreed", now=NOW)
+    decisions.decide_change(ref=change_id, approve=True, by=staff("dispatcher"), reason="As agreed", now=NOW)
 
     parcel.refresh_from_db()
     slot.refresh_from_db()
@@ -371,7 +371,9 @@ def test_a_dispatcher_carries_out_what_waits():
     assert (change.state, change.decided_by) == (ChangeState.APPLIED, "dispatcher")
     assert (event.status, event.actor, event.call_public_id) == (Status.IN_TRANSIT, "dispatcher", CALL)
     with pytest.raises(AlreadyDecidedError):
-        services.decide_change(ref=change_id, approve=False, by=staff("another"), reason="As agreed", now=NOW)
+        decisions.decide_change(
+            ref=change_id, approve=False, by=staff("another"), reason="As agreed", now=NOW
+        )
 
 
 def test_what_a_dispatcher_turns_down_leaves_the_parcel_free_for_another_wish():
@@ -381,7 +383,7 @@ def test_what_a_dispatcher_turns_down_leaves_the_parcel_free_for_another_wish():
     change_id = str(prepare()["change_id"])
     confirm(change_id)
 
-    services.decide_change(ref=change_id, approve=False, by=staff("dispatcher"), reason="As agreed", now=NOW)
+    decisions.decide_change(ref=change_id, approve=False, by=staff("dispatcher"), reason="As agreed", now=NOW)
 
     slot.refresh_from_db()
     assert slot.booked == 0
@@ -398,11 +400,11 @@ def test_what_cannot_be_had_any_more_stays_undecided():
     Shipment.objects.filter(pk=parcel.pk).update(status=Status.DELIVERED)
 
     with pytest.raises(DeliveredError):
-        services.decide_change(
+        decisions.decide_change(
             ref=change_id, approve=True, by=staff("dispatcher"), reason="As agreed", now=NOW
         )
     with pytest.raises(NoProposalError):
-        services.decide_change(
+        decisions.decide_change(
             ref="NOSUCH", approve=True, by=staff("dispatcher"), reason="As agreed", now=NOW
         )
     assert DeliveryChange.objects.get().state == ChangeState.NEEDS_APPROVAL

@@ -35,8 +35,15 @@ def tasks(user, *kinds):
     return worklist.tasks(user, timezone.now(), kinds or worklist.KINDS)
 
 
-def post(client, address, **fields):
-    return client.post(address, {"_form_submitted": "True", "reason": "Spoke to her"} | fields)
+def post(client, address, opened_at=""):
+    """Send a dialog as it was shown, from a page."""
+    shown = client.get(address)
+    if shown.status_code != 200:
+        return shown
+    form = shown.context["form"]
+    carried = {name: form[name].value() for name in ("version", "shown") if name in form.fields}
+    order = {"_form_submitted": "True", "reason": "Spoke to her"} | carried
+    return client.post(address, order, headers={"HX-Current-URL": opened_at})
 
 
 def test_the_worklist_holds_one_of_each_kind_and_what_is_due_first_comes_first(corner):
@@ -197,10 +204,9 @@ def test_d3_a_dialog_leads_back_to_where_it_was_opened_and_never_away(client, co
     client.force_login(a_member("Supervisor"))
     decide = reverse("admin:shipments_deliverychange_turn_down", args=[corner.change.pk])
     look = reverse("admin:voice_call_looked_into", args=[corner.call.pk])
-    order = {"_form_submitted": "True", "reason": "Spoke to her"}
 
-    ours = client.post(decide, order, headers={"HX-Current-URL": f"http://testserver{PAGE}?kind=change"})
-    foreign = client.post(look, order, headers={"HX-Current-URL": "http://elsewhere.example/"})
+    ours = post(client, decide, f"http://testserver{PAGE}?kind=change")
+    foreign = post(client, look, "http://elsewhere.example/")
 
     assert ours["HX-Redirect"] == f"http://testserver{PAGE}?kind=change"
     assert foreign["HX-Redirect"] == reverse("admin:voice_call_change", args=[corner.call.pk])
