@@ -143,6 +143,7 @@ REST_FRAMEWORK = {
 
 # Database, and the layer that carries news to dashboards (audio never uses it)
 
+ORM_THREADS = env.int("ORM_THREADS", default=16)
 DATABASE_QUERY_S = env.float("DATABASE_QUERY_S", default=5.0)
 _DATABASES = ("sqlite", "postgres", "postgresql")
 
@@ -168,7 +169,7 @@ def _database(url: str) -> dict[str, Any]:
 
         options["pool"] = {
             "min_size": 2,
-            "max_size": 20,
+            "max_size": ORM_THREADS + 4,  # and pages: else threads would wait for each other's
             "timeout": DATABASE_QUERY_S,
             "connection_class": BoundedConnection,
         }
@@ -190,7 +191,6 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
         else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     )
 }
-ORM_THREADS = env.int("ORM_THREADS", default=16)
 
 # The courier
 
