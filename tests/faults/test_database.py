@@ -160,6 +160,29 @@ def test_i2_the_first_call_after_a_restart_of_postgresql_is_taken(tmp_path: Path
     assert tokens_in(answer.text)
 
 
+def test_i2_behind_a_lock_no_more_queries_wait_at_postgresql_than_somebody_waits_for(
+    tmp_path: Path, database_url: str
+):
+    hurried = {"HEARTBEAT_S": "0.5", "CALL_WRITE_S": "0.5", "DATABASE_QUERY_S": "0.5", "SPOOL_AGAIN_S": "0.2"}
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with a_line(tmp_path, DATABASE_URL=database_url, RECONCILE_S="60", **hurried) as line:
+        session = line.new_session()
+        with (
+            line.call(session) as (telephone, _),
+            talking(telephone),
+            psycopg.connect(database_url) as holder,
+        ):
+            holder.execute("SELECT 1 FROM voice_call WHERE session_id = %s FOR UPDATE", [session])
+            telephone.close()
+            eventually(lambda: line.log().count("records wait for the database") > 7, 20)
+            [(piled_up,)] = rows(database_url, waiting)
+        query = "SELECT ended_reason FROM voice_call WHERE session_id = %s AND ended_at IS NOT NULL"
+        ending = eventually(lambda: rows(database_url, query, session), 20)
+
+    assert piled_up <= 3
+    assert ending == [("caller_hangup",)]
+
+
 def test_i3_a_database_that_stands_still_holds_no_process_that_was_told_twice_to_leave(
     tmp_path: Path, database_url: str
 ):
