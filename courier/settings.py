@@ -82,6 +82,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "shipments",
     "voice",
 ]
@@ -139,6 +141,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.FormParser"],
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 
 # Database, and the layer that carries news to dashboards (audio never uses it)
@@ -362,6 +365,21 @@ DIAL_RETRY: dict[str, dict[str, float]] = {
 
 # The courier's own systems: how many requests a minute one of them may make of one process
 
+SPECTACULAR_SETTINGS = {
+    "TITLE": f"{COURIER_NAME}: parcels and calls",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ParcelStatus": "shipments.statuses.Status",
+        "CallStatus": "voice.statuses.CallStatus",
+    },
+    # Scripts and styles out of a package: the page loads nothing from elsewhere.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
 API_PER_MINUTE = env.int("API_PER_MINUTE", default=600)
 
 # What things cost, newest last: a call is priced by the last row that is not after its day.

@@ -1,14 +1,21 @@
 """Say which view answers which address."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from shipments.api.parcels import NowhereView
 from voice.desk import worklist_page
+
+API = [path("api/v1/", include("shipments.api.urls")), path("api/v1/", include("voice.api"))]
+"""What is described at /api/schema: the telephone platform's addresses are nobody else's business."""
 
 urlpatterns = [
     path("admin/worklist/", admin.site.admin_view(worklist_page), name="worklist"),
     path("admin/", admin.site.urls),
-    path("api/v1/", include("shipments.api.urls")),
-    path("api/v1/", include("voice.api")),
+    *API,
+    re_path("^api/v1(/.*)?$", NowhereView.as_view()),
+    path("api/schema", SpectacularAPIView.as_view(urlconf=API), name="schema"),
+    path("api/docs", SpectacularSwaggerSplitView.as_view(), name="docs"),
     path("", include("voice.urls")),
 ]

@@ -13,6 +13,7 @@ from rest_framework.status import HTTP_200_OK, HTTP_202_ACCEPTED
 
 from shipments.api import urls  # noqa: F401 # it knows how tracking ids stand in an address
 from shipments.api.access import client_in
+from shipments.api.describe import described
 from shipments.api.edge import ClientView, Filters, filters, page, read
 from shipments.api.parcels import parcel_of, seen
 from shipments.clients import Scope
@@ -117,6 +118,7 @@ class CallsView(ClientView):
 
     scopes: ClassVar[Mapping[str, str]] = {"GET": Scope.CALLS_READ}
 
+    @described("list_calls", {200: CallPage}, filters=CallFilters)
     def get(self, request: Request) -> Response:
         """Return a page of calls."""
         client, asked = client_in(request), filters(CallFilters, request)
@@ -138,6 +140,7 @@ class CallView(ClientView):
 
     scopes: ClassVar[Mapping[str, str]] = {"GET": Scope.CALLS_READ}
 
+    @described("show_call", {200: CallWithWords}, path="public_id")
     def get(self, request: Request, public_id: str) -> Response:
         """Return a call, with what was said for who may read it."""
         client = client_in(request)
@@ -154,13 +157,14 @@ class OrderView(ClientView):
 
     scopes: ClassVar[Mapping[str, str]] = {"POST": Scope.CALLS_PLACE}
 
+    @described("order_call", {200: OrderOut, 202: OrderOut}, takes=OrderIn, path="tracking_id")
     def post(self, request: Request, tracking_id: str) -> Response:
         """Have a customer called, if the gate allows it: 202 when a call is planned, 200 when none is."""
         client = client_in(request)
         purpose = read(OrderIn, request.data)["purpose"]
         planned = order_call(client, parcel_of(client, tracking_id), purpose, now=timezone.now())
         made = not isinstance(planned.answer, Never)
-        return Response(_told(planned), status=HTTP_202_ACCEPTED if made else HTTP_200_OK)
+        return Response(OrderOut(_told(planned)).data, status=HTTP_202_ACCEPTED if made else HTTP_200_OK)
 
 
 def _told(planned: Planned) -> dict[str, object]:

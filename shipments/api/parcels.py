@@ -4,19 +4,32 @@ from collections import Counter
 from typing import Any, ClassVar
 
 from django.utils import timezone
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED
 
 from shipments import wording
 from shipments.api.access import client_in
+from shipments.api.describe import described
 from shipments.api.edge import BULK_BYTES, ClientView, filters, page, read
-from shipments.api.shapes import Batch, HistoryOut, ParcelFilters, ParcelOut, ScanIn, WishIn, WishOut
+from shipments.api.shapes import (
+    Batch,
+    BatchOut,
+    BatchShape,
+    HistoryOut,
+    ParcelFilters,
+    ParcelOut,
+    ParcelPage,
+    ScanIn,
+    ScanOut,
+    WishIn,
+    WishOut,
+)
 from shipments.clients import ApiClient, Scope
 from shipments.errors import ParcelUnknownError
 from shipments.intake import Result, Sender, book, upsert
-from shipments.manifest import read_rows
+from shipments.manifest import ParcelIn, read_rows
 from shipments.models import DeliveryChange, Shipment, ShipmentQuerySet
 from shipments.moving import reschedule_for
 from shipments.scans import Scan, report
@@ -31,6 +44,7 @@ class ParcelsView(ClientView):
 
     scopes: ClassVar = {"GET": Scope.SHIPMENTS_READ, "POST": Scope.SHIPMENTS_WRITE}
 
+    @described("list_parcels", {200: ParcelPage}, filters=ParcelFilters)
     def get(self, request: Request) -> Response:
         """Return a page of parcels."""
         client, asked = client_in(request), filters(ParcelFilters, request)
@@ -43,6 +57,7 @@ class ParcelsView(ClientView):
             {"results": ParcelOut(found, many=True, context=seen(client)).data, "next": following}
         )
 
+    @described("book_parcel", {200: ParcelOut, 201: ParcelOut}, takes=ParcelIn, refuses=(409,))
     def post(self, request: Request) -> Response:
         """Take a new parcel in: 201, or 200 when the same was sent before."""
         client = client_in(request)
@@ -58,6 +73,7 @@ class ParcelBatchView(ClientView):
     scopes: ClassVar = {"POST": Scope.SHIPMENTS_WRITE}
     body_bytes = BULK_BYTES
 
+    @described("upsert_parcels", {200: BatchOut}, takes=BatchShape)
     def post(self, request: Request) -> Response:
         """Take new parcels in and bring known ones up to date: all of them or none."""
         client = client_in(request)
@@ -82,6 +98,7 @@ class ParcelView(ClientView):
 
     scopes: ClassVar = {"GET": Scope.SHIPMENTS_READ}
 
+    @described("show_parcel", {200: HistoryOut}, path="tracking_id")
     def get(self, request: Request, tracking_id: str) -> Response:
         """Return a parcel with its history."""
         client = client_in(request)
@@ -93,6 +110,7 @@ class StatusView(ClientView):
 
     scopes: ClassVar = {"PATCH": Scope.SHIPMENTS_WRITE}
 
+    @described("report_status", {200: ScanOut}, takes=ScanIn, path="tracking_id", refuses=(409,))
     def patch(self, request: Request, tracking_id: str) -> Response:
         """Take in what was seen of a parcel; what is told late is kept, and moves it back never."""
         client = client_in(request)
@@ -109,6 +127,7 @@ class RescheduleView(ClientView):
 
     scopes: ClassVar = {"POST": Scope.SHIPMENTS_WRITE}
 
+    @described("reschedule", {200: WishOut}, takes=WishIn, path="tracking_id", refuses=(409,))
     def post(self, request: Request, tracking_id: str) -> Response:
         """Move a parcel by the rules of the telephone, or ask a dispatcher where they leave it to one."""
         client = client_in(request)
@@ -131,6 +150,17 @@ def _outcome(change: DeliveryChange, shipment: Shipment) -> dict[str, object]:
         if waits
         else f"The parcel comes {when}.",
     }
+
+
+class NowhereView(ClientView):
+    """Every other address: answered in the same shape as what is there."""
+
+    schema = None
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        """Say that nothing is here, once it is known who asks."""
+        super().initial(request, *args, **kwargs)
+        raise NotFound("There is nothing at this address.")
 
 
 def sender_of(client: ApiClient) -> Sender:

@@ -9,7 +9,7 @@ from rest_framework.exceptions import ValidationError
 
 from shipments.api.edge import Filters
 from shipments.intake import ROWS, Result
-from shipments.manifest import PLACE
+from shipments.manifest import PLACE, ParcelIn
 from shipments.models import Shipment, TrackingEvent
 from shipments.phones import masked
 from shipments.reading import Exact
@@ -96,6 +96,12 @@ class Batch(Exact):
     shipments = serializers.ListField(
         child=serializers.DictField(), min_length=1, max_length=ROWS, help_text="each as for one parcel"
     )
+
+
+class BatchShape(serializers.Serializer[Any]):
+    """What `Batch` looks like to those who send it."""
+
+    shipments = serializers.ListField(child=ParcelIn(), min_length=1, max_length=ROWS)
 
 
 class ScanIn(Exact):

@@ -4,12 +4,13 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from shipments.api import parcels
+from shipments.api.describe import TRACKING_ID
 
 
 class TrackingIdConverter(StringConverter):
     """A tracking id as it may stand in an address."""
 
-    regex = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
+    regex = TRACKING_ID
 
 
 register_converter(TrackingIdConverter, "tracking_id")
