@@ -405,6 +405,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "Parcels and calls",
     "SITE_SYMBOL": "local_shipping",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/voice/icon.svg"}],
+    "STYLES": ["/static/voice/desk.css"],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "voice.dashboard.fill",

@@ -83,6 +83,20 @@ def test_a_form_that_went_stale_shows_what_is_different(tmp_path):
         picture(page, "stale-form")
 
 
+@pytest.mark.parametrize("action", ["Reschedule", "Change address", "Hold"])
+def test_a_dialog_can_be_sent_on_a_phone_however_long_it_is(tmp_path, action):
+    with a_desk(tmp_path) as (_, page):
+        page.set_viewport_size({"width": 390, "height": 600})
+        page.goto(PAGES["parcel"])
+        page.get_by_role("link", name="more_horiz").click()
+        page.get_by_role("link", name=action).click()
+        send = page.locator("#dialog button[type=submit]")
+
+        send.scroll_into_view_if_needed()
+        expect(send).to_be_in_viewport()
+        picture(page, f"{action.lower().replace(' ', '-')}-phone")
+
+
 def test_every_page_is_whole_light_and_dark_on_a_desk_and_on_a_phone(tmp_path):
     with a_desk(tmp_path) as (_, page):
         for scheme in ("light", "dark"):

@@ -180,13 +180,9 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
     search_help_text = "Tracking number, as written or as read aloud; whole telephone number; name; landmark"
     ordering = ("-updated_at",)
     change_form_template = READING
-    actions_detail: ClassVar[Sequence[str]] = [
-        "reschedule",
-        "change_address",
-        "hold",
-        "looked_into",
-        "show_number",
-        "audit",
+    actions_detail: ClassVar[Sequence[str | dict[str, object]]] = [
+        *("reschedule", "change_address", "hold", "looked_into"),
+        {"title": "More", "icon": "more_vert", "items": ["show_number", "audit"]},
     ]
     inlines: ClassVar = [_Events, _Changes]
     fieldsets: ClassVar = (
