@@ -206,6 +206,8 @@ DEFAULT_LANGUAGE = env.str("DEFAULT_LANGUAGE", default="en")
 SAUTIKIT_API_KEY = env.str("SAUTIKIT_API_KEY", default="")
 SAUTIKIT_BASE_URL = env.str("SAUTIKIT_BASE_URL", default="https://api.sautikit.com")
 SAUTIKIT_ROUTING_METHOD = env.str("SAUTIKIT_ROUTING_METHOD", default="PATCH")
+SAUTIKIT_CONNECT_S = env.float("SAUTIKIT_CONNECT_S", default=3.0)
+SAUTIKIT_ANSWER_S = env.float("SAUTIKIT_ANSWER_S", default=10.0)
 SAUTIKIT_NUMBER = env.str("SAUTIKIT_NUMBER", default="")
 # Two at once, so that a secret can be changed while calls run.
 SAUTIKIT_ROUTING_SECRETS = env.list("SAUTIKIT_ROUTING_SECRETS", default=[])

@@ -8,6 +8,7 @@ from django.conf import settings
 from shipments import jobs as parcels
 from shipments.jobs import Job
 from voice import outbound, placing, purging, reconcile
+from voice.carrier import reach
 
 _DIAL_FOR = timedelta(seconds=5)
 """How long one go of dialling lasts: a worker that is told to stop leaves after it."""
@@ -35,7 +36,7 @@ def look_up(now: datetime) -> int:
 
 
 async def _look_up() -> int:
-    async with placing.carrier() as carrier:
+    async with reach() as carrier:
         return await placing.Dialler(carrier, by=placing.name_of_this_process()).look_up()
 
 
@@ -45,7 +46,7 @@ def dial(now: datetime, *, lasting: timedelta = _DIAL_FOR) -> int:
 
 
 async def _dial(now: datetime, lasting: timedelta) -> int:
-    async with placing.carrier() as carrier:
+    async with reach() as carrier:
         dialler = placing.Dialler(carrier, by=placing.name_of_this_process())
         # One who waits for the next turn, which may be minutes away, is not to keep the job so long.
         asyncio.get_running_loop().call_later(lasting.total_seconds(), dialler.stopping.set)

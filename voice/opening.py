@@ -11,8 +11,8 @@ from django.db import Error as DatabaseDownError
 
 from voice import callbacks, clips, notes, tools, trust
 from voice.calls import CallFacts
+from voice.carrier import reach
 from voice.clients import gemini as gemini_client
-from voice.clients.sautikit import SautikitClient
 from voice.errors import RemoteError, ToolError
 from voice.orm import run_db
 from voice.ports import OUT_OF_REACH, Journal, Outcome, Ports, Telephone
@@ -173,7 +173,7 @@ async def _hang_up(session_id: str) -> None:
         logger.warning("the caller cannot be hung up on: no carrier key, or the carrier named no session")
         return
     try:
-        async with SautikitClient(settings.SAUTIKIT_BASE_URL, settings.SAUTIKIT_API_KEY) as carrier:
+        async with reach() as carrier:
             await carrier.hang_up(session_id)
     except RemoteError as error:
         logger.error("the caller was not hung up on", extra={"why": str(error)})

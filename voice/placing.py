@@ -15,7 +15,6 @@ from django.db import Error as DatabaseDownError
 from django.db import transaction
 
 from voice import calls, dialing, outbound
-from voice.clients.sautikit import SautikitClient
 from voice.dial_rules import Answer, At, Never, Now
 from voice.errors import RemoteError
 from voice.models import OutboundCall
@@ -275,8 +274,3 @@ class Dialler:
 
 def _order(row: OutboundCall) -> Order:
     return Order(row.number, settings.SAUTIKIT_NUMBER, row.client_request_id, settings.DIAL_WEBHOOK_URL)
-
-
-def carrier() -> SautikitClient:
-    """Return the platform that the settings name, to be entered."""
-    return SautikitClient(settings.SAUTIKIT_BASE_URL, settings.SAUTIKIT_API_KEY)

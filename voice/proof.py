@@ -11,7 +11,7 @@ from django.db import Error as DatabaseDownError
 
 from voice import trust
 from voice.calls import CallFacts
-from voice.clients.sautikit import SautikitClient
+from voice.carrier import reach
 from voice.errors import RemoteError
 from voice.levels import ProofWanted
 from voice.orm import run_db
@@ -27,7 +27,7 @@ Find = Callable[[str], Awaitable[object]]
 
 async def find(session_id: str) -> object:
     """Ask the carrier that the settings name for a session."""
-    async with SautikitClient(settings.SAUTIKIT_BASE_URL, settings.SAUTIKIT_API_KEY) as carrier:
+    async with reach() as carrier:
         return await carrier.find(session_id)
 
 

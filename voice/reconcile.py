@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from voice import calls
+from voice.carrier import reach
 from voice.clients.sautikit import SautikitClient
 from voice.errors import RemoteError
 from voice.models import Call
@@ -75,7 +76,7 @@ def _close(which: Q, status: CallStatus, now: datetime) -> int:
 async def _records(rows: Sequence[Call]) -> list[sautikit.CallRecord | None]:
     if not rows:
         return []
-    async with SautikitClient(settings.SAUTIKIT_BASE_URL, settings.SAUTIKIT_API_KEY) as carrier:
+    async with reach() as carrier:
         # All at once: twenty that the carrier is slow with take no longer than one.
         return await asyncio.gather(*(_record(carrier, call.session_id or "") for call in rows))
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from voice import calls, reconcile
-from voice.clients import sautikit
+from voice.clients.sautikit import SautikitClient
 from voice.models import Call
 from voice.records import Ending
 
@@ -73,9 +73,10 @@ def carrier(monkeypatch):
         asked.append(session)
         return httpx.Response(200, json=known[session]) if session in known else httpx.Response(404, json={})
 
-    real = sautikit.SautikitClient
     monkeypatch.setattr(
-        reconcile, "SautikitClient", lambda url, key: real(url, key, transport=httpx.MockTransport(answer))
+        reconcile,
+        "reach",
+        lambda: SautikitClient("https://carrier.example.com", "key", transport=httpx.MockTransport(answer)),
     )
     return known, asked
 

@@ -10,7 +10,6 @@ import httpx
 from voice.errors import RemoteError
 from voice.wire import placing
 
-_TIMEOUT = httpx.Timeout(10, connect=3, write=5, pool=2)
 _UNREACHED = (httpx.HTTPError, RuntimeError, AttributeError)
 """A socket that is reset while it opens is a RuntimeError in uvloop and an AttributeError below httpx."""
 
@@ -22,12 +21,18 @@ class SautikitClient:
     """
 
     def __init__(
-        self, base_url: str, api_key: str, *, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        answer_s: float = 10.0,
+        connect_s: float = 3.0,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._http = httpx.AsyncClient(
             base_url=base_url,
             headers={"Authorization": f"Bearer {api_key}"},
-            timeout=_TIMEOUT,
+            timeout=httpx.Timeout(answer_s, connect=connect_s),
             follow_redirects=False,
             trust_env=False,
             transport=transport,

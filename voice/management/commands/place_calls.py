@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from shipments.models import Shipment
 from voice import dialing, placing
+from voice.carrier import reach
 from voice.dial_rules import Answer, At, Never, Now, spoken
 from voice.dialing import Planned
 from voice.models import OutboundCall
@@ -89,7 +90,7 @@ class Command(BaseCommand):
     async def _once(self, options: dict[str, Any]) -> list[Planned]:
         """Plan, and dial what is due now of it: with --due also what was due before."""
         planned = await run_db(self._plan, options)
-        async with placing.carrier() as carrier:
+        async with reach() as carrier:
             dialler = placing.Dialler(carrier, by=placing.name_of_this_process())
             with _stops(dialler):
                 said: dict[int, Answer] = {}
@@ -111,7 +112,7 @@ class Command(BaseCommand):
 
     async def _loop(self, options: dict[str, Any]) -> None:
         await run_db(self._plan, options)
-        async with placing.carrier() as carrier:
+        async with reach() as carrier:
             dialler = placing.Dialler(carrier, by=placing.name_of_this_process())
             with _stops(dialler):
                 await dialler.run(arrivals=bool(options["due"]))

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from voice import access
-from voice.clients.sautikit import SautikitClient
+from voice.carrier import reach
 from voice.errors import RemoteError
 
 
@@ -50,5 +50,5 @@ class Command(BaseCommand):
 
 
 async def _route(number_id: str, calls: str, events: str) -> None:
-    async with SautikitClient(settings.SAUTIKIT_BASE_URL, settings.SAUTIKIT_API_KEY) as platform:
+    async with reach() as platform:
         await platform.route(number_id, calls, events, method=settings.SAUTIKIT_ROUTING_METHOD)
