@@ -405,6 +405,7 @@ UNFOLD = {
     "SITE_TITLE": COURIER_NAME,
     "SITE_HEADER": COURIER_NAME,
     "SITE_SUBHEADER": "Parcels and calls",
+    "SITE_URL": "",
     "SITE_SYMBOL": "local_shipping",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/voice/icon.svg"}],
     "STYLES": ["/static/voice/desk.css"],
