@@ -28,6 +28,7 @@ _MODELS = (
     ("People", "Staff", "badge", "auth_user"),
     ("People", "Roles", "groups", "auth_group"),
     ("People", "API clients", "key", "shipments_apiclient"),
+    ("People", "Systems", "api", "shipments_apiclient"),
     ("People", "Audit", "policy", "shipments_auditentry"),
 )
 

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
@@ -68,6 +70,16 @@ def test_the_sidebar_counts_what_the_worklist_holds_within_reach(corner, django_
     assert worklist.counts(dispatcher, now) == dict.fromkeys(worklist.KINDS, 1)
     assert len(tasks(dispatcher)) == 4
     assert worklist.counts(a_member("Dispatcher"), now) == dict.fromkeys(worklist.KINDS, 0)
+
+
+def test_the_sidebar_leads_to_every_list_that_somebody_may_open(client):
+    client.force_login(User.objects.create_superuser("root"))
+
+    shown = client.get(reverse("admin:index")).content.decode()
+
+    for model in admin.site._registry:
+        address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        assert f'href="{address}"' in shown, model
 
 
 def test_a_task_says_how_its_time_stands(corner):
