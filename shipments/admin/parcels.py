@@ -11,13 +11,11 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from shipments import desk, orders
-from shipments.admin import columns
 from shipments.admin.columns import (
-    CHANGE_COLOURS,
     NONE,
     READING,
     STATUS_COLOURS,
@@ -38,6 +36,7 @@ from shipments.admin.dialogs import (
     RescheduleForm,
     carried_out,
 )
+from shipments.admin.inlines import Changes, Events
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.phones import masked, normalise
 from shipments.spelling import readings
@@ -55,8 +54,6 @@ _LOOK: Dialog = {
     "form_class": ReasonForm,
     "form_submit_text": "Done",
 }
-
-
 _ADDRESS: Dialog = {
     "title": "Send it to another address",
     "description": "By the rules of the telephone line; what they leave to a supervisor is asked for.",
@@ -87,90 +84,13 @@ def _ordered(
     return carried_out(request, form, dialog, order, back)
 
 
-class _Events(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no types
-    """What happened to a parcel, the latest first."""
-
-    model = TrackingEvent
-    verbose_name_plural = "history"
-    hide_title = True
-    fields = (
-        "when",
-        "state_badge",
-        "substatus",
-        "reason",
-        "description",
-        "location",
-        "source",
-        "call_public_id",
-    )
-    readonly_fields = fields
-    ordering = ("-occurred_at", "-pk")
-    extra = 0
-
-    @admin.display(description="when")
-    def when(self, event: TrackingEvent) -> str:
-        """Return when it happened, at the recipient's."""
-        return local(event.occurred_at, event.shipment)
-
-    @badge("status", STATUS_COLOURS)
-    def state_badge(self, event: TrackingEvent) -> str:
-        """Return the status it brought."""
-        return event.get_status_display()
-
-
-class _Changes(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no types
-    """What was asked for, the latest first."""
-
-    model = DeliveryChange
-    verbose_name_plural = "changes asked for"
-    hide_title = True
-    fields = (
-        "asked_at",
-        "kind",
-        "state_badge",
-        "wanted",
-        "read_back",
-        "requested_by",
-        "decided_by",
-        "decision_reason",
-        "call_public_id",
-    )
-    readonly_fields = fields
-    ordering = ("-created_at", "-pk")
-    extra = 0
-
-    @admin.display(description="asked")
-    def asked_at(self, change: DeliveryChange) -> str:
-        """Return when it was asked for, at the recipient's."""
-        return local(change.created_at, change.shipment)
-
-    @badge("state", CHANGE_COLOURS)
-    def state_badge(self, change: DeliveryChange) -> str:
-        """Return how far it has come."""
-        return change.get_state_display()
-
-    @admin.display(description="wanted")
-    def wanted(self, change: DeliveryChange) -> str:
-        """Return the window at the recipient's, or the place, that was asked for."""
-        return columns.wanted(change)
-
-
 @admin.register(Shipment)
 class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The parcels, each with its history."""
 
     list_display = (
-        *(
-            "tracking_id",
-            "state_badge",
-            "recipient_name",
-            "number",
-            "area",
-            "expected",
-            "waiting",
-            "attempts",
-        ),
-        *("depot",),
+        *("tracking_id", "state_badge", "recipient_name", "number", "area", "expected", "waiting"),
+        *("attempts", "depot"),
     )
     list_filter = ("status", ("depot", OwnDepots), "changes__state", "is_demo")
     list_filter_submit = False
@@ -184,7 +104,7 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
         *("reschedule", "change_address", "hold", "looked_into"),
         {"title": "More", "icon": "more_vert", "items": ["show_number", "audit"]},
     ]
-    inlines: ClassVar = [_Events, _Changes]
+    inlines: ClassVar = [Events, Changes]
     fieldsets: ClassVar = (
         (
             None,
@@ -219,18 +139,8 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
         ),
     )
     readonly_fields = (
-        *(
-            "state_badge",
-            "number",
-            "area",
-            "landmark",
-            "directions",
-            "expected",
-            "planned",
-            "computed",
-            "cod",
-        ),
-        *("created_at", "updated_at"),
+        *("state_badge", "number", "area", "landmark", "directions", "expected", "planned", "computed"),
+        *("cod", "created_at", "updated_at"),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Shipment]:

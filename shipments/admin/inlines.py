@@ -1,0 +1,76 @@
+"""Show on a parcel's page what happened to it and what was asked for."""
+
+from django.contrib import admin
+from unfold.admin import TabularInline
+
+from shipments.admin import columns
+from shipments.admin.columns import CHANGE_COLOURS, STATUS_COLOURS, ForReading, badge, local
+from shipments.models import DeliveryChange, TrackingEvent
+
+
+class Events(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no types
+    """What happened to a parcel, the latest first."""
+
+    model = TrackingEvent
+    verbose_name_plural = "history"
+    hide_title = True
+    fields = (
+        "when",
+        "state_badge",
+        "substatus",
+        "reason",
+        "description",
+        "location",
+        "source",
+        "call_public_id",
+    )
+    readonly_fields = fields
+    ordering = ("-occurred_at", "-pk")
+    extra = 0
+
+    @admin.display(description="when")
+    def when(self, event: TrackingEvent) -> str:
+        """Return when it happened, at the recipient's."""
+        return local(event.occurred_at, event.shipment)
+
+    @badge("status", STATUS_COLOURS)
+    def state_badge(self, event: TrackingEvent) -> str:
+        """Return the status it brought."""
+        return event.get_status_display()
+
+
+class Changes(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no types
+    """What was asked for, the latest first."""
+
+    model = DeliveryChange
+    verbose_name_plural = "changes asked for"
+    hide_title = True
+    fields = (
+        "asked_at",
+        "kind",
+        "state_badge",
+        "wanted",
+        "read_back",
+        "requested_by",
+        "decided_by",
+        "decision_reason",
+        "call_public_id",
+    )
+    readonly_fields = fields
+    ordering = ("-created_at", "-pk")
+    extra = 0
+
+    @admin.display(description="asked")
+    def asked_at(self, change: DeliveryChange) -> str:
+        """Return when it was asked for, at the recipient's."""
+        return local(change.created_at, change.shipment)
+
+    @badge("state", CHANGE_COLOURS)
+    def state_badge(self, change: DeliveryChange) -> str:
+        """Return how far it has come."""
+        return change.get_state_display()
+
+    @admin.display(description="wanted")
+    def wanted(self, change: DeliveryChange) -> str:
+        """Return the window at the recipient's, or the place, that was asked for."""
+        return columns.wanted(change)
