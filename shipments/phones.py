@@ -6,8 +6,8 @@ import unicodedata
 import phonenumbers
 
 _LONGEST = 64
-_NUMBER = re.compile(r"(?<![\w.])\+?\d{6,12}(\d{3})(?![\w.])")
-"""What may be a telephone number: seconds since 1970 look the same, and are no loss."""
+_NUMBER = re.compile(r"(?<![\w.])\+?(?:\d ?){6,12}(\d) ?(\d) ?(\d)(?!\w|\.\w)")
+"""What may be a telephone number, in groups or not: seconds since 1970 look the same, and are no loss."""
 
 
 def normalise(raw: str, region: str) -> str:
@@ -49,4 +49,4 @@ def masked(number: str) -> str:
 
 def mask_numbers(text: str) -> str:
     """Return text in which whatever may be a telephone number shows its last three digits only."""
-    return _NUMBER.sub(r"••• \1", text)
+    return _NUMBER.sub(r"••• \1\2\3", text)

@@ -219,6 +219,16 @@ def test_a_number_is_shown_to_a_supervisor_who_says_why_and_it_is_written_down(o
     assert AMINA not in f"{entry.object_id}{entry.before}{entry.after}"
 
 
+def test_a_number_that_a_caller_named_is_masked_where_it_is_listed(own):
+    CallbackRequest.objects.update(summary="Ring my brother on 0700 000 002 or +254700000002")
+
+    shown = logged_in("Supervisor").get(a_list("voice_callbackrequest")).content.decode()
+
+    assert "Ring my brother on" in shown
+    assert BRIAN not in shown
+    assert "0700 000 002" not in shown
+
+
 def test_part_of_a_number_finds_nobody(own):
     client = logged_in("Dispatcher", own.depot)
 

@@ -20,7 +20,7 @@ from shipments.admin import ShipmentAdmin
 from shipments.admin.columns import ForReading, OwnDepots, member
 from shipments.admin.dialogs import REVEAL, Dialog, ReasonForm, carried_out, gone_to, opened_at
 from shipments.desk import look_into, reveal_number
-from shipments.phones import masked, normalise
+from shipments.phones import mask_numbers, masked, normalise
 from voice import call_page, callbacks, dial_admin
 from voice.models import Call, CallbackRequest
 from voice.statuses import CallbackState, CallStatus
@@ -200,9 +200,9 @@ class _OpenFirst(admin.SimpleListFilter):
 class CallbackRequestAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """Who is to be rung back, the most urgent first; rung back is said by an action."""
 
-    list_display = ("due", "urgency", "whom", "why", "summary", "page", "badge")
+    list_display = ("due", "urgency", "whom", "why", "about", "page", "badge")
     list_display_links = None
-    fields = ("due", "urgency", "whom", "why", "summary", "page", "badge")
+    fields = ("due", "urgency", "whom", "why", "about", "page", "badge")
     readonly_fields = fields
     list_filter = (_OpenFirst, "reason")
     list_per_page = 50
@@ -237,6 +237,11 @@ class CallbackRequestAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfo
     def why(self, asked: CallbackRequest) -> str:
         """Return why somebody is to ring."""
         return asked.get_reason_display()
+
+    @admin.display(description="about")
+    def about(self, asked: CallbackRequest) -> str:
+        """Return what it is about, as the caller said it, without the numbers that he named."""
+        return mask_numbers(asked.summary)
 
     @admin.display(description="call")
     def page(self, asked: CallbackRequest) -> str:
@@ -306,5 +311,6 @@ class CallbackRequestAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfo
     def _settle(
         self, request: HttpRequest, queryset: QuerySet[CallbackRequest], state: CallbackState
     ) -> None:
-        count = callbacks.settle(list(queryset.values_list("pk", flat=True)), state)
+        pks, by = list(queryset.values_list("pk", flat=True)), request.user.get_username()
+        count = callbacks.settle(pks, state, by=by, now=timezone.now())
         self.message_user(request, f"{count} taken off the list")

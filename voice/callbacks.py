@@ -1,11 +1,14 @@
 """Write who is to be rung back: on the number of record, within a window that the caller was told."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import transaction
 
 from shipments import wording
+from shipments.audit import AuditEntry
 from voice.models import Call, CallbackRequest
 from voice.statuses import CallbackReason, CallbackState
 
@@ -72,9 +75,26 @@ def promise(number: str, now: datetime) -> dict[str, object]:
     return _told(CallbackRequest(number=number, window_start=start, window_end=end), now)
 
 
-def settle(pks: list[int], state: CallbackState) -> int:
-    """Take open requests off the list, as done or cancelled; return how many there were."""
-    return CallbackRequest.objects.filter(pk__in=pks, state=CallbackState.OPEN).update(state=state)
+def settle(pks: Iterable[int], state: CallbackState, *, by: str, now: datetime) -> int:
+    """Take open requests off the list, as done or cancelled, and keep who did; return how many there were."""
+    settled = 0
+    for asked in CallbackRequest.objects.filter(pk__in=pks).select_related("call"):
+        with transaction.atomic():
+            # By compare-and-set: of two who settle it at once one did.
+            if not CallbackRequest.objects.filter(pk=asked.pk, state=CallbackState.OPEN).update(state=state):
+                continue
+            AuditEntry.objects.create(
+                at=now,
+                actor=by[:120],
+                verb="settle_callback",
+                object_kind="call",
+                object_id=asked.call.public_id,
+                before={"state": CallbackState.OPEN.value},
+                after={"state": state.value},
+                call_public_id=asked.call.public_id,
+            )
+            settled += 1
+    return settled
 
 
 def _refused() -> dict[str, object]:

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
+from shipments.audit import AuditEntry
 from voice import callbacks, tools
 from voice.models import Call, CallbackRequest
 from voice.statuses import CallbackReason, CallbackState
@@ -99,3 +100,21 @@ def test_dispatchers_see_what_is_open_and_take_it_off_the_list(client):
     assert "The gate is green" not in after
     assert "The gate is red" in after
     assert CallbackRequest.objects.get(pk=green.pk).state == CallbackState.DONE
+
+
+@pytest.mark.django_db
+def test_who_took_a_request_off_the_list_is_kept_once():
+    call = a_call()
+    ask(call)
+    asked = CallbackRequest.objects.get()
+
+    counted = [
+        callbacks.settle([asked.pk], state, by="dana", now=MORNING)
+        for state in (CallbackState.DONE, CallbackState.CANCELLED)
+    ]
+
+    asked.refresh_from_db()
+    entry = AuditEntry.objects.get()
+    assert (counted, asked.state) == ([1, 0], CallbackState.DONE)
+    assert (entry.actor, entry.verb, entry.object_id) == ("dana", "settle_callback", call.public_id)
+    assert entry.after == {"state": "done"}
