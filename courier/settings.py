@@ -383,6 +383,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 API_PER_MINUTE = env.int("API_PER_MINUTE", default=600)
+OUTBOX_WAIT_S = env.float("OUTBOX_WAIT_S", default=10.0)
+OUTBOX_PRIVATE = env.bool("OUTBOX_PRIVATE", default=False)
 
 # What things cost, newest last: a call is priced by the last row that is not after its day.
 # Money in hundredths of a shilling and millionths of a dollar; tokens by the million.

@@ -46,6 +46,7 @@ def keep_at_depot(shipment: Shipment, now: datetime) -> None:
         shipment,
         now,
         status=Status.AVAILABLE_FOR_PICKUP,
+        status_at=now,
         substatus="",
         slot=None,
         promised_start=None,

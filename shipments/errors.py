@@ -9,6 +9,7 @@ ShipmentError
 ├── ProblemUnclearError       what went wrong cannot be made out
 ├── NotDeliveredError         a delivery that has not been is not disputed
 ├── ScopeUnknownError         a client of the API is to have rights that there are not
+├── EndpointRefusedError      systems are told nothing at that address
 ├── ReferenceTakenError       a parcel of that tracking id is known otherwise
 ├── RowsRefusedError          some of many rows cannot be taken, so none is
 ├── IllegalMoveError          a status does not follow from the one that the parcel has
@@ -136,6 +137,13 @@ class ScopeUnknownError(ShipmentError):
 
     code = "scope_unknown"
     sentence = "Please name what the client may do; there is no such right."
+
+
+class EndpointRefusedError(ShipmentError):
+    """Nothing can be told at that address, or nothing of that kind."""
+
+    code = "endpoint_refused"
+    sentence = "Please give an https address without a name or password in it, and what is to be told there."
 
 
 class ReferenceTakenError(ShipmentError):

@@ -14,9 +14,9 @@ from django.db.models.functions import Greatest
 from shipments.audit import AuditEntry
 from shipments.errors import Fault, ReferenceTakenError, RowsRefusedError
 from shipments.manifest import PLACE, Row
-from shipments.models import Address, DeliverySlot, Shipment, TrackingEvent
+from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.signals import parcels_taken_in
-from shipments.statuses import Source
+from shipments.statuses import ChangeKind, ChangeState, Source
 
 ROWS = 1_000
 """How many parcels are written at once."""
@@ -76,7 +76,7 @@ def book(row: Row, *, sender: Sender, now: datetime) -> Result:
 def upsert(rows: Sequence[Row], *, sender: Sender, now: datetime) -> list[Taken]:
     """Take parcels in, new ones and known ones that changed: all of them or none.
 
-    A window that the recipient chose stands against the one in a row; where a parcel is, a row does not say.
+    A window or a place that the recipient chose stands against a row; where a parcel is, no row says.
 
     Raises:
         RowsRefusedError: a tracking id is that of another shipper's parcel.
@@ -161,31 +161,20 @@ def _amend(
     pairs: Sequence[tuple[Row, Shipment]], sender: Sender, now: datetime
 ) -> dict[str, tuple[str, ...]]:
     """Bring parcels to what their rows say; return for each what was kept as it is."""
-    moved = [
-        (row, one)
-        for row, one in pairs
-        if any(row.values[n] != getattr(one.address, n) for n in PLACE + _RECIPIENT)
-    ]
+    ids = [one.pk for _, one in pairs]
+    before = {one.pk: _face(one) for _, one in pairs}
+    given_back = [one.slot_id for row, one in pairs if one.slot_id and one.depot != row.values["depot"]]
+    held, sent_elsewhere = _chosen(ids, ChangeKind.HOLD_FOR_PICKUP), _chosen(ids, ChangeKind.ADDRESS_CHANGE)
+    kept = {row.tracking_id: _take_over(row, one, one.pk in held) for row, one in pairs}
+    elsewhere = [(row, one) for row, one in pairs if _is_elsewhere(row, one)]
+    for row, one in elsewhere:
+        if one.pk in sent_elsewhere:
+            kept[row.tracking_id] += ("address",)
+    moved = [(row, one) for row, one in elsewhere if one.pk not in sent_elsewhere]
     left = [one.address_id for _, one in moved]
     addresses = Address.objects.bulk_create([_address(row) for row, _ in moved])
     for (_, one), address in zip(moved, addresses, strict=True):
         one.address = address
-    kept: dict[str, tuple[str, ...]] = {}
-    changes, given_back = [], []
-    for row, one in pairs:
-        before = _face(one)
-        if one.slot_id is not None and one.depot != row.values["depot"]:
-            given_back.append(one.slot_id)
-            one.slot = None
-        stand = () if one.slot_id is None else tuple(n for n in _WINDOW if getattr(one, n) != row.values[n])
-        kept[row.tracking_id] = stand + (("status",) if row.values["status"] != one.status else ())
-        for name in (*_OWN, "depot", *(() if one.slot_id else _WINDOW)):
-            setattr(one, name, row.values[name])
-        one.time_zone, one.intake_digest, one.version = row.zone, row.digest, one.version + 1
-        code = row.values["delivery_code"]
-        if code is not None and not one.is_pin(code):
-            one.set_pin(code)
-        changes.append((one, before, _face(one)))
     # By their keys, all in one statement; the rows are locked, and whoever waits for them sees the version.
     Shipment.objects.bulk_create(
         [one for _, one in pairs], update_conflicts=True, unique_fields=["id"], update_fields=_AMENDED
@@ -193,8 +182,36 @@ def _amend(
     for slot_id in sorted(given_back):
         DeliverySlot.objects.filter(pk=slot_id).update(booked=Greatest(F("booked") - 1, 0))
     Address.objects.filter(pk__in=left, shipments=None).delete()
-    _write_down(changes, "amend", sender, now)
+    _write_down([(one, before[one.pk], _face(one)) for _, one in pairs], "amend", sender, now)
     return kept
+
+
+def _chosen(ids: Sequence[int], kind: ChangeKind) -> set[int]:
+    """Return the parcels for which the recipient had something of this kind changed."""
+    applied = DeliveryChange.objects.filter(shipment__in=ids, kind=kind, state=ChangeState.APPLIED)
+    return set(applied.values_list("shipment_id", flat=True))
+
+
+def _take_over(row: Row, one: Shipment, held: bool) -> tuple[str, ...]:
+    """Set what a row says of a parcel, all but its place; return the names of what stands against it."""
+    values = row.values
+    if one.depot != values["depot"]:
+        one.slot = None
+    chosen = held or one.slot_id is not None
+    stand = [name for name in _WINDOW if chosen and getattr(one, name) != values[name]]
+    if values["status"] != one.status:
+        stand.append("status")
+    for name in (*_OWN, "depot", *(() if chosen else _WINDOW)):
+        setattr(one, name, values[name])
+    one.time_zone, one.intake_digest, one.version = row.zone, row.digest, one.version + 1
+    code = values["delivery_code"]
+    if code is not None and not one.is_pin(code):
+        one.set_pin(code)
+    return tuple(stand)
+
+
+def _is_elsewhere(row: Row, one: Shipment) -> bool:
+    return any(row.values[name] != getattr(one.address, name) for name in PLACE + _RECIPIENT)
 
 
 def _address(row: Row) -> Address:

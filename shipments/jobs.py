@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from shipments import outbox, posting
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -22,4 +24,7 @@ class Job:
 
 def jobs() -> tuple[Job, ...]:
     """Return the jobs of the domain, as the settings want them."""
-    return ()
+    return (
+        Job("webhooks", 2, posting.send_due, limit_s=120),
+        Job("old webhooks", 3_600, outbox.purge),
+    )

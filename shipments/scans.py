@@ -8,6 +8,7 @@ from functools import partial
 from django.db import transaction
 from django.db.models import F
 
+from shipments import outbox
 from shipments.audit import AuditEntry
 from shipments.errors import IllegalMoveError
 from shipments.intake import Sender
@@ -86,7 +87,7 @@ def _move(shipment: Shipment, scan: Scan, now: datetime) -> None:
 def _write_down(
     shipment: Shipment, scan: Scan, key: str, sender: Sender, before: dict[str, object], now: datetime
 ) -> None:
-    TrackingEvent.objects.create(
+    event = TrackingEvent.objects.create(
         shipment=shipment,
         occurred_at=scan.occurred_at,
         status=scan.status,
@@ -98,6 +99,7 @@ def _write_down(
         actor=sender.name[:120],
         idempotency_key=key,
     )
+    outbox.tell_of(shipment, event, "", now, but=sender.name)
     AuditEntry.objects.create(
         at=now,
         actor=sender.name[:120],

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 
-from shipments import wording
+from shipments import outbox, wording
 from shipments.audit import AuditEntry
 from shipments.errors import (
     AlreadyWaitingError,
@@ -380,6 +380,7 @@ def record(
         idempotency_key=key,
     )
     TrackingEvent.objects.bulk_create([event], ignore_conflicts=True)
+    outbox.tell_of(shipment, event, change_ref, now)
     AuditEntry.objects.create(
         at=now,
         actor=actor[:120],

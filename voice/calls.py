@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from voice import access, billing, outbound, trust
+from voice.ends import tell_ended
 from voice.models import Call, StreamToken, UsageRecord
 from voice.records import Ending
 from voice.statuses import (
@@ -237,11 +238,13 @@ def _follow(call: Call, now: datetime) -> None:
 
 def end_unanswered(call: Call, status: CallStatus, now: datetime) -> None:
     """End a call that nobody took, unless it was answered: it has no socket to tell of its end."""
-    over = Call.objects.filter(pk=call.pk, status__in=LIVE, answered_at=None).update(
-        status=status, ended_at=now, outcome=Outcome.NO_OUTCOME
-    )
-    if over:
-        _follow(call, now)
+    with transaction.atomic():
+        over = Call.objects.filter(pk=call.pk, status__in=LIVE, answered_at=None).update(
+            status=status, ended_at=now, outcome=Outcome.NO_OUTCOME
+        )
+        if over:
+            tell_ended([call.pk], now)
+            _follow(call, now)
 
 
 # The call as it runs and ends
@@ -271,7 +274,7 @@ def end_call(call_id: int, ending: Ending, *, now: datetime) -> None:
         open_end = Q(status__in=LIVE)
         if ending.reason != EndedReason.RECONCILED:
             open_end |= Q(ended_reason=EndedReason.RECONCILED)
-        Call.objects.filter(open_end, pk=call_id).update(
+        over = Call.objects.filter(open_end, pk=call_id).update(
             status=CallStatus.FAILED if ending.reason in _FAILED else CallStatus.COMPLETED,
             ended_reason=ending.reason,
             outcome=ending.outcome or Outcome.NO_OUTCOME,
@@ -282,6 +285,8 @@ def end_call(call_id: int, ending: Ending, *, now: datetime) -> None:
             cost_usd_micros=bill.usd_micros,
             rates_date=bill.rates_date,
         )
+        if over:
+            tell_ended([call_id], now)
         _follow(call, now)
 
 

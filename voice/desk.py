@@ -28,7 +28,8 @@ _MODELS = (
     ("People", "Staff", "badge", "auth_user"),
     ("People", "Roles", "groups", "auth_group"),
     ("People", "API clients", "key", "shipments_apiclient"),
-    ("People", "Systems", "api", "shipments_apiclient"),
+    ("People", "Webhooks", "webhook", "shipments_endpoint"),
+    ("People", "What systems are told", "outbox", "shipments_notice"),
     ("People", "Audit", "policy", "shipments_auditentry"),
 )
 

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from shipments.contact import note_contact
 from voice import dialing
+from voice.ends import tell_ended
 from voice.models import Call, OutboundCall
 from voice.statuses import LIVE, CallStatus, DialOutcome, DialState, Direction, EndedReason, Outcome
 
@@ -85,9 +86,12 @@ def fail(outbound: OutboundCall, outcome: DialOutcome, reason: str, *, rang: boo
 
 def close(outbound: OutboundCall, status: CallStatus, now: datetime) -> None:
     """End the telephone call of what was placed or was to be, unless somebody took it."""
-    Call.objects.filter(outbound=outbound.pk, status__in=LIVE, answered_at=None).update(
-        status=status, ended_at=now, outcome=Outcome.NO_OUTCOME
-    )
+    with transaction.atomic():
+        over = Call.objects.filter(outbound=outbound.pk, status__in=LIVE, answered_at=None).update(
+            status=status, ended_at=now, outcome=Outcome.NO_OUTCOME
+        )
+        if over and outbound.call_id is not None:
+            tell_ended([outbound.call_id], now)
 
 
 def lose(outbound: OutboundCall, reason: str, now: datetime) -> bool:

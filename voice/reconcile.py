@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 
 from voice import calls
 from voice.carrier import reach
 from voice.clients.sautikit import SautikitClient
+from voice.ends import tell_ended
 from voice.errors import RemoteError
 from voice.models import Call
 from voice.records import Ending
@@ -69,8 +71,13 @@ def close_unanswered(now: datetime) -> int:
 
 def _close(which: Q, status: CallStatus, now: datetime) -> int:
     unanswered = Call.objects.filter(which, status__in=LIVE, answered_at=None)
-    unanswered.filter(ended_reason="").update(ended_reason=EndedReason.RECONCILED)
-    return unanswered.update(status=status, ended_at=now, outcome=Outcome.NO_OUTCOME)
+    with transaction.atomic():
+        pks = list(unanswered.values_list("pk", flat=True))
+        unanswered = unanswered.filter(pk__in=pks)
+        unanswered.filter(ended_reason="").update(ended_reason=EndedReason.RECONCILED)
+        over = unanswered.update(status=status, ended_at=now, outcome=Outcome.NO_OUTCOME)
+        tell_ended(pks, now)
+    return over
 
 
 async def _records(rows: Sequence[Call]) -> list[sautikit.CallRecord | None]:

@@ -84,6 +84,7 @@ class ApiClientAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
             "title": f"Token of {obj}",
             "opts": self.opts,
             "token": obj.token,
+            "use": "The client sends it with each request: Authorization: Bearer …",
             "back": reverse("admin:shipments_apiclient_change", args=[obj.pk]),
         }
         return TemplateResponse(request, "admin/shipments/token.html", context)  # never cached, as all here
