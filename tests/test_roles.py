@@ -193,6 +193,26 @@ def test_d1_autocomplete_names_the_staff_to_who_keeps_them_only():
     assert found == {"Dispatcher": NO, "Supervisor": NO, "Administrator": OK}
 
 
+def test_who_works_for_a_depot_is_said_by_who_keeps_the_staff(own):
+    form = {
+        "name": "Amina depot",
+        "city": "Nairobi",
+        "country": "KE",
+        "time_zone": "Africa/Nairobi",
+        "slots-TOTAL_FORMS": 0,
+        "slots-INITIAL_FORMS": 0,
+    }
+    clerk = User.objects.create_user("clerk")
+    seen = {}
+
+    for role in ("Supervisor", "Administrator"):
+        answer = logged_in(role).post(of("depot", "change", own), form | {"staff": [clerk.pk]})
+        assert answer.status_code == AWAY
+        seen[role] = own.depot.staff.filter(pk=clerk.pk).exists()
+
+    assert seen == {"Supervisor": False, "Administrator": True}
+
+
 def test_what_was_said_is_read_by_supervisors(own):
     heard = {
         role: SAID in logged_in(role, own.depot).get(of("call", "change", own)).content.decode()

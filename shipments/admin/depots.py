@@ -75,6 +75,10 @@ class DepotAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
         """Return the depots within this user's reach."""
         return Depot.objects.seen_by(member(request))
 
+    def get_exclude(self, request: HttpRequest, obj: Depot | None = None) -> tuple[str, ...]:
+        """Leave who works where to those who keep the staff."""
+        return () if request.user.has_perm("auth.view_user") else ("staff",)
+
 
 @admin.register(Driver)
 class DriverAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
