@@ -12,7 +12,15 @@ APPS = ("courier", "voice", "shipments")
 PURE = (
     *("voice.wire", "voice.audio", "voice.events", "voice.limits", "voice.session", "voice.transcript"),
     *("voice.link", "voice.ledger", "voice.alarms", "voice.notes", "voice.measures", "voice.scene"),
-    *("voice.floor", "voice.errands", "voice.farewell", "voice.consent", "voice.secrecy", "voice.spoken"),
+    *(
+        "voice.absence",
+        "voice.floor",
+        "voice.errands",
+        "voice.farewell",
+        "voice.consent",
+        "voice.secrecy",
+        "voice.spoken",
+    ),
     *("voice.levels", "voice.call_timing"),
     *("voice.billing", "voice.dial_rules", "shipments.rules"),
 )

@@ -38,7 +38,7 @@ class Limits:
     renewal_s: float = setting("GEMINI_RENEWAL_S", 45.0)
     renewal_margin_s: float = setting("GEMINI_RENEWAL_MARGIN_S", 2.0)
     idle_wait_s: float = setting("GEMINI_IDLE_WAIT_S", 1.2)
-    resume_s: float = setting("GEMINI_RESUME_S", 2.5)
+    resume_s: float = setting("GEMINI_RESUME_S", 3.0)
     tries: int = setting("GEMINI_TRIES", 2)
     failures: int = setting("GEMINI_FAILURES", 3)
     stable_s: float = setting("GEMINI_STABLE_S", 10.0)
@@ -56,7 +56,7 @@ class Limits:
     stuck_nudged_s: float = setting("STUCK_NUDGED_S", 4.0)
     empty_turns: int = setting("GEMINI_EMPTY_TURNS", 2)
     late_audio_s: float = setting("LATE_AUDIO_S", 1.0)
-    cut_short_s: float = setting("CUT_SHORT_S", 1.0)
+    cut_short_s: float = setting("CUT_SHORT_S", 0.8)
     # The caller's silence
     ask_s: float = setting("SILENCE_ASK_S", 20.0)
     silence_s: float = setting("SILENCE_END_S", 40.0)

@@ -14,6 +14,9 @@ from voice.events import Command, Dial, Drop, Tell
 from voice.limits import Limits
 from voice.wire import gemini
 
+_ROOM_S = 0.5
+"""What a resumption takes at least: a try with less time left is not begun."""
+
 
 class Link:
     """The life of one call's connections to the model; times are the caller's clock, in seconds."""
@@ -71,6 +74,8 @@ class Link:
             self._handle = ""
         limit_s = self._limits.setup_again_s if self._ever_ready else self._limits.setup_s
         self._setup_by_s = now_s + limit_s
+        if self.is_resumption and self.gap_began_s is not None:  # or a new one would begin too late
+            self._setup_by_s = min(self._setup_by_s, self.gap_began_s + self._limits.resume_s)
         return [Dial()]
 
     def introduce(self, setup: gemini.Setup) -> Command:
@@ -156,7 +161,7 @@ class Link:
 
     def _may_resume(self, at_s: float) -> bool:
         lost_s = at_s if self.gap_began_s is None else self.gap_began_s
-        return bool(self._handle) and self._tries > 0 and at_s - lost_s <= self._limits.resume_s
+        return bool(self._handle) and self._tries > 0 and at_s - lost_s + _ROOM_S <= self._limits.resume_s
 
     def _let_go(self, now_s: float, *, idle: bool) -> None:
         if self.gap_began_s is None:

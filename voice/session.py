@@ -5,8 +5,8 @@
 
 The bridge carries the commands out, in order. Every timer is a deadline that the bridge turns into a
 `Tick`; every event of every wire has its case here, so that mypy names the missing one. Who speaks is
-decided in `floor`, over the connection to the model in `link`, over its tools in `errands`, and how a
-call comes to its end in `farewell`.
+decided in `floor`, over the connection to the model in `link`, what is heard without one in `absence`,
+over its tools in `errands`, and how a call comes to its end in `farewell`.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from enum import Enum, auto
 
 from voice import events as call
 from voice import notes
+from voice.absence import Absence
 from voice.alarms import Alarm
 from voice.errands import Errands
 from voice.events import Command, End, Event, Hearing, Record, Tell
@@ -52,10 +53,10 @@ class Session:
         self._measures, self._transcript = self._scene.measures, self._scene.transcript
         self._floor = Floor(self._scene)
         self._errands = Errands(self._scene, self._floor)
+        self._absence = Absence(self._scene, self._floor, self._errands)
         self._farewell = Farewell(self._scene, self._floor)
         self._hearing = Hearing.KEEP
         self._notes: list[str] = []  # for the model, once nobody speaks
-        self._unfinished = False  # when the connection broke, something was owed to the caller
         self._ended: End | None = None
         self._ended_s = now_s
 
@@ -189,59 +190,36 @@ class Session:
         if self._link.is_ready:
             return []
         gap_s = self._link.get_ready(now_s, until_s=self._scene.began_s + self._limits.call_s)
-        self._alarms.unset(Alarm.FILLER)
-        unfinished, self._unfinished = self._unfinished, False
         if self.state is State.CONNECTING:
             self.state = State.TALKING
             self._measures.setup_ms = self._scene.ms(now_s)
             self._floor.shielded = self._limits.shield_s > 0
-        if gap_s is not None:
-            self._measures.gap(round(gap_s * 1000))
-        if not self._floor.heard_out:  # whatever came of an earlier connection, nobody was greeted
-            if not self._link.is_resumption:
-                self._errands.begin_anew()
-            return [*self._errands.catch_up(), *self._floor.nudge(self._brief.nudge, now_s)]
-        if self._link.is_resumption:
-            self._measures.count("resumptions")
-            answers = self._errands.catch_up()
-            speak = unfinished or bool(answers)
-            return [*answers, *(self._floor.nudge(notes.CAME_BACK, now_s) if speak else [])]
-        self._measures.count("fresh_sessions")
-        summary = notes.summary(tuple(self._transcript.recent), self._errands.begin_anew())
-        if not self._scene.able.content_mid_session:
-            return self._floor.nudge(f"{summary}\n{notes.AFTER_SUMMARY}", now_s)
-        history = Tell(gemini.client_content([("user", summary)], complete=False))
-        return [history, *self._floor.nudge(notes.AFTER_SUMMARY, now_s)]
+        return self._absence.end(gap_s, now_s)
 
     def _lose(self, why: str, now_s: float, *, silent: bool = False, anew: bool = False) -> list[Command]:
         """Take the loss of the model; `anew` when its conversation is what went wrong."""
         self._measures.count(f"model_{why}")
         was_ready = self._link.is_ready
         again = self._link.lose(why, now_s, idle=not self._floor.turn.audio, silent=silent, anew=anew)
-        commands = self._be_cut_off() if was_ready else []
+        commands = self._absence.be_cut_off() if was_ready else []
         if self._farewell.is_under_way:
             return [*commands, *self._link.stop(), *self._farewell.use_recording(now_s)]
         if not again:
             return [*commands, *self._give_up(now_s)]
-        if not self._floor.is_playing and not self._alarms.is_set(Alarm.FILLER):
-            self._alarms.set(Alarm.FILLER, now_s + self._limits.filler_s)
+        self._absence.begin(now_s)
         return commands
-
-    def _be_cut_off(self) -> list[Command]:
-        self._unfinished = self._floor.is_generating or bool(self._floor.expected)
-        return self._floor.be_cut_off()
 
     def _be_stuck(self, now_s: float, *, anew: bool = False) -> list[Command]:
         """Leave a model that does not do its work."""
         self._floor.empty_turns = 0
         lost = self._lose("stuck", now_s, anew=anew)
-        self._unfinished = True
+        self._absence.unfinished = True
         return [call.Drop(), *lost]
 
     def _renew(self, now_s: float) -> list[Command]:
         self._measures.count("renewals")
         idle = not self._floor.turn.audio
-        return [*self._be_cut_off(), *self._link.renew(now_s, idle=idle)]
+        return [*self._absence.be_cut_off(), *self._link.renew(now_s, idle=idle)]
 
     def _give_up(self, now_s: float) -> list[Command]:
         self.state = State.LEAVING
@@ -282,7 +260,7 @@ class Session:
     def _note_played_out(self, now_s: float) -> list[Command]:
         self._floor.note_played_out(now_s)
         if not self._link.is_ready and self.state is not State.LEAVING:
-            self._alarms.set(Alarm.FILLER, now_s + self._limits.filler_again_s)
+            self._absence.note_played_out(now_s)
         return []
 
     def _take_call(self, tool: gemini.ToolCall, now_s: float) -> list[Command]:
@@ -354,7 +332,7 @@ class Session:
             case Alarm.SHIELD:
                 return [call.Sift()] if self._floor.shielded else []
             case Alarm.FILLER:
-                return self._floor.say("filler", now_s) if not self._floor.is_playing else []
+                return self._absence.fill(now_s)
             case Alarm.ASK:
                 return self._floor.ask(now_s)
             case Alarm.SILENCE:

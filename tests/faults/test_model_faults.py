@@ -134,6 +134,25 @@ def test_g3_whenever_it_is_lost_the_caller_is_told_in_time_and_answered_again(at
     assert played.silence_before(min(at_s + 6, 9)) <= 5
 
 
+@pytest.mark.parametrize("at_s", [0.5, 1.0, 3.0, 7.0])
+def test_g3_the_caller_is_told_in_time_although_the_first_try_hangs(at_s):
+    hangs = Mishap(setup_s=inf)
+
+    played = rehearse(met(Mishap(close=(1011, "Internal"), close_after_s=at_s), hangs), seconds=14)
+
+    lost_s = played.sessions[0].opened_s + at_s
+    told_s = next(at for at, frame in played.telephone.got if _is_recorded(frame) and at >= lost_s)
+    ear_s = max(at for at in played.heard_at if at < told_s)
+    assert told_s - max(lost_s, ear_s) <= 1.5
+    assert played.ending.timings["gaps_ms"][0] <= 4_000
+    assert played.sessions[1].closed_s is not None
+    assert played.sessions[1].closed_s - lost_s <= 3.0, "by then a new conversation is begun"
+
+
+def _is_recorded(frame: str | bytes) -> bool:
+    return isinstance(frame, bytes) and b"\x05\x00" * 16 in frame
+
+
 def test_g4_a_model_that_is_lost_every_time_is_given_up():
     played = rehearse("lost_every_time")
 

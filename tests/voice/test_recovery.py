@@ -50,7 +50,7 @@ def test_a_connection_lost_in_mid_speech_is_taken_up_again_at_once():
     line.connect(0.3)
 
     assert line.dials()[-1] == lost_s
-    assert call.Trim(1.0) in line.commands(since_s=lost_s)
+    assert call.Trim(0.8) in line.commands(since_s=lost_s)
     assert notes.CAME_BACK in line.told(lost_s)
 
 
@@ -119,14 +119,14 @@ def test_a_silent_loss_gets_one_try_at_once_and_then_a_new_conversation():
     assert '"handle"' not in setups(line, lost_s)[1]
 
 
-def test_a_try_that_is_not_answered_is_given_two_seconds():
+def test_a_try_that_is_not_answered_is_given_two_seconds_and_the_handle_three_from_the_loss():
     line = talking()
     lost_s = line.now_s
 
     line.take(call.ModelClosed("lost"))
     line.wait(6)
 
-    assert line.dials()[1:] == pytest.approx([lost_s + 1.2, lost_s + 3.2, lost_s + 5.2])
+    assert line.dials()[1:] == pytest.approx([lost_s + 1.2, lost_s + 3.0, lost_s + 5.0])
 
 
 def test_a_refused_handle_is_dropped_for_one_new_conversation():
@@ -249,7 +249,7 @@ def test_a_caller_who_still_hears_the_agent_is_not_told_to_wait():
     line.wait(8)
 
     assert [clip for _, clip in line.said()] == []
-    assert call.Trim(1.0) not in line.commands(since_s=lost_s)
+    assert call.Trim(0.8) not in line.commands(since_s=lost_s)
 
 
 def test_a_loss_that_is_mended_at_once_is_not_mentioned():
