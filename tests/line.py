@@ -76,11 +76,13 @@ class ModelSession:
 
 
 class LocalModel:
-    """Confirms every setup and keeps what it hears; it says nothing by itself."""
+    """Confirms setups and keeps what it hears; it says nothing by itself."""
 
     def __init__(self) -> None:
         self.sessions: list[ModelSession] = []
         self.connections = 0
+        self.confirms = True
+        """Whether the next setups are confirmed."""
         self._server = serve(self._talk, "127.0.0.1", 0, compression=None, max_size=None)
         self.url = f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever)
@@ -94,7 +96,8 @@ class LocalModel:
             return
         self.sessions.append(session)
         try:
-            session.send({"setupComplete": {}})
+            if self.confirms:
+                session.send({"setupComplete": {}})
             for frame in socket:
                 message = json.loads(frame)
                 if audio := message.get("realtimeInput", {}).get("audio"):

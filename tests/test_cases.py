@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from tests.benchmarks.promises import MEASURES
+
 TESTS = Path(__file__).parent
 CASES = (
     {f"W{number}" for number in range(1, 13)}
@@ -10,6 +12,7 @@ CASES = (
     | {f"G{number}" for number in range(1, 14)}
     | {f"I{number}" for number in range(1, 9)}
 )
+_PROMISE = re.compile(r"^\| [^|]+ \| `(\w+)` \| `(\w+)` \| [^|]+ \|$", re.MULTILINE)
 _ROW = re.compile(r"^\| ([A-Z]\d+) \| [^|]+ \| ([^|]+) \| [^|]* \|$", re.MULTILINE)
 _TEST = re.compile(r"^(?:async def |def |class )?([tT]est\w+)", re.MULTILINE)
 
@@ -45,3 +48,10 @@ def test_a_case_is_proved_by_a_test_that_bears_its_name():
     }
 
     assert not nameless
+
+
+def test_every_promise_that_is_measured_is_listed_with_a_test():
+    rows = _PROMISE.findall((TESTS / "README.md").read_text())
+
+    assert {measure for _, measure in rows} == MEASURES.keys()
+    assert not {test for test, _ in rows} - written()

@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks            all of it, as `make bench` does
     python -m tests.benchmarks --quick    one short run of each, to see that it works
+    python -m tests.benchmarks --only X   one table, or one promise: loss, barge_in, hang_up, renewal …
 
 Load and local model share one core, the bridge has another. A run in which the load's core was over 80 %
 busy is void: it is said so and not counted.
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import services
+from tests.benchmarks import promises
 
 ROOT = Path(__file__).resolve().parents[2]
 LOAD_CORE, BRIDGE_CORE = sorted(os.sched_getaffinity(0))[:2]
@@ -205,7 +207,9 @@ def main() -> None:
     """Run the measurements asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", choices=("cpu", "capacity", "edges", "desk"))
+    parser.add_argument(
+        "--only", choices=("cpu", "capacity", "edges", "desk", "promises", *promises.MEASURES)
+    )
     options = parser.parse_args()
     runs, seconds = (1, 5.0) if options.quick else (5, 6.0)
     machine = f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
@@ -218,6 +222,10 @@ def main() -> None:
         edges_table(seconds)
     if options.only in (None, "desk"):
         desk_table()
+    if options.only in (None, "promises"):
+        promises.promises_table()
+    elif options.only in promises.MEASURES:
+        promises.promises_table([options.only])
 
 
 if __name__ == "__main__":
