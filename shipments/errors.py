@@ -11,6 +11,7 @@ ShipmentError
 ├── ScopeUnknownError         a client of the API is to have rights that there are not
 ├── EndpointRefusedError      systems are told nothing at that address
 ├── ReferenceTakenError       a parcel of that tracking id is known otherwise
+├── FileRefusedError          a file cannot be read as parcels
 ├── RowsRefusedError          some of many rows cannot be taken, so none is
 ├── IllegalMoveError          a status does not follow from the one that the parcel has
 ├── ChangeRefusedError        this parcel may not be changed
@@ -151,6 +152,13 @@ class ReferenceTakenError(ShipmentError):
 
     code = "reference_taken"
     sentence = "This tracking id is taken by a parcel with other details."
+
+
+class FileRefusedError(ShipmentError):
+    """A file cannot be read as parcels."""
+
+    code = "file_refused"
+    sentence = "That file cannot be read."
 
 
 @dataclass(frozen=True, slots=True)

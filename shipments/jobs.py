@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from shipments import outbox, posting
+from shipments import loading, outbox, posting
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +27,5 @@ def jobs() -> tuple[Job, ...]:
     return (
         Job("webhooks", 2, posting.send_due, limit_s=120),
         Job("old webhooks", 3_600, outbox.purge),
+        Job("old files", 3_600, loading.purge),
     )

@@ -14,6 +14,7 @@ from shipments import codes
 from shipments.audit import AuditEntry  # Django looks for models in this module
 from shipments.clients import ApiClient  # noqa: F401 # the same
 from shipments.courtesy import ContactPreference, Holiday  # noqa: F401 # the same
+from shipments.handovers import ParcelFile  # noqa: F401 # the same
 from shipments.kept import Kept, KeptQuerySet
 from shipments.notices import Endpoint, Notice  # noqa: F401 # the same
 from shipments.riders import Driver

@@ -15,7 +15,11 @@ from tests.shipments.builders import a_depot, a_parcel, a_slot, an_address
 from voice.models import Call, CallbackRequest, ToolRun, Turn
 from voice.statuses import CallStatus, ToolState
 
-_ROLES = ("0012_administrators_keep_api_clients", "0013_administrators_keep_webhooks")
+_ROLES = (
+    "0012_administrators_keep_api_clients",
+    "0013_administrators_keep_webhooks",
+    "0014_supervisors_take_files",
+)
 """The migrations that give roles more than the first one did, which each of them makes anew."""
 
 

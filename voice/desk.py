@@ -17,6 +17,7 @@ _MODELS = (
     # group, title, icon, model
     ("Parcels", "Parcels", "package_2", "shipments_shipment"),
     ("Parcels", "Changes", "published_with_changes", "shipments_deliverychange"),
+    ("Parcels", "Files of parcels", "upload_file", "shipments_parcelfile"),
     ("Parcels", "Addresses", "location_on", "shipments_address"),
     ("Calls", "Calls", "call", "voice_call"),
     ("Calls", "Placed calls", "phone_forwarded", "voice_outboundcall"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -36,6 +36,7 @@ from shipments.admin.dialogs import (
     RescheduleForm,
     carried_out,
 )
+from shipments.admin.files import export
 from shipments.admin.inlines import Changes, Events
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.phones import masked, normalise
@@ -100,6 +101,7 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
     search_help_text = "Tracking number, as written or as read aloud; whole telephone number; name; landmark"
     ordering = ("-updated_at",)
     change_form_template = READING
+    actions: ClassVar[Sequence[Any]] = (export,)
     actions_detail: ClassVar[Sequence[str | dict[str, object]]] = [
         *("reschedule", "change_address", "hold", "looked_into"),
         {"title": "More", "icon": "more_vert", "items": ["show_number", "audit"]},
@@ -180,6 +182,10 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
 
         back = reverse("admin:shipments_shipment_change", args=[shipment.pk])
         return carried_out(request, form, _LOOK, look, back)
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this user may have parcels written to a file."""
+        return request.user.has_perm("shipments.export_parcels")
 
     def has_reveal_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         """Tell whether this user may see numbers in full."""

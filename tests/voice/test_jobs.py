@@ -13,7 +13,7 @@ from voice.models import OutboundCall
 from voice.shared import DialSwitch
 from voice.statuses import Purpose
 
-ALWAYS = {"lost calls", "unanswered calls", "lost dials", "purge", "webhooks", "old webhooks"}
+ALWAYS = {"lost calls", "unanswered calls", "lost dials", "purge", "webhooks", "old webhooks", "old files"}
 
 
 def names() -> set[str]:
