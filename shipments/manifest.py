@@ -32,6 +32,7 @@ class ParcelIn(Exact):
 
     tracking_id = serializers.RegexField(
         r"^[A-Za-z0-9][A-Za-z0-9._-]{2,31}\Z",
+        error_messages={"invalid": "3 to 32 letters, figures, dots, hyphens and underscores."},
         help_text="the reference: 3 to 32 letters, figures, dots, hyphens and underscores",
     )
     shipper = serializers.CharField(max_length=120, default="", allow_blank=True)
@@ -45,7 +46,11 @@ class ParcelIn(Exact):
     neighbourhood = serializers.CharField(max_length=120, default="", allow_blank=True)
     district = serializers.CharField(max_length=120, default="", allow_blank=True)
     city = serializers.CharField(max_length=80)
-    country = serializers.RegexField(r"^[A-Z]{2}\Z", help_text="ISO 3166-1, two letters")
+    country = serializers.RegexField(
+        r"^[A-Z]{2}\Z",
+        error_messages={"invalid": "A country has two capital letters, such as KE."},
+        help_text="ISO 3166-1, two letters",
+    )
     landmark = serializers.CharField(max_length=200, default="", allow_blank=True)
     directions = serializers.CharField(max_length=1000, default="", allow_blank=True)
     plus_code = serializers.CharField(max_length=20, default="", allow_blank=True)
@@ -63,12 +68,17 @@ class ParcelIn(Exact):
         min_value=0, max_value=_CENTS, default=0, help_text="cash on delivery, in minor units"
     )
     cod_currency = serializers.RegexField(
-        r"^([A-Z]{3})?\Z", default="", allow_blank=True, help_text="ISO 4217"
+        r"^([A-Z]{3})?\Z",
+        default="",
+        allow_blank=True,
+        error_messages={"invalid": "A currency has three capital letters, such as KES."},
+        help_text="ISO 4217",
     )
     changes_allowed = serializers.BooleanField(default=True, help_text="no: the shipper forbids changes")
     delivery_code = serializers.RegexField(
         r"^[0-9]{4,6}\Z",
         default=None,
+        error_messages={"invalid": "A delivery code has four to six digits."},
         allow_null=True,
         write_only=True,
         help_text="four to six digits that the recipient has: who says them is trusted more",

@@ -49,7 +49,8 @@ class ApiClientAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Ask for what a new client is to be."""
-        return _ClientForm if obj is None else super().get_form(request, obj, change, **kwargs)
+        own = {"form": _ClientForm} if obj is None else {}
+        return super().get_form(request, obj, change, **kwargs | own)
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         """Show when a client came and went."""

@@ -44,6 +44,7 @@ class _EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # the class take
     class Meta:
         model = Endpoint
         fields = ("client", "url", "kinds")
+        labels: ClassVar = {"url": "Address"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -73,7 +74,8 @@ class EndpointAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Ask for what a new webhook is to be."""
-        return _EndpointForm if obj is None else super().get_form(request, obj, change, **kwargs)
+        own = {"form": _EndpointForm} if obj is None else {}
+        return super().get_form(request, obj, change, **kwargs | own)
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         """Show when a webhook came and went."""
