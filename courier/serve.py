@@ -7,6 +7,7 @@ drops live sockets on SIGTERM.
 """
 
 import asyncio
+import gc
 import socket
 from collections import deque
 from contextlib import suppress
@@ -14,6 +15,7 @@ from typing import Any
 
 import h11
 import uvicorn
+from django.urls import get_resolver
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
@@ -324,4 +326,18 @@ def run(host: str, port: int, deadlines: Deadlines) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=5,
     )
+    config.load()
+    freeze()
     AudioServer(config, deadlines=deadlines).run()
+
+
+def freeze() -> None:
+    """Load all that requests will need, and have the collector never look at it again.
+
+    A full collection walked all of Django, 80 to 100 ms in which no frame moved, each time that a batch of a
+    thousand parcels or a long page had made enough garbage.
+    """
+    for pattern in get_resolver().url_patterns:  # reading them imports the views
+        getattr(pattern, "url_patterns", None)
+    gc.collect()
+    gc.freeze()

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import count
 
+import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.faults.meter import Meter, measured
 from tests.line import FRAME, Line, ModelSession, RawSocket, a_line, eventually, raw_call, ws_frame
+from tests.shipments.test_intake import a_row
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("alone")]
 logger = logging.getLogger(__name__)
@@ -194,4 +196,23 @@ def test_a_tool_that_breaks_in_one_call_delays_no_frame_of_another(line):
             finally:
                 connection.execute("ALTER TABLE gone RENAME TO shipments_shipment")
 
+        assert_unnoticed(meter, fault)
+
+
+def test_a_thousand_parcels_at_once_delay_no_frame_of_a_call(line):
+    token = line.manage("api_client", "make", "warehouse", "shipments:write").strip()
+    line.planted.add(token)
+    numbers = count()
+
+    def fault() -> None:
+        sent = [a_row(tracking_id=f"EX-{next(numbers)}") for _ in range(1_000)]
+        answer = httpx.post(
+            f"{line.http}/api/v1/shipments/bulk",
+            json={"shipments": sent},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+        )
+        assert answer.json()["created"] == 1_000
+
+    with measured(line) as meter:
         assert_unnoticed(meter, fault)
