@@ -16,10 +16,11 @@ from shipments.errors import (
     StaleFormError,
     TooSoonError,
 )
+from shipments.history import record
 from shipments.models import DeliveryChange, DeliverySlot, Shipment
 from shipments.plans import Plan, another_place, at_the_depot
+from shipments.rescheduling import move, slot_times, times
 from shipments.rules import POLICY, change_route
-from shipments.services import move, record, slot_times, times
 from shipments.statuses import ChangeKind, ChangeState, Source, Status, Substatus
 from shipments.telling import parcel_of
 

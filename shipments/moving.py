@@ -6,10 +6,10 @@ from django.db import IntegrityError, transaction
 
 from shipments.clients import ApiClient
 from shipments.errors import AlreadyWaitingError, StaleFormError
+from shipments.history import scoped
 from shipments.models import DeliveryChange, Shipment
 from shipments.plans import Asker, another_day, carry_out_or_ask
 from shipments.rules import POLICY, change_route
-from shipments.services import scoped
 from shipments.statuses import Source
 from shipments.telling import parcel_of
 from shipments.windows import chosen_slot

@@ -12,10 +12,10 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from shipments.errors import AlreadyWaitingError, NoSlotError, ParcelChangedError, StaleFormError
+from shipments.history import scoped
 from shipments.models import DeliveryChange, DeliverySlot, Shipment
 from shipments.plans import Asker, Plan, another_day, another_place, at_the_depot, carry_out_or_ask
 from shipments.rules import POLICY, change_route
-from shipments.services import scoped
 from shipments.statuses import Source
 from shipments.telling import parcel_of
 from shipments.windows import free_slots, phrases

@@ -13,9 +13,10 @@ from django.contrib.auth.models import User
 from shipments import wording
 from shipments.effects import in_words, keep_at_depot, place_of, readdress
 from shipments.errors import OutOfZoneError, SlotFullError
+from shipments.history import record
 from shipments.models import DeliveryChange, DeliverySlot, Shipment
+from shipments.rescheduling import move, slot_times, times
 from shipments.rules import POLICY, Route, change_route, check_place, check_window, hold_route
-from shipments.services import move, record, slot_times, times
 from shipments.statuses import ChangeKind, ChangeState, Source, Status, Substatus
 from shipments.telling import parcel_of
 from shipments.windows import day_of, offers, window_of

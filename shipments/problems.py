@@ -6,8 +6,8 @@ from enum import StrEnum
 from django.db import transaction
 
 from shipments.errors import NotDeliveredError, ProblemUnclearError
+from shipments.history import record
 from shipments.models import PROBLEM, Shipment
-from shipments.services import record
 from shipments.statuses import Status
 from shipments.telling import ending, find_own
 

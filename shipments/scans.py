@@ -11,9 +11,9 @@ from django.db.models import F
 from shipments import outbox
 from shipments.audit import AuditEntry
 from shipments.errors import IllegalMoveError
+from shipments.history import scoped
 from shipments.intake import Sender
 from shipments.models import Shipment, TrackingEvent
-from shipments.services import scoped
 from shipments.signals import shipment_changed
 from shipments.statuses import Status, follows
 

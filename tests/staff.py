@@ -8,7 +8,7 @@ from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from shipments import services
+from shipments import rescheduling
 from shipments.models import DeliveryChange, Depot, Shipment
 from shipments.statuses import Status
 from tests.shipments.builders import a_depot, a_parcel, a_slot, an_address
@@ -74,7 +74,7 @@ def a_corner(phone: str, name: str) -> Corner:
     ToolRun.objects.create(
         call=call, model_call_id="1", name="submit_pin", state=ToolState.REFUSED, started_ms=0, duration_ms=1
     )
-    proposed = services.prepare_reschedule(
+    proposed = rescheduling.prepare_reschedule(
         number=phone,
         said_id=None,
         day=day.isoformat(),
@@ -83,7 +83,7 @@ def a_corner(phone: str, name: str) -> Corner:
         key="k",
         now=now,
     )
-    services.confirm_reschedule(
+    rescheduling.confirm_reschedule(
         number=phone, change_id=str(proposed["change_id"]), call_public_id=call.public_id, now=now
     )
     asked = CallbackRequest.objects.create(

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from django.utils import timezone
 
-from shipments import contacts, services, telling
+from shipments import addresses, contacts, enquiries, rescheduling, telling
 from shipments.facts import Fact, is_right
 from shipments.models import Shipment
 from shipments.proofs import try_pin
@@ -78,9 +78,9 @@ def track_shipment(caller: Caller, args: Mapping[str, str], key: str) -> dict[st
     now, said_id = timezone.now(), args.get("tracking_id", "")
     shipment = handles.meant(caller, said_id, now)
     if shipment is not None:
-        told = services.track(number=shipment.phone, said_id=shipment.tracking_id, now=now)
+        told = enquiries.track(number=shipment.phone, said_id=shipment.tracking_id, now=now)
         return said("ok", _named(caller, shipment, told))
-    told = services.track(number=caller.number, said_id=said_id, now=now)
+    told = enquiries.track(number=caller.number, said_id=said_id, now=now)
     if told["status"] in ("ok", "coarse"):
         return said("ok", told)
     if told["status"] == "not_found":
@@ -160,7 +160,7 @@ _FEWEST_DIGITS, _MOST_DIGITS = 4, 6
 def offer_slots(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
     """Tell which delivery windows are free."""
     shipment = _mine(caller, args)
-    told = services.offer_slots(
+    told = enquiries.offer_slots(
         number=shipment.phone, said_id=shipment.tracking_id, day=args.get("day"), now=timezone.now()
     )
     return said("ok", _named(caller, shipment, told))
@@ -169,7 +169,7 @@ def offer_slots(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, 
 def prepare_reschedule(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
     """Propose another delivery window."""
     shipment = _mine(caller, args)
-    told = services.prepare_reschedule(
+    told = rescheduling.prepare_reschedule(
         number=shipment.phone,
         said_id=shipment.tracking_id,
         day=args["day"],
@@ -184,7 +184,7 @@ def prepare_reschedule(caller: Caller, args: Mapping[str, str], key: str) -> dic
 def confirm_reschedule(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
     """Carry out what was read back."""
     number = handles.number_of_change(caller, args["change_id"])
-    told = services.confirm_reschedule(
+    told = rescheduling.confirm_reschedule(
         number=number,
         change_id=args["change_id"],
         call_public_id=caller.call_public_id,
@@ -199,7 +199,7 @@ def confirm_address(caller: Caller, args: Mapping[str, str], key: str) -> dict[s
     shipment = _mine(caller, args)
     now = timezone.now()
     quotas.take_try(caller, shipment.tracking_id, now)
-    told = services.confirm_address(
+    told = addresses.confirm_address(
         number=shipment.phone,
         said_id=shipment.tracking_id,
         said=args["said"],

@@ -6,8 +6,8 @@ from datetime import datetime
 from django.conf import settings
 
 from shipments import phones
+from shipments.enquiries import opening_fields
 from shipments.models import Shipment
-from shipments.services import opening_fields
 from voice.levels import Level, Proof, ProofWanted, Standing, first_proof, level_of
 from voice.models import Call
 from voice.spoken import places

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
-from shipments import services
+from shipments import rescheduling
 from shipments.audit import AuditEntry
 from shipments.models import DeliveryChange, Shipment
 from shipments.statuses import Source, Status
@@ -32,10 +32,10 @@ def test_a_parcel_is_shown_with_its_history_and_what_was_asked_for(dispatcher):
     depot = a_depot()
     a_slot(depot)
     parcel = a_parcel(tracking_id="KM-4279", depot=depot, cod_minor=125_050, cod_currency="KES")
-    proposed = services.prepare_reschedule(
+    proposed = rescheduling.prepare_reschedule(
         number=AMINA, said_id=None, day="friday", window=None, call_public_id=CALL, key="k", now=NOW
     )
-    services.confirm_reschedule(
+    rescheduling.confirm_reschedule(
         number=AMINA, change_id=str(proposed["change_id"]), call_public_id=CALL, now=NOW
     )
 
@@ -105,7 +105,7 @@ def test_every_list_opens(dispatcher, model):
     depot = a_depot()
     a_slot(depot)
     a_parcel(depot=depot)
-    services.prepare_reschedule(
+    rescheduling.prepare_reschedule(
         number=AMINA, said_id=None, day="friday", window=None, call_public_id=CALL, key="k", now=NOW
     )
 
@@ -126,7 +126,7 @@ def a_waiting_change(day=3, **fields) -> DeliveryChange:
     depot = a_depot()
     a_slot(depot, today + timedelta(days=day))
     a_parcel(depot=depot, status=Status.OUT_FOR_DELIVERY, **fields)
-    proposed = services.prepare_reschedule(
+    proposed = rescheduling.prepare_reschedule(
         number=AMINA,
         said_id=None,
         day=(today + timedelta(days=day)).isoformat(),
@@ -135,7 +135,7 @@ def a_waiting_change(day=3, **fields) -> DeliveryChange:
         key="k",
         now=timezone.now(),
     )
-    services.confirm_reschedule(
+    rescheduling.confirm_reschedule(
         number=AMINA, change_id=str(proposed["change_id"]), call_public_id=CALL, now=timezone.now()
     )
     return DeliveryChange.objects.get()

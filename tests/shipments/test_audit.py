@@ -3,7 +3,7 @@
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from shipments import decisions, services
+from shipments import addresses, decisions
 from shipments.audit import AuditEntry
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.statuses import ChangeState, Source, Status
@@ -49,7 +49,7 @@ def test_a_confirmed_address_is_audited_and_an_address_that_does_not_match_is_no
     a_parcel()
 
     for said in ("Mombasa road", "Jacaranda Court"):
-        services.confirm_address(number=AMINA, said_id=None, said=said, call_public_id=CALL, now=NOW)
+        addresses.confirm_address(number=AMINA, said_id=None, said=said, call_public_id=CALL, now=NOW)
 
     assert [entry.verb for entry in AuditEntry.objects.all()] == ["confirm_address"]
 

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.forms.models import model_to_dict
 from django.utils import timezone
 
-from shipments import demo, services
+from shipments import demo, enquiries, rescheduling
 from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.phones import normalise
 from shipments.statuses import Status
@@ -123,9 +123,9 @@ def test_running_it_again_puts_a_moved_parcel_back():
     before = rows()
     shipment = Shipment.objects.get(phone="+254700000002")
     now = timezone.now()
-    offered = services.offer_slots(number=shipment.phone, said_id=None, day=None, now=now)["slots"]
+    offered = enquiries.offer_slots(number=shipment.phone, said_id=None, day=None, now=now)["slots"]
     assert isinstance(offered, list)
-    proposed = services.prepare_reschedule(
+    proposed = rescheduling.prepare_reschedule(
         number=shipment.phone,
         said_id=None,
         day=offered[0]["day"],
@@ -134,7 +134,7 @@ def test_running_it_again_puts_a_moved_parcel_back():
         key="k",
         now=now,
     )
-    services.confirm_reschedule(
+    rescheduling.confirm_reschedule(
         number=shipment.phone, change_id=str(proposed["change_id"]), call_public_id="call", now=now
     )
     assert rows() != before
@@ -152,8 +152,10 @@ def test_the_callers_of_the_demonstration_are_understood():
     on_the_road = next(p for p in listed if p["status"] == Status.OUT_FOR_DELIVERY)
     now = timezone.now()
 
-    by_number = services.track(number=on_the_road["phone"], said_id=None, now=now)
-    by_id = services.track(number=on_the_road["phone"], said_id=" ".join(on_the_road["tracking_id"]), now=now)
+    by_number = enquiries.track(number=on_the_road["phone"], said_id=None, now=now)
+    by_id = enquiries.track(
+        number=on_the_road["phone"], said_id=" ".join(on_the_road["tracking_id"]), now=now
+    )
 
     assert by_number == by_id
     assert by_number["status"] == "ok"

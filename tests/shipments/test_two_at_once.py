@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 from django.db import connection
 
-from shipments import services
+from shipments import rescheduling
 from shipments.errors import AlreadyWaitingError, ParcelChangedError, ShipmentError, SlotFullError
 from shipments.models import DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.statuses import ChangeState, Source, Status
@@ -37,7 +37,7 @@ def at_once(*works: Callable[[], T]) -> list[T | ShipmentError]:
 
 
 def prepare(number=AMINA, call=CALL, day="friday", window=None):
-    return services.prepare_reschedule(
+    return rescheduling.prepare_reschedule(
         number=number,
         said_id=None,
         day=day,
@@ -49,7 +49,7 @@ def prepare(number=AMINA, call=CALL, day="friday", window=None):
 
 
 def confirming(change_id, number=AMINA, call=CALL):
-    return lambda: services.confirm_reschedule(
+    return lambda: rescheduling.confirm_reschedule(
         number=number, change_id=change_id, call_public_id=call, now=NOW
     )
 
@@ -154,7 +154,7 @@ def test_one_wish_heard_four_times_is_one_proposal():
     assert answers == [answers[0]] * 4
     assert kinds(answers) == [dict] * 4
     assert (
-        services.confirm_reschedule(number=AMINA, change_id=standing.ref, call_public_id=CALL, now=NOW)[
+        rescheduling.confirm_reschedule(number=AMINA, change_id=standing.ref, call_public_id=CALL, now=NOW)[
             "state"
         ]
         == "applied"

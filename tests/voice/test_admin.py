@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from shipments import services
+from shipments import rescheduling
 from shipments.phones import mask_numbers
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel, a_slot
 from voice import archive, call_page, calls, reports
@@ -177,7 +177,7 @@ def test_what_a_call_changed_is_on_its_page(dispatcher):
     a_slot(depot)
     parcel = a_parcel(tracking_id="KM-4279", depot=depot)
     call = an_ended_call()
-    services.prepare_reschedule(
+    rescheduling.prepare_reschedule(
         number=AMINA, said_id=None, day="friday", window=None, call_public_id=call.public_id, key="k", now=NOW
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from shipments import services
+from shipments import enquiries
 from shipments.errors import ShipmentError
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.statuses import ChangeState, Status
@@ -129,13 +129,13 @@ def _times_told(parcel: Shipment) -> tuple[str, ...]:
     """Return the times that whoever asks for this parcel must hear: none when it is not coming today."""
     if parcel.status != Status.OUT_FOR_DELIVERY:
         return ()
-    answer = services.track(number=parcel.phone, said_id=None, now=timezone.now())
+    answer = enquiries.track(number=parcel.phone, said_id=None, now=timezone.now())
     return tuple(_TIME.findall(str(answer["say"])))
 
 
 def _free_slots(parcel: Shipment) -> list[dict[str, str]]:
     try:
-        answer = services.offer_slots(number=parcel.phone, said_id=None, day=None, now=timezone.now())
+        answer = enquiries.offer_slots(number=parcel.phone, said_id=None, day=None, now=timezone.now())
     except ShipmentError:
         return []
     slots = answer["slots"]

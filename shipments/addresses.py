@@ -1,0 +1,54 @@
+"""Compare where a parcel goes with what a caller says of it."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from shipments.history import record, scoped
+from shipments.models import Address
+from shipments.places import is_same_place
+from shipments.telling import find_own
+from shipments.text import told
+
+
+def confirm_address(
+    *, number: str, said_id: str | None, said: str, call_public_id: str, now: datetime
+) -> dict[str, object]:
+    """Tell whether the place that a caller describes is the address of record; the area is all that is said.
+
+    Raises:
+        ShipmentError: the parcel is not his.
+    """
+    shipment = find_own(number, said_id or "")
+    address, area = shipment.address, told(shipment.address.area)
+    matches = is_same_place(
+        said,
+        (address.landmark, address.building, address.line1, address.line2),
+        (address.neighbourhood, address.district, address.city, address.directions),
+    )
+    if not matches:
+        return {
+            "match": False,
+            "area": area,
+            "say": f"That does not match the address that we have in {area}. "
+            "Please tell me the building, the street or the nearest landmark.",
+        }
+    with transaction.atomic():
+        Address.objects.filter(pk=address.pk).update(
+            verified_at=now, verified_by=f"call {call_public_id}"[:120]
+        )
+        record(
+            shipment,
+            description="Address confirmed by the recipient",
+            call_public_id=call_public_id,
+            key=scoped("address", call_public_id, str(shipment.pk)),
+            now=now,
+            verb="confirm_address",
+            before={"verified_at": address.verified_at.isoformat() if address.verified_at else None},
+            after={"verified_at": now.isoformat()},
+        )
+    return {
+        "match": True,
+        "area": area,
+        "say": f"Thank you, that matches the address that we have in {area}.",
+    }

@@ -1,0 +1,69 @@
+"""Write what happened to a parcel into its history and the audit, and tell the world once it is committed."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+
+from shipments import outbox
+from shipments.audit import AuditEntry
+from shipments.models import Shipment, TrackingEvent
+from shipments.signals import shipment_changed
+from shipments.statuses import Source
+
+
+def record(
+    shipment: Shipment,
+    *,
+    description: str,
+    call_public_id: str,
+    key: str,
+    now: datetime,
+    substatus: str = "",
+    change_ref: str = "",
+    source: Source = Source.VOICE_AGENT,
+    actor: str = "voice agent",
+    verb: str,
+    before: Mapping[str, object],
+    after: Mapping[str, object],
+) -> None:
+    """Append to a parcel's history, once a key, and to the audit; tell the world when it is committed."""
+    event = TrackingEvent(
+        shipment=shipment,
+        occurred_at=now,
+        status=shipment.status,
+        substatus=substatus,
+        description=description,
+        source=source,
+        actor=actor[:120],
+        call_public_id=call_public_id,
+        idempotency_key=key,
+    )
+    TrackingEvent.objects.bulk_create([event], ignore_conflicts=True)
+    outbox.tell_of(shipment, event, change_ref, now)
+    AuditEntry.objects.create(
+        at=now,
+        actor=actor[:120],
+        verb=verb,
+        object_kind="shipment",
+        object_id=shipment.tracking_id,
+        before=dict(before),
+        after={**after, "change": change_ref} if change_ref else dict(after),
+        call_public_id=call_public_id,
+    )
+    send = partial(
+        shipment_changed.send_robust,
+        sender=Shipment,
+        shipment_id=shipment.pk,
+        change_ref=change_ref,
+        call_public_id=call_public_id,
+    )
+    transaction.on_commit(send, robust=True)
+
+
+def scoped(*parts: str) -> str:
+    """Return a key of fixed length for these words: of a call, that means something there only."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
