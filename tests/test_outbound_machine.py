@@ -42,9 +42,11 @@ PLACEMENTS: tuple[tuple[Placement, bool], ...] = (
     (Unclear("lost"), True),
     (Unclear("lost"), False),
     (Unclear("The platform answered 500."), True),
+    (Unclear("The platform says that this call was placed already."), True),
     (Unsent("refused"), False),
     (Slow(30.0), False),
     (Refused(400, "x"), False),
+    (Refused(401, "key"), False),
     (Refused(402, "wallet"), False),
 )
 PURPOSES = st.sampled_from([Purpose.CONFIRM_ADDRESS, Purpose.RESCHEDULE_OFFER, Purpose.ETA])
@@ -65,6 +67,7 @@ class Dialling(RuleBasedStateMachine):
         self.unwanted: set[str] = set()
         self.rung: list[tuple[int, datetime, bool]] = []
         self.held: list[OutboundCall] = []
+        self.late: list[tuple[OutboundCall, Placement]] = []
         self.states: dict[int, DialState] = {}
         self.parcels = [
             a_parcel(number, time_zone=zone, eta_at=BEGIN + timedelta(hours=30), status=Status.IN_TRANSIT)
@@ -98,7 +101,7 @@ class Dialling(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule(which=st.integers(0, 9), outcome=st.sampled_from(PLACEMENTS), dies=st.integers(0, 5))
     def dial(self, which: int, outcome: tuple[Placement, bool], dies: int) -> None:
-        """Let a dialler do its work, or be killed before the request, or before it wrote the answer down."""
+        """Let a dialler do its work, be killed before the request or before it wrote the answer, or wait."""
         row = self.held.pop(which % len(self.held))
         placement, rings = outcome
         said = placing.begin(row, self.now)
@@ -107,8 +110,17 @@ class Dialling(RuleBasedStateMachine):
         elif isinstance(said, Now) and dies != 1:
             if rings:
                 self.rung.append((row.pk, self.now, row.number in self.unwanted))
-            if dies != 2:
+            if dies == 3:
+                self.late.append((row, placement))
+            elif dies != 2:
                 placing.settle(row, placement, self.now, lambda: 0.5)
+
+    @precondition(lambda self: self.late)
+    @rule(which=st.integers(0, 9))
+    def answer_late(self, which: int) -> None:
+        """Let the platform's answer come when much else may have happened."""
+        row, placement = self.late.pop(which % len(self.late))
+        placing.settle(row, placement, self.now, lambda: 0.5)
 
     @rule(outcome=st.sampled_from(PLACEMENTS), dies=st.integers(0, 5))
     def go_on(self, outcome: tuple[Placement, bool], dies: int) -> None:
@@ -160,6 +172,11 @@ class Dialling(RuleBasedStateMachine):
     def wait_a_moment(self) -> None:
         """Let a little time pass."""
         self.now += timedelta(seconds=1)
+
+    @rule()
+    def set_the_clock_back(self) -> None:
+        """Correct a machine's clock that went fast."""
+        self.now -= timedelta(seconds=40)
 
     @rule(number=st.sampled_from(sorted(NUMBERS)))
     def want_no_calls(self, number: str) -> None:
