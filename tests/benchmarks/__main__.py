@@ -203,12 +203,20 @@ def desk_table() -> None:
         subprocess.run(command, cwd=ROOT, env=os.environ | {"DATABASE_URL": url}, check=True)
 
 
+def outbound_table() -> None:
+    """Print how fast calls to place are claimed and planned, on a PostgreSQL of their own."""
+    with services.postgres() as url:
+        command = [sys.executable, "-m", "tests.benchmarks.outbound"]
+        environment = os.environ | {"DATABASE_URL": url, "DIAL_HOURS": "00:00-24:00"}
+        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+
+
 def main() -> None:
     """Run the measurements asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument(
-        "--only", choices=("cpu", "capacity", "edges", "desk", "promises", *promises.MEASURES)
+        "--only", choices=("cpu", "capacity", "edges", "desk", "outbound", "promises", *promises.MEASURES)
     )
     options = parser.parse_args()
     runs, seconds = (1, 5.0) if options.quick else (5, 6.0)
@@ -222,6 +230,8 @@ def main() -> None:
         edges_table(seconds)
     if options.only in (None, "desk"):
         desk_table()
+    if options.only in (None, "outbound"):
+        outbound_table()
     if options.only in (None, "promises"):
         promises.promises_table()
     elif options.only in promises.MEASURES:
