@@ -151,7 +151,7 @@ class Bridge:
         model: Model | None = None
         try:
             if self._closing is not None:
-                await self._closing
+                await asyncio.wait({self._closing})  # not it itself: who stops waiting must not stop it
             model = await self._ports.dial()
             if self._listener is not me:
                 return
@@ -372,13 +372,7 @@ class Bridge:
                     pass
 
     async def _wind_up(self) -> None:
-        """Finish what was begun, close the telephone and write the end; once, whatever ended the call."""
-        running = list(self._running)
-        if running:
-            await asyncio.wait(running)  # each is bounded by its own time limit
-            for task in running:
-                if task.exception() is None:  # else it is why the call ends, and raised already
-                    self._take_end(self._session.handle(task.result(), self._time()))
+        """Close the telephone, finish what was begun and write the end; once, whatever ended the call."""
         if self._end is not None and self._end.hang_up:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._tuning.hang_up_s):
@@ -386,6 +380,12 @@ class Bridge:
         with suppress(TimeoutError):  # one who reads nothing is not waited for
             async with asyncio.timeout(self._tuning.close_s):
                 await self._ports.telephone.close(self._end.code if self._end else call.CLOSE_UPSTREAM)
+        running = list(self._running)
+        if running:
+            await asyncio.wait(running)  # each is bounded by its own time limit, and nobody is on the line
+            for task in running:
+                if task.exception() is None:  # else it is why the call ends, and raised already
+                    self._take_end(self._session.handle(task.result(), self._time()))
         ending = self._session.ending()
         ending.counters.update(self._clock.counters() | self._pacer.counters())
         await self._ports.journal.finish(ending)

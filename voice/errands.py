@@ -114,7 +114,8 @@ class Errands:
             self._scene.measures.achieve(done.call.name)
         self._note_outcome(done)
         asking = self.ledger.finish(done, now_s)
-        return [record] if over else [*self._tell(asking, done.result, now_s), record]
+        # The record first: a hang-up may come while the answer is being sent.
+        return [record] if over else [record, *self._tell(asking, done.result, now_s)]
 
     def catch_up(self) -> list[Command]:
         """Send the answers that came while there was no connection to a conversation that goes on."""

@@ -86,7 +86,8 @@ class Floor:
         limits = self._scene.limits
         quiet_s = limits.stuck_s if self.caller_speaks else limits.interrupted_nudge_s
         self.expect(notes.ANSWER, quiet_s, now_s)
-        return [Hush(), *kept(self._scene.transcript.close(interrupted=True))]
+        # Kept first: the telephone may be slow to take that it is to be silent, and hang up meanwhile.
+        return [*kept(self._scene.transcript.close(interrupted=True)), Hush()]
 
     def take_agent_words(self, text: str, now_s: float) -> list[Command]:
         """Keep what the agent says, and stop it when it may not be said."""

@@ -11,7 +11,7 @@ from tests.placed import FRAME, Placed, answer_at_once, call, talk
 from voice.errors import ModelLost, ModelRefused
 from voice.limits import Limits
 from voice.ports import Outcome
-from voice.records import ToolRecord
+from voice.records import ToolRecord, TurnRecord
 from voice.wire import gemini, sautikit
 
 
@@ -116,6 +116,60 @@ def test_a_tool_that_began_is_recorded_when_the_caller_hangs_up_in_the_middle():
     assert placed.model.closed
     assert placed.journal.ending is not None
     assert placed.journal.ending.outcome == "rescheduled"
+
+
+def test_a_tool_is_recorded_when_the_caller_hangs_up_while_its_answer_is_being_sent():
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        async def send(frame: str | bytes) -> None:
+            await asyncio.sleep(0.9 if "toolResponse" in str(frame) else 0)
+
+        await asyncio.sleep(1)
+        model.send = send  # type: ignore[method-assign] # a socket that is full
+        model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "confirm_reschedule", "args": {}}]}})
+        await asyncio.sleep(0.5)
+
+    placed = call(scenario)
+
+    assert [type(record) for record in placed.journal.records] == [ToolRecord]
+
+
+def test_what_was_said_is_kept_when_the_caller_hangs_up_while_the_agent_is_being_silenced():
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        async def write(text: str) -> None:
+            await asyncio.sleep(3)
+
+        await asyncio.sleep(1)
+        telephone.write = write  # type: ignore[method-assign] # a socket that is full
+        model.put({"serverContent": {"outputTranscription": {"text": "Your parcel is"}}})
+        model.put(speech(2))
+        model.put({"serverContent": {"interrupted": True}})
+        await asyncio.sleep(0.5)
+
+    placed = call(scenario)
+
+    assert [record.text for record in placed.journal.records if isinstance(record, TurnRecord)] == [
+        "Your parcel is"
+    ]
+
+
+def test_a_slow_tool_keeps_nobody_on_a_line_that_is_over():
+    async def slow(tool_call: gemini.ToolCall) -> Outcome:
+        await asyncio.sleep(4)
+        return await answer_at_once(tool_call)
+
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await asyncio.sleep(1)
+        model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "confirm_reschedule", "args": {}}]}})
+        await asyncio.sleep(0.5)
+        placed.bridge.stop(at_once=True)
+        await asyncio.sleep(10)
+
+    placed = call(scenario, run_tool=slow)
+
+    assert placed.hung_up_s == pytest.approx(1.5, abs=0.1)
+    assert placed.telephone.closed is not None
+    assert placed.telephone.closed[0] == pytest.approx(1.5, abs=0.1)
+    assert [type(record) for record in placed.journal.records] == [ToolRecord]
 
 
 def test_a_hang_up_closes_the_model_at_once():

@@ -153,7 +153,7 @@ def test_a_tool_call_is_run_and_answered_once():
     session, tool_call = talking(), a_tool_call()
 
     run = session.handle(tool_call, 1.0)
-    tell, record = session.handle(done(tool_call), 1.2)
+    record, tell = session.handle(done(tool_call), 1.2)
 
     assert run == [call.Run(tool_call)]
     assert tell == call.Tell(gemini.tool_response("c1", "track_shipment", {"status": "ok"}))
@@ -170,7 +170,7 @@ def test_a_tool_call_delivered_twice_acts_and_answers_once():
     second = session.handle(done(tool_call), 1.3)
 
     assert again == []
-    assert kinds(first) == ["Tell", "Record"]
+    assert kinds(first) == ["Record", "Tell"]
     assert kinds(second) == ["Record"]
 
 
@@ -187,7 +187,7 @@ def test_a_tool_that_does_not_succeed_is_answered_too(state: str):
     session, tool_call = talking(), a_tool_call()
     session.handle(tool_call, 1.0)
 
-    assert kinds(session.handle(done(tool_call, state), 1.2)) == ["Tell", "Record"]
+    assert kinds(session.handle(done(tool_call, state), 1.2)) == ["Record", "Tell"]
 
 
 def test_a_tool_that_ends_after_the_call_is_recorded_and_told_to_nobody():

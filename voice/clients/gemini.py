@@ -121,9 +121,13 @@ class Connection:
             raise _translated(error) from error
 
     async def close(self) -> None:
-        """Close the connection, waiting no longer than a second for the other side."""
+        """Close the connection, waiting no longer than a second for the other side, or than anybody waits."""
         self._watching.cancel()
-        await self._socket.close()
+        try:
+            await self._socket.close()
+        except asyncio.CancelledError:  # a model in a black hole would hold the socket for minutes
+            self._transport.abort()
+            raise
 
     async def _watch(self, endpoint: Endpoint) -> None:
         """Break a connection on which neither a frame nor the answer to a ping arrives.

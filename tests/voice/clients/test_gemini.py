@@ -148,6 +148,24 @@ async def until_lost(connection: Connection) -> AsyncIterator[str | bytes]:
             yield frame
 
 
+def test_a_close_that_nobody_waits_for_any_more_leaves_no_connection_behind():
+    async def peer(socket: ServerConnection) -> None:
+        socket.transport.pause_reading()  # it never sees our close, and never answers it
+        await asyncio.sleep(1)
+        socket.transport.abort()
+
+    async def scenario(url: str) -> None:
+        connection = await dial(Endpoint(url, KEY))
+        closing = asyncio.create_task(connection.close())
+        await asyncio.sleep(0.05)
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+
+        assert connection._transport.is_closing()
+
+    against(peer, scenario)
+
+
 @pytest.mark.parametrize(("pings_before", "lost"), [(6, True), (1, False)])
 def test_g11_a_connection_that_died_silently_is_lost_once_it_used_to_answer(pings_before, lost):
     async def peer(socket: ServerConnection) -> None:
