@@ -42,9 +42,9 @@ nightly: $(VENV)/.installed $(VENV)/.speech
 	@$(OWN_SERVICES) NIGHTLY=1 $(PYTEST) -n auto --dist loadgroup --durations 20
 	@NIGHTLY=1 $(PY) -m tests.services $(PYTEST) -n auto --dist loadgroup -m "database or layer"
 
-# Twenty calls with a fault every five seconds: make soak MINUTES=30
+# Twenty calls with a fault every five seconds: make soak MINUTES=30; SERVICES=1 on PostgreSQL and Valkey
 soak: $(VENV)/.installed
-	@$(OWN_SERVICES) SOAK_MINUTES=$(or $(MINUTES),3) $(PYTEST) tests/faults/test_soak.py --log-level=WARNING -rP
+	@$(if $(SERVICES),SOAK_MINUTES=$(or $(MINUTES),3) $(PY) -m tests.services,$(OWN_SERVICES) SOAK_MINUTES=$(or $(MINUTES),3)) $(PYTEST) tests/faults/test_soak.py --log-level=WARNING -rP
 
 # Chromium for the tests that click; without it they are left out, so no failure here is final.
 browser:

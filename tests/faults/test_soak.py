@@ -25,9 +25,10 @@ def test_a_soak_leaves_no_fault_no_task_no_socket_and_no_memory(tmp_path):
     assert soaked.idle is not None
     assert soaked.end is not None
     logger.warning(
-        "%d calls, %d refused, %.0f s heard, faults %s, from %s to %s, memory grew by %.1f MB",
+        "%d calls, %d refused, %d unanswered, %.0f s heard, faults %s, from %s to %s, memory grew by %.1f MB",
         soaked.calls,
         soaked.refused,
+        soaked.unanswered,
         soaked.heard_bytes / 32_000,
         soaked.faults,
         soaked.idle,
@@ -35,6 +36,7 @@ def test_a_soak_leaves_no_fault_no_task_no_socket_and_no_memory(tmp_path):
         soaked.growth_bytes / 2**20,
     )
     assert soaked.calls >= 20
+    assert soaked.unanswered == 0
     assert soaked.heard_bytes / 32_000 > SECONDS
     assert "Traceback" not in soaked.log, soaked.log[soaked.log.index("Traceback") - 2_000 :][:6_000]
     assert "never retrieved" not in soaked.log
