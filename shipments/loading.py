@@ -15,8 +15,8 @@ from shipments.models import Shipment
 from shipments.phones import masked
 from shipments.statuses import Source
 
-ROWS = 5_000
-"""How many rows a server takes beside its calls; longer files are for `manage.py import_shipments`."""
+ROWS = intake.ROWS
+"""How many rows a server takes without its calls noticing; more are for `manage.py import_shipments`."""
 BYTES = 5_000_000
 _KEPT = timedelta(days=1)
 _SHOWN = 50

@@ -10,9 +10,9 @@ from shipments.audit import AuditEntry
 from shipments.errors import ReferenceTakenError, RowsRefusedError
 from shipments.intake import Result, Sender
 from shipments.manifest import read_rows
-from shipments.models import Address, DeliverySlot, Shipment, TrackingEvent
+from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.signals import parcels_taken_in
-from shipments.statuses import Source, Status
+from shipments.statuses import ChangeKind, ChangeState, Source, Status
 from tests.shipments.builders import AMINA, BRIAN, NOW, a_depot, a_parcel, a_slot
 
 pytestmark = pytest.mark.django_db
@@ -175,6 +175,35 @@ def test_a_parcel_that_goes_to_another_depot_gives_its_place_back():
     parcel.refresh_from_db()
     assert (parcel.slot, parcel.promised_start) == (None, None)
     assert DeliverySlot.objects.get(pk=slot.pk).booked == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "stays"),
+    [
+        (ChangeKind.ADDRESS_CHANGE, ("address",)),
+        (ChangeKind.HOLD_FOR_PICKUP, ("promised_start", "promised_end")),
+    ],
+)
+def test_a_wish_that_was_carried_out_stands_against_a_file(kind, stays):
+    parcel = booked(landmark="by the church")
+    DeliveryChange.objects.create(
+        shipment=parcel,
+        kind=kind,
+        state=ChangeState.APPLIED,
+        idempotency_key="a wish",
+        shipment_version=1,
+        created_at=NOW,
+        expires_at=NOW,
+    )
+    window = {"promised_start": "2026-11-25T06:00Z", "promised_end": "2026-11-25T09:00Z"}
+    sent = window if kind == ChangeKind.HOLD_FOR_PICKUP else {}
+
+    [taken] = upsert(a_row(landmark="by the church" if sent else "by the kiosk", cod_minor=0, **sent))
+
+    parcel.refresh_from_db()
+    assert taken.kept == stays
+    assert parcel.address.landmark == "by the church"
+    assert parcel.promised_start is None
 
 
 def test_a_row_does_not_move_a_parcel():
