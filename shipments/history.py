@@ -30,7 +30,7 @@ def record(
     before: Mapping[str, object],
     after: Mapping[str, object],
 ) -> None:
-    """Append to a parcel's history, once a key, and to the audit; tell the world when it is committed."""
+    """Append what a parcel has just come to, once a key; see `append`."""
     event = TrackingEvent(
         shipment=shipment,
         occurred_at=now,
@@ -42,24 +42,38 @@ def record(
         call_public_id=call_public_id,
         idempotency_key=key,
     )
+    append(event, change_ref=change_ref, now=now, verb=verb, before=before, after=after)
+
+
+def append(
+    event: TrackingEvent,
+    *,
+    now: datetime,
+    verb: str,
+    before: Mapping[str, object],
+    after: Mapping[str, object],
+    change_ref: str = "",
+) -> None:
+    """Append what happened, whenever that was, to a parcel's history and to the audit; tell the world."""
+    shipment = event.shipment
     TrackingEvent.objects.bulk_create([event], ignore_conflicts=True)
-    outbox.tell_of(shipment, event, change_ref, now)
+    outbox.tell_of(shipment, event, change_ref, now, but=event.actor)  # who did it need not be told
     AuditEntry.objects.create(
         at=now,
-        actor=actor[:120],
+        actor=event.actor,
         verb=verb,
         object_kind="shipment",
         object_id=shipment.tracking_id,
         before=dict(before),
         after={**after, "change": change_ref} if change_ref else dict(after),
-        call_public_id=call_public_id,
+        call_public_id=event.call_public_id,
     )
     send = partial(
         shipment_changed.send_robust,
         sender=Shipment,
         shipment_id=shipment.pk,
         change_ref=change_ref,
-        call_public_id=call_public_id,
+        call_public_id=event.call_public_id,
     )
     transaction.on_commit(send, robust=True)
 

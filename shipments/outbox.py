@@ -73,7 +73,7 @@ def put(
     """Write down that something happened for each endpoint that wants to know; return for how many.
 
     `subject` names what it is about, so that the same thing is told once; `shipper` whose parcel it is,
-    None when it is nobody's; `but` is the actor who told us of it, and need not be told.
+    None when it is nobody's; `but` is the actor who did it, and need not be told.
     """
     wanted = [
         endpoint

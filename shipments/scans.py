@@ -3,18 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
 
 from django.db import transaction
 from django.db.models import F
 
-from shipments import outbox
-from shipments.audit import AuditEntry
 from shipments.errors import IllegalMoveError
-from shipments.history import scoped
+from shipments.history import append, scoped
 from shipments.intake import Sender
 from shipments.models import Shipment, TrackingEvent
-from shipments.signals import shipment_changed
 from shipments.statuses import Status, follows
 
 
@@ -62,10 +58,11 @@ def report(*, shipment_id: int, scan: Scan, sender: Sender, now: datetime) -> Ef
             )
         before = _face(shipment)
         if not late:
-            _move(shipment, scan, now)
+            _move(shipment, scan)
         if scan.status == Status.ATTEMPT_FAIL:  # it was tried, however late we hear of it
             Shipment.objects.filter(pk=shipment.pk).update(attempts=F("attempts") + 1)
-        _write_down(shipment, scan, key, sender, before, now)
+        event = _event(shipment, scan, key, sender)
+        append(event, now=now, verb="report", before=before, after=_face(shipment))
     return Effect.LATE if late else Effect.MOVED
 
 
@@ -74,7 +71,7 @@ def _key(shipment: Shipment, scan: Scan, sender: Sender) -> str:
     return scoped("scan", sender.name, str(shipment.pk), *named)
 
 
-def _move(shipment: Shipment, scan: Scan, now: datetime) -> None:
+def _move(shipment: Shipment, scan: Scan) -> None:
     shipment.status, shipment.substatus, shipment.status_at = scan.status, scan.substatus, scan.occurred_at
     shipment.version += 1
     fields = ["status", "substatus", "status_at", "version", "updated_at"]
@@ -84,10 +81,8 @@ def _move(shipment: Shipment, scan: Scan, now: datetime) -> None:
     shipment.save(update_fields=fields)
 
 
-def _write_down(
-    shipment: Shipment, scan: Scan, key: str, sender: Sender, before: dict[str, object], now: datetime
-) -> None:
-    event = TrackingEvent.objects.create(
+def _event(shipment: Shipment, scan: Scan, key: str, sender: Sender) -> TrackingEvent:
+    return TrackingEvent(
         shipment=shipment,
         occurred_at=scan.occurred_at,
         status=scan.status,
@@ -99,18 +94,6 @@ def _write_down(
         actor=sender.name[:120],
         idempotency_key=key,
     )
-    outbox.tell_of(shipment, event, "", now, but=sender.name)
-    AuditEntry.objects.create(
-        at=now,
-        actor=sender.name[:120],
-        verb="report",
-        object_kind="shipment",
-        object_id=shipment.tracking_id,
-        before=before,
-        after=_face(shipment),
-    )
-    send = partial(shipment_changed.send_robust, sender=Shipment, shipment_id=shipment.pk)
-    transaction.on_commit(send, robust=True)
 
 
 def _face(shipment: Shipment) -> dict[str, object]:
