@@ -384,6 +384,7 @@ SPECTACULAR_SETTINGS = {
 }
 API_PER_MINUTE = env.int("API_PER_MINUTE", default=600)
 OUTBOX_WAIT_S = env.float("OUTBOX_WAIT_S", default=10.0)
+MESSAGE_SENDER = env.str("MESSAGE_SENDER", default="shipments.messages.EmbeddedSender")
 OUTBOX_PRIVATE = env.bool("OUTBOX_PRIVATE", default=False)
 
 # What things cost, newest last: a call is priced by the last row that is not after its day.

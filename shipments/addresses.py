@@ -4,7 +4,9 @@ from datetime import datetime
 
 from django.db import transaction
 
+from shipments import texting
 from shipments.history import record, scoped
+from shipments.messages import MessageKind
 from shipments.models import Address
 from shipments.places import is_same_place
 from shipments.telling import find_own
@@ -33,6 +35,7 @@ def confirm_address(
             "say": f"That does not match the address that we have in {area}. "
             "Please tell me the building, the street or the nearest landmark.",
         }
+    key = scoped("address", call_public_id, str(shipment.pk))
     with transaction.atomic():
         Address.objects.filter(pk=address.pk).update(
             verified_at=now, verified_by=f"call {call_public_id}"[:120]
@@ -41,12 +44,13 @@ def confirm_address(
             shipment,
             description="Address confirmed by the recipient",
             call_public_id=call_public_id,
-            key=scoped("address", call_public_id, str(shipment.pk)),
+            key=key,
             now=now,
             verb="confirm_address",
             before={"verified_at": address.verified_at.isoformat() if address.verified_at else None},
             after={"verified_at": now.isoformat()},
         )
+        texting.tell(shipment, MessageKind.ADDRESS, texting.ADDRESS_CONFIRMED, key=key, now=now)
     return {
         "match": True,
         "area": area,

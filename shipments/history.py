@@ -8,7 +8,7 @@ from functools import partial
 
 from django.db import transaction
 
-from shipments import outbox
+from shipments import outbox, texting
 from shipments.audit import AuditEntry
 from shipments.models import Shipment, TrackingEvent
 from shipments.signals import shipment_changed
@@ -58,6 +58,8 @@ def append(
     shipment = event.shipment
     TrackingEvent.objects.bulk_create([event], ignore_conflicts=True)
     outbox.tell_of(shipment, event, change_ref, now, but=event.actor)  # who did it need not be told
+    if change_ref:
+        texting.tell_of_change(shipment, change_ref, now)
     AuditEntry.objects.create(
         at=now,
         actor=event.actor,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from shipments import loading, outbox, posting
+from shipments import loading, messages, outbox, posting
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Job:
 def jobs() -> tuple[Job, ...]:
     """Return the jobs of the domain, as the settings want them."""
     return (
+        Job("messages", 5, messages.send_due),
         Job("webhooks", 2, posting.send_due, limit_s=120),
         Job("old webhooks", 3_600, outbox.purge),
         Job("old files", 3_600, loading.purge),

@@ -16,6 +16,7 @@ from shipments.clients import ApiClient  # noqa: F401 # the same
 from shipments.courtesy import ContactPreference, Holiday  # noqa: F401 # the same
 from shipments.handovers import ParcelFile  # noqa: F401 # the same
 from shipments.kept import Kept, KeptQuerySet
+from shipments.messages import OutgoingMessage  # noqa: F401 # the same
 from shipments.notices import Endpoint, Notice  # noqa: F401 # the same
 from shipments.riders import Driver
 from shipments.spelling import readings

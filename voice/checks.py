@@ -16,6 +16,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
+from django.utils.module_loading import import_string
 
 from shipments import phones
 from voice import clips, dial_rules
@@ -198,6 +199,17 @@ def _faults_of_rates(rates: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"{name} of {row.get('from')} is {row.get(name)!r}"
 
 
+def _messages() -> Iterator[CheckMessage]:
+    try:
+        import_string(settings.MESSAGE_SENDER)()
+    except (ImportError, TypeError):
+        yield Error(
+            f"MESSAGE_SENDER is {settings.MESSAGE_SENDER!r}, and no class that can be made.",
+            hint="Set it to the dotted path of a class as shipments.messages.MessageSender describes it.",
+            id="voice.E025",
+        )
+
+
 def _addresses() -> Iterator[CheckMessage]:
     public = urlsplit(settings.PUBLIC_URL)
     if public.scheme not in ("http", "https") or not public.hostname or public.query:
@@ -352,6 +364,7 @@ _CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     _caller_proof,
     _secrets,
     _rates,
+    _messages,
     _addresses,
     _stream,
     _numbers,

@@ -19,6 +19,7 @@ _MODELS = (
     ("Parcels", "Changes", "published_with_changes", "shipments_deliverychange"),
     ("Parcels", "Files of parcels", "upload_file", "shipments_parcelfile"),
     ("Parcels", "Addresses", "location_on", "shipments_address"),
+    ("Parcels", "Messages", "sms", "shipments_outgoingmessage"),
     ("Calls", "Calls", "call", "voice_call"),
     ("Calls", "Placed calls", "phone_forwarded", "voice_outboundcall"),
     ("Calls", "Call-back requests", "phone_callback", "voice_callbackrequest"),

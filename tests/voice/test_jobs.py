@@ -13,7 +13,16 @@ from voice.models import OutboundCall
 from voice.shared import DialSwitch
 from voice.statuses import Purpose
 
-ALWAYS = {"lost calls", "unanswered calls", "lost dials", "purge", "webhooks", "old webhooks", "old files"}
+ALWAYS = {
+    "lost calls",
+    "unanswered calls",
+    "lost dials",
+    "purge",
+    "webhooks",
+    "messages",
+    "old webhooks",
+    "old files",
+}
 
 
 def names() -> set[str]:

@@ -1,0 +1,95 @@
+"""Put into words what the number of record is told by message, and write it down with the change itself."""
+
+from datetime import datetime
+
+from shipments import wording
+from shipments.messages import MessageKind, OutgoingMessage
+from shipments.models import DeliveryChange, Shipment
+from shipments.statuses import ChangeKind, ChangeState
+from shipments.telling import ending
+from shipments.text import told
+
+_NOT_YOU = "If you did not ask for this, please call us."
+ADDRESS_CONFIRMED = "the address it goes to was confirmed in a call"
+
+
+def tell(shipment: Shipment, kind: MessageKind, about: str, *, key: str, now: datetime) -> None:
+    """Write a message to the number of record, once a key; `about` follows "your parcel ending 4 2 7 9:".
+
+    Who calls this has a transaction open: the message is there when the change is.
+    """
+    text = f"Your parcel ending {ending(shipment)}: {about}. {_NOT_YOU}"
+    message = OutgoingMessage(
+        idempotency_key=key,
+        shipment=shipment,
+        number=shipment.phone,
+        kind=kind,
+        text=text,
+        next_at=now,
+        created_at=now,
+    )
+    OutgoingMessage.objects.bulk_create([message], ignore_conflicts=True)
+
+
+def tell_of_change(shipment: Shipment, change_ref: str, now: datetime) -> None:
+    """Tell the number of record how far a change of its parcel has come, once for each state."""
+    change = DeliveryChange.objects.select_related("slot__depot").filter(ref=change_ref).first()
+    about = _about(change, shipment) if change is not None else ""
+    if change is not None and about:
+        tell(shipment, MessageKind.CHANGE, about, key=f"change:{change.ref}:{change.state}", now=now)
+
+
+def _about(change: DeliveryChange, shipment: Shipment) -> str:
+    """Return what became of a change, or "" while it is no more than a proposal."""
+    match change.state:
+        case ChangeState.APPLIED:
+            return f"it {_done(change, shipment)}"
+        case ChangeState.NEEDS_APPROVAL:
+            wish = _wish(change, shipment)
+            return f"we were asked for {wish}. Our dispatcher decides; until then it stays as planned"
+        case ChangeState.REJECTED:
+            return f"it stays as planned. We were asked for {_wish(change, shipment)}, and cannot do that"
+        case _:
+            return ""
+
+
+def _done(change: DeliveryChange, shipment: Shipment) -> str:
+    match change.kind:
+        case ChangeKind.RESCHEDULE:
+            return f"now comes {_when(change, shipment)}"
+        case ChangeKind.ADDRESS_CHANGE:
+            return "now goes to another address"
+        case ChangeKind.HOLD_FOR_PICKUP:
+            return f"waits for you to collect it at {_depot(shipment)}"
+        case ChangeKind.AUTHORISE_NEIGHBOUR:
+            return "may be given to your neighbour"
+        case ChangeKind.CANCEL:
+            return "is not delivered, since you do not want it"
+        case _:
+            return "was changed as asked"
+
+
+def _wish(change: DeliveryChange, shipment: Shipment) -> str:
+    match change.kind:
+        case ChangeKind.RESCHEDULE:
+            return f"delivery {_when(change, shipment)}"
+        case ChangeKind.ADDRESS_CHANGE:
+            return "delivery to another address"
+        case ChangeKind.HOLD_FOR_PICKUP:
+            return f"it to wait at {_depot(shipment)}"
+        case ChangeKind.AUTHORISE_NEIGHBOUR:
+            return "it to be given to a neighbour"
+        case ChangeKind.CANCEL:
+            return "it not to be delivered"
+        case _:
+            return "a change"
+
+
+def _when(change: DeliveryChange, shipment: Shipment) -> str:
+    if change.requested_start is None or change.requested_end is None:
+        return "at another time"
+    return wording.slot(change.requested_start, change.requested_end, shipment.zone)
+
+
+def _depot(shipment: Shipment) -> str:
+    return told(shipment.depot.name) if shipment.depot else "our depot"
