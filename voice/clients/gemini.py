@@ -172,7 +172,8 @@ async def dial(endpoint: Endpoint) -> Connection:
             ping_interval=None,  # `Connection` has pings of its own
             max_size=MESSAGE_BYTES,
             proxy=None if _is_loopback(endpoint.url) else True,
-            ssl=endpoint.ssl,
+            # None is no default for the library: it refuses wss:// with it, which is the real model's.
+            ssl=endpoint.ssl or (True if urlsplit(endpoint.url).scheme == "wss" else None),
         )
     except InvalidStatus as error:
         status = error.response.status_code

@@ -102,6 +102,17 @@ def test_a_refused_handshake_is_an_error_of_its_class(status, error):
     against(peer, scenario, status)
 
 
+def test_g1_a_model_whose_tls_fails_is_lost():
+    async def peer(socket: ServerConnection) -> None:
+        raise AssertionError("nobody shook hands")
+
+    async def scenario(url: str) -> None:
+        with pytest.raises(ModelLost):
+            await dial(Endpoint(url.replace("ws://", "wss://"), KEY))
+
+    against(peer, scenario)
+
+
 def test_nobody_there_is_a_lost_model():
     async def scenario() -> None:
         with pytest.raises(ModelLost):
