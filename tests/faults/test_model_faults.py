@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from tests.faults.rehearsal import LOUD, Played, answer_at_once, rehearse, stays
+from tests.faults.rehearsal import LOUD, QUIET, Played, answer_at_once, rehearse, stays
 from tests.peers import FakeTelephone
 from voice.limits import Limits
 from voice.ports import Outcome
@@ -15,6 +15,8 @@ from voice.sandbox.scenario import SCENARIOS, Scenario, load, parse
 from voice.wire import gemini, sautikit
 
 FAULTS = sorted(path.stem for path in (SCENARIOS / "faults").glob("*.toml"))
+HISS = b"\x96\x00\x6a\xff" * 160
+"""A line's noise, at which no ear takes the caller to speak."""
 GREETING = {"nudged": "", "say": "Hello, this is the courier, I am an AI. How can I help you?"}
 
 
@@ -457,13 +459,14 @@ def test_s13_a_carrier_that_sends_nothing_for_a_while_is_filled_up_with_zeros():
     assert played.ending.counters["caller_silence_ms"] >= 2_500
 
 
-def test_s13_a_silent_caller_is_asked_at_twenty_seconds_and_left_at_forty():
+@pytest.mark.parametrize("frame", [QUIET, HISS], ids=["silence", "noise"])
+def test_s13_a_silent_caller_is_asked_at_twenty_seconds_and_left_at_forty(frame):
     scenario = parse({
         "when": [GREETING | {"once": True}, {"nudged": "still there", "say": "Are you still there?"},
                  {"nudged": "goodbye", "say": "Goodbye."}],
     })  # fmt: skip
 
-    played = rehearse(scenario, seconds=90)
+    played = rehearse(scenario, lambda telephone: stays(telephone, 90, frame))
 
     assert "Are you still there?" in played.agent
     assert "Goodbye." in played.agent

@@ -39,6 +39,19 @@ def test_t2_speech_at_24_khz_is_played_as_long_at_16_khz():
     assert played_s == pytest.approx(2.0 + 0.16, abs=0.05)
 
 
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 48_000])
+def test_g8_speech_of_another_rate_than_usual_is_played_as_long_as_it_is(rate_hz: int):
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await asyncio.sleep(1)
+        model.put(speech(1.0, rate_hz))
+        model.put({"serverContent": {"generationComplete": True}})
+        await asyncio.sleep(3)
+
+    placed = call(scenario)
+
+    assert len(placed.telephone.audio) / 32_000 == pytest.approx(1.0 + 0.16, abs=0.05)
+
+
 def test_speech_is_paced_with_a_lead_of_200_ms():
     async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await asyncio.sleep(1)
