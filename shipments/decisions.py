@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from shipments import wording
+from shipments.effects import move, slot_times, times
 from shipments.errors import (
     AlreadyDecidedError,
     NoProposalError,
@@ -18,8 +19,7 @@ from shipments.errors import (
 )
 from shipments.history import record
 from shipments.models import DeliveryChange, DeliverySlot, Shipment
-from shipments.plans import Plan, another_place, at_the_depot
-from shipments.rescheduling import move, slot_times, times
+from shipments.plans import Plan, plan_of
 from shipments.rules import POLICY, change_route
 from shipments.statuses import ChangeKind, ChangeState, Source, Status, Substatus
 from shipments.telling import parcel_of
@@ -88,15 +88,9 @@ def _carried_out(change: DeliveryChange, shipment: Shipment, now: datetime) -> _
     Raises:
         ShipmentError: they do not, or somebody changed the parcel just now.
     """
-    match change.kind:
-        case ChangeKind.RESCHEDULE if change.slot is not None:
-            return _moved(change.slot, shipment, now)
-        case ChangeKind.ADDRESS_CHANGE:
-            return _planned(another_place(shipment, change.requested_address, now))
-        case ChangeKind.HOLD_FOR_PICKUP:
-            return _planned(at_the_depot(shipment, now))
-        case _:
-            raise NoProposalError
+    if change.kind == ChangeKind.RESCHEDULE and change.slot is not None:
+        return _moved(change.slot, shipment, now)
+    return _planned(plan_of(change, shipment, now))
 
 
 def _planned(plan: Plan) -> _Outcome:

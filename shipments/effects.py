@@ -11,9 +11,10 @@ from typing import Any
 from django.db.models import F
 from django.db.models.functions import Greatest
 
-from shipments.errors import ParcelChangedError
+from shipments.errors import ParcelChangedError, SlotFullError
 from shipments.models import Address, DeliverySlot, Shipment
-from shipments.statuses import Status
+from shipments.statuses import Status, Substatus
+from shipments.windows import day_of, offers
 
 PLACE = ("building", "line1", "neighbourhood", "city", "landmark", "directions")
 """What a place is described by."""
@@ -41,20 +42,42 @@ def keep_at_depot(shipment: Shipment, now: datetime) -> None:
     Raises:
         ParcelChangedError: somebody was first.
     """
+    _take_off(shipment, now, Status.AVAILABLE_FOR_PICKUP)
+
+
+def refuse(shipment: Shipment, now: datetime) -> None:
+    """Have a parcel not delivered, since its recipient does not want it, and give its place back.
+
+    Raises:
+        ParcelChangedError: somebody was first.
+    """
+    _take_off(shipment, now, Status.EXCEPTION, Substatus.REFUSED)
+
+
+def note(shipment: Shipment, now: datetime) -> None:
+    """Count a change that stands in the history alone.
+
+    Raises:
+        ParcelChangedError: somebody was first.
+    """
+    _change(shipment, now)
+
+
+def _take_off(shipment: Shipment, now: datetime, status: Status, substatus: str = "") -> None:
     slot_id = shipment.slot_id
     _change(
         shipment,
         now,
-        status=Status.AVAILABLE_FOR_PICKUP,
+        status=status,
         status_at=now,
-        substatus="",
+        substatus=substatus,
         slot=None,
         promised_start=None,
         promised_end=None,
         eta_at=None,
         eta_computed_at=None,
     )
-    shipment.status = Status.AVAILABLE_FOR_PICKUP
+    shipment.status = status
     if slot_id is not None:
         DeliverySlot.objects.filter(pk=slot_id).update(booked=Greatest(F("booked") - 1, 0))
 
@@ -75,3 +98,56 @@ def place_of(address: Address) -> dict[str, str]:
 def in_words(place: Mapping[str, str]) -> str:
     """Return a place as it is written in a history."""
     return ", ".join(place[name] for name in PLACE if place.get(name) and name != "directions")
+
+
+def move(shipment: Shipment, slot: DeliverySlot, now: datetime, status: Status) -> None:
+    """Give a parcel a place in `slot` and a status, and give its old place back.
+
+    Compare-and-set carries the safety on both databases: SQLite has no row locks.
+    """
+    moved = Shipment.objects.filter(
+        pk=shipment.pk, version=shipment.version, status=shipment.status, phone=shipment.phone
+    ).update(
+        version=F("version") + 1,
+        status=status,
+        status_at=shipment.status_at if status == shipment.status else now,
+        substatus=shipment.substatus if status == shipment.status else "",
+        slot=slot,
+        promised_start=slot.starts_at,
+        promised_end=slot.ends_at,
+        eta_at=None,
+        eta_computed_at=None,
+        updated_at=now,
+    )
+    if not moved:
+        raise ParcelChangedError
+    shipment.status = status
+    # Rows in the order of their keys: two parcels that change places must not wait for each other.
+    for pk in sorted({slot.pk, shipment.slot_id or slot.pk}):
+        if pk == slot.pk:
+            taken = DeliverySlot.objects.filter(pk=pk, booked__lt=F("capacity")).update(
+                booked=F("booked") + 1
+            )
+            if not taken:
+                raise SlotFullError(offers=offers(shipment, now, day_of(slot, shipment)))
+        else:
+            DeliverySlot.objects.filter(pk=pk).update(booked=Greatest(F("booked") - 1, 0))
+
+
+def times(shipment: Shipment) -> dict[str, str | int | None]:
+    """Return what a reschedule replaces."""
+    start, end = shipment.promised_start, shipment.promised_end
+    return {
+        "slot": shipment.slot_id,
+        "promised_start": start.isoformat() if start else None,
+        "promised_end": end.isoformat() if end else None,
+    }
+
+
+def slot_times(slot: DeliverySlot) -> dict[str, str | int | None]:
+    """Return what a reschedule brings."""
+    return {
+        "slot": slot.pk,
+        "promised_start": slot.starts_at.isoformat(),
+        "promised_end": slot.ends_at.isoformat(),
+    }

@@ -369,7 +369,7 @@ class DeliveryChange(models.Model):
     decision_reason = models.CharField(max_length=300, blank=True)
     idempotency_key = models.CharField(max_length=128, unique=True)
     shipment_version = models.PositiveIntegerField()
-    read_back = models.CharField(max_length=300, blank=True)
+    read_back = models.TextField(max_length=1000, blank=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 

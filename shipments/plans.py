@@ -11,12 +11,21 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from shipments import wording
-from shipments.effects import in_words, keep_at_depot, place_of, readdress
-from shipments.errors import OutOfZoneError, SlotFullError
+from shipments.effects import (
+    in_words,
+    keep_at_depot,
+    move,
+    note,
+    place_of,
+    readdress,
+    refuse,
+    slot_times,
+    times,
+)
+from shipments.errors import NoProposalError, OutOfZoneError, PlaceUnclearError, SlotFullError
 from shipments.history import record
 from shipments.models import DeliveryChange, DeliverySlot, Shipment
-from shipments.rescheduling import move, slot_times, times
-from shipments.rules import POLICY, Route, change_route, check_place, check_window, hold_route
+from shipments.rules import POLICY, Route, change_route, check_place, check_window, hold_route, refusal_route
 from shipments.statuses import ChangeKind, ChangeState, Source, Status, Substatus
 from shipments.telling import parcel_of
 from shipments.windows import day_of, offers, window_of
@@ -116,6 +125,69 @@ def at_the_depot(shipment: Shipment, now: datetime) -> Plan:
         after={"slot": None, "status": Status.AVAILABLE_FOR_PICKUP.value},
         carry_out=lambda: keep_at_depot(shipment, now),
     )
+
+
+def to_a_neighbour(shipment: Shipment, neighbour: str, now: datetime) -> Plan:
+    """Plan to have a parcel handed to a neighbour, named as a rider can find him.
+
+    Raises:
+        ShipmentError: the parcel may not be changed, or no neighbour is named.
+    """
+    route = change_route(parcel_of(shipment), POLICY)
+    if not neighbour:
+        raise PlaceUnclearError("Which neighbour may take it? Please tell me the name and the door.")
+    return Plan(
+        kind=ChangeKind.AUTHORISE_NEIGHBOUR,
+        verb="authorise_neighbour",
+        route=route,
+        done=f"May be given to a neighbour: {neighbour}",
+        asked=f"To be given to a neighbour was asked for: {neighbour}",
+        before={},
+        after={"neighbour": neighbour},
+        carry_out=lambda: note(shipment, now),
+        fields={"requested_address": {"neighbour": neighbour}},
+    )
+
+
+def not_wanted(shipment: Shipment, now: datetime) -> Plan:
+    """Plan to take a parcel off that its recipient does not want; what becomes of it the sender decides.
+
+    Raises:
+        ShipmentError: it has arrived, or may not be changed.
+    """
+    return Plan(
+        kind=ChangeKind.CANCEL,
+        verb="refuse_delivery",
+        route=refusal_route(parcel_of(shipment)),
+        done="Refused, and not delivered",
+        asked="Refused: not to be delivered",
+        before={**times(shipment), "status": shipment.status},
+        after={"slot": None, "status": Status.EXCEPTION.value},
+        carry_out=lambda: refuse(shipment, now),
+        substatus=Substatus.REFUSED,
+    )
+
+
+def plan_of(change: DeliveryChange, shipment: Shipment, now: datetime) -> Plan:
+    """Plan anew what a change asks for, if the rules still let it pass.
+
+    Raises:
+        ShipmentError: they do not.
+    """
+    wanted = change.requested_address
+    match change.kind:
+        case ChangeKind.RESCHEDULE if change.slot is not None:
+            return another_day(shipment, change.slot, now)
+        case ChangeKind.ADDRESS_CHANGE:
+            return another_place(shipment, wanted, now)
+        case ChangeKind.HOLD_FOR_PICKUP:
+            return at_the_depot(shipment, now)
+        case ChangeKind.AUTHORISE_NEIGHBOUR:
+            return to_a_neighbour(shipment, wanted.get("neighbour", ""), now)
+        case ChangeKind.CANCEL:
+            return not_wanted(shipment, now)
+        case _:
+            raise NoProposalError
 
 
 def carry_out_or_ask(

@@ -209,6 +209,16 @@ def hold_route(parcel: Parcel) -> Route:
     return _route(parcel)
 
 
+def refusal_route(parcel: Parcel) -> Route:
+    """Return whether a parcel is taken off at once when its recipient does not want it.
+
+    Raises:
+        ChangeRefusedError: it has arrived, is not coming anyway, or may not be changed.
+    """
+    _check_open(parcel)
+    return _route(parcel)
+
+
 def _check_open(parcel: Parcel) -> None:
     """Let a parcel pass that somebody waits for and that may be changed at all."""
     if parcel.status == Status.DELIVERED:

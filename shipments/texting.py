@@ -43,17 +43,18 @@ def _about(change: DeliveryChange, shipment: Shipment) -> str:
     """Return what became of a change, or "" while it is no more than a proposal."""
     match change.state:
         case ChangeState.APPLIED:
-            return f"it {_done(change, shipment)}"
+            return f"it {done(change, shipment)}"
         case ChangeState.NEEDS_APPROVAL:
-            wish = _wish(change, shipment)
+            wish = wish_of(change, shipment)
             return f"we were asked for {wish}. Our dispatcher decides; until then it stays as planned"
         case ChangeState.REJECTED:
-            return f"it stays as planned. We were asked for {_wish(change, shipment)}, and cannot do that"
+            return f"it stays as planned. We were asked for {wish_of(change, shipment)}, and cannot do that"
         case _:
             return ""
 
 
-def _done(change: DeliveryChange, shipment: Shipment) -> str:
+def done(change: DeliveryChange, shipment: Shipment) -> str:
+    """Return what a parcel does once a change is carried out, to follow "your parcel"."""
     match change.kind:
         case ChangeKind.RESCHEDULE:
             return f"now comes {_when(change, shipment)}"
@@ -69,7 +70,8 @@ def _done(change: DeliveryChange, shipment: Shipment) -> str:
             return "was changed as asked"
 
 
-def _wish(change: DeliveryChange, shipment: Shipment) -> str:
+def wish_of(change: DeliveryChange, shipment: Shipment) -> str:
+    """Return what a change asks for, to follow "asked for"."""
     match change.kind:
         case ChangeKind.RESCHEDULE:
             return f"delivery {_when(change, shipment)}"

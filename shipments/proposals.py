@@ -1,0 +1,182 @@
+"""Change a parcel in two steps: proposed and read back first, carried out once the caller has agreed.
+
+A proposal means something in its own call, for two minutes and for the parcel as it was. `number` is the
+number that the call came from (E.164, "" when withheld), never one that was spoken.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+from shipments import texting
+from shipments.errors import AlreadyWaitingError, NoProposalError, ParcelChangedError, ProposalExpiredError
+from shipments.history import record, scoped
+from shipments.models import DeliveryChange, Shipment
+from shipments.plans import Plan, plan_of
+from shipments.rules import POLICY, Route
+from shipments.spelling import folded
+from shipments.statuses import ChangeKind, ChangeState, Substatus
+from shipments.telling import ending
+
+_CONFIRMED = (ChangeState.APPLIED, ChangeState.NEEDS_APPROVAL, ChangeState.APPROVED, ChangeState.REJECTED)
+
+
+def propose(
+    shipment: Shipment,
+    plan: Callable[[], Plan],
+    read_back: Callable[[Plan], str],
+    *,
+    call_public_id: str,
+    key: str,
+    now: datetime,
+) -> dict[str, object]:
+    """Propose a change and return the sentence to read back; the parcel stays as it is.
+
+    Asked again with the same `key` in the same call, the proposal that still stands is returned.
+
+    Raises:
+        ShipmentError: the rules do not let it pass.
+    """
+    idempotency_key = scoped("prepare", call_public_id, str(shipment.pk), key)
+    with transaction.atomic():
+        # One proposal of a parcel after the other: by this lock on PostgreSQL, while SQLite has one writer.
+        Shipment.objects.select_for_update().filter(pk=shipment.pk).first()
+        if (standing := _standing(idempotency_key, shipment, now)) is not None:
+            return _proposed(standing)
+        planned = plan()
+        # What was read back before is void: only the latest may be agreed to.
+        mine = DeliveryChange.objects.filter(call_public_id=call_public_id, state=ChangeState.PROPOSED)
+        mine.update(state=ChangeState.SUPERSEDED)
+        earlier = DeliveryChange.objects.filter(idempotency_key__startswith=f"{idempotency_key}:").count()
+        change = DeliveryChange.objects.create(
+            shipment=shipment,
+            kind=planned.kind,
+            previous=dict(planned.before),
+            rule_results={"route": planned.route.value},
+            call_public_id=call_public_id,
+            requested_by="recipient",
+            idempotency_key=f"{idempotency_key}:{earlier}",
+            shipment_version=shipment.version,
+            read_back=read_back(planned),
+            created_at=now,
+            expires_at=now + timedelta(seconds=POLICY.proposal_s),
+            **planned.fields,
+        )
+    return _proposed(change)
+
+
+def confirm(
+    kind: ChangeKind, *, number: str, change_id: str, call_public_id: str, now: datetime
+) -> dict[str, object]:
+    """Carry out what was read back in this call and agreed to.
+
+    A proposal is used up by it: said twice, it happens once and is answered twice.
+
+    Raises:
+        ShipmentError: nothing of this kind stands to be confirmed, or the parcel has changed since.
+    """
+    change = _proposal(kind, number, change_id, call_public_id)
+    if change.state in _CONFIRMED:
+        return _outcome(change)
+    if change.state != ChangeState.PROPOSED:
+        raise NoProposalError
+    if now > change.expires_at:
+        DeliveryChange.objects.filter(pk=change.pk, state=ChangeState.PROPOSED).update(
+            state=ChangeState.EXPIRED
+        )
+        raise ProposalExpiredError
+    try:
+        with transaction.atomic():
+            _carry_out(change, now)
+    except IntegrityError as error:  # another call's wish for this parcel reached the dispatcher first
+        raise AlreadyWaitingError from error
+    change.refresh_from_db()
+    if change.state not in _CONFIRMED:
+        raise NoProposalError
+    return _outcome(change)
+
+
+def _standing(idempotency_key: str, shipment: Shipment, now: datetime) -> DeliveryChange | None:
+    """Return the proposal made under this key, if it could be confirmed now."""
+    return DeliveryChange.objects.filter(
+        idempotency_key__startswith=f"{idempotency_key}:",
+        state=ChangeState.PROPOSED,
+        expires_at__gte=now,
+        shipment_version=shipment.version,
+    ).first()
+
+
+def _proposal(kind: ChangeKind, number: str, change_id: str, call_public_id: str) -> DeliveryChange:
+    """Return what was proposed in this call, for a parcel that still is this caller's."""
+    if not number or not call_public_id:
+        raise NoProposalError
+    ref = folded("".join(c for c in change_id.upper() if c.isascii() and c.isalnum()))
+    change = (
+        DeliveryChange.objects.select_related("shipment", "slot__depot")
+        .filter(
+            ref=ref[:16],
+            call_public_id=call_public_id,
+            kind=kind,
+            shipment__phone=number,
+        )
+        .first()
+    )
+    if change is None:
+        raise NoProposalError
+    return change
+
+
+def _carry_out(change: DeliveryChange, now: datetime) -> None:
+    """Use the proposal up and do what it says; the caller of this rolls all of it back when it raises."""
+    proposed = DeliveryChange.objects.filter(pk=change.pk, state=ChangeState.PROPOSED, expires_at__gte=now)
+    if not proposed.update(state=ChangeState.CONFIRMED_BY_CALLER):
+        return  # the same yes came twice: the first one does it
+    shipment = Shipment.objects.for_telling().get(pk=change.shipment_id)
+    if shipment.version != change.shipment_version:
+        raise ParcelChangedError
+    plan = plan_of(change, shipment, now)
+    if plan.route.value != change.rule_results.get("route"):
+        raise ParcelChangedError
+    applied = plan.route is Route.APPLY
+    if applied:
+        plan.carry_out()
+    state = ChangeState.APPLIED if applied else ChangeState.NEEDS_APPROVAL
+    confirmed = DeliveryChange.objects.filter(pk=change.pk, state=ChangeState.CONFIRMED_BY_CALLER)
+    confirmed.update(state=state, decided_at=now if applied else None)
+    record(
+        shipment,
+        substatus=plan.substatus if applied else Substatus.CUSTOMER_CONTACTED,
+        description=(f"{plan.done} by the recipient" if applied else f"{plan.asked}: to approve")[:300],
+        call_public_id=change.call_public_id,
+        key=f"change:{change.ref}",
+        now=now,
+        change_ref=change.ref,
+        verb=f"confirm_{plan.verb}",
+        before={**plan.before, "state": ChangeState.PROPOSED.value},
+        after={**(plan.after if applied else plan.before), "state": state.value},
+    )
+
+
+def _proposed(change: DeliveryChange) -> dict[str, object]:
+    return {
+        "status": "ok",
+        "say": change.read_back,
+        "read_back": change.read_back,
+        "change_id": change.ref,
+        "needs_approval": change.rule_results.get("route") == Route.APPROVE,
+    }
+
+
+def _outcome(change: DeliveryChange) -> dict[str, object]:
+    """Return what a confirmed change came to: the same words each time it is asked."""
+    shipment, applied = change.shipment, change.rule_results.get("route") == Route.APPLY
+    asked = f"I have asked our dispatcher for {texting.wish_of(change, shipment)}."
+    return {
+        "status": "ok",
+        "say": f"Done. Your parcel ending {ending(shipment)} {texting.done(change, shipment)}."
+        if applied
+        else f"{asked} Until it is decided, your parcel stays as planned.",
+        "change_id": change.ref,
+        "state": "applied" if applied else "needs_approval",
+    }
