@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from datetime import datetime
+from typing import ClassVar, TypedDict
 
 from django.utils import timezone
 
-from shipments import addresses, contacts, enquiries, rescheduling, telling
+from shipments import addresses, contacts, enquiries, problems, proposals, rescheduling, telling, wishes
 from shipments.facts import Fact, is_right
 from shipments.models import Shipment
 from shipments.proofs import try_pin
 from shipments.rules import POLICY
 from shipments.spelling import readings
-from voice import callbacks, handles, quotas, trust
+from shipments.statuses import ChangeKind
+from voice import callbacks, dialing, handles, quotas, trust
 from voice.errors import ToolError
 from voice.levels import Level
 from voice.spoken import digits_of
 from voice.statuses import CallbackReason
-from voice.toolkit import Caller, answer, said
+from voice.toolkit import Caller, Deed, answer, said
 
 
 class LevelError(ToolError):
@@ -212,11 +214,96 @@ def confirm_address(caller: Caller, args: Mapping[str, str], key: str) -> dict[s
     return said("ok" if told["match"] else "refused", told, retryable=not told["match"])
 
 
+# With the delivery code
+
+
+def prepare_address_change(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Propose another place."""
+    shipment = _trusted(caller, args)
+    place = {name: text for name, text in args.items() if name != "tracking_id"}
+    told = wishes.prepare_address_change(
+        number=shipment.phone, said_id=shipment.tracking_id, place=place, **_now(caller, key)
+    )
+    return said("ok", _named(caller, shipment, told))
+
+
+def hold_for_pickup(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Propose to keep a parcel at its depot."""
+    shipment = _trusted(caller, args)
+    told = wishes.hold_for_pickup(number=shipment.phone, said_id=shipment.tracking_id, **_now(caller, key))
+    return said("ok", _named(caller, shipment, told))
+
+
+def authorise_neighbour(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Propose to hand a parcel to a neighbour."""
+    shipment = _trusted(caller, args)
+    told = wishes.authorise_neighbour(
+        number=shipment.phone,
+        said_id=shipment.tracking_id,
+        neighbour=args["neighbour"],
+        **_now(caller, key),
+    )
+    return said("ok", _named(caller, shipment, told))
+
+
+def refuse_delivery(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Propose not to deliver a parcel."""
+    shipment = _trusted(caller, args)
+    told = wishes.refuse_delivery(number=shipment.phone, said_id=shipment.tracking_id, **_now(caller, key))
+    return said("ok", _named(caller, shipment, told))
+
+
+def confirming(kind: ChangeKind) -> Deed:
+    """Return the deed that carries out what was read back of one kind, by who knows the delivery code."""
+
+    def confirm(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+        shipment = handles.parcel_of_change(caller, args["change_id"])
+        level = handles.best_level(caller) if shipment is None else handles.level_for(caller, shipment)
+        if level < Level.L2:
+            raise CodeNeededError
+        told = proposals.confirm(
+            kind,
+            number=handles.number_of_change(caller, args["change_id"]),
+            change_id=args["change_id"],
+            call_public_id=caller.call_public_id,
+            now=timezone.now(),
+        )
+        return said("ok", told)
+
+    return confirm
+
+
+class _Now(TypedDict):
+    call_public_id: str
+    key: str
+    now: datetime
+
+
+def _now(caller: Caller, key: str) -> _Now:
+    return {"call_public_id": caller.call_public_id, "key": key, "now": timezone.now()}
+
+
+# Of this call's number alone, or of what went wrong
+
+
+def report_problem(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Note that a parcel is damaged, that something is missing, or that it never came."""
+    shipment = _mine(caller, args)
+    told = problems.report_problem(
+        number=shipment.phone,
+        said_id=shipment.tracking_id,
+        kind=args["kind"],
+        call_public_id=caller.call_public_id,
+        now=timezone.now(),
+    )
+    return said("ok", _named(caller, shipment, told))
+
+
 def opt_out(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
     """Never have this call's number rung on our account again; it concerns that number alone."""
-    told = contacts.opt_out(
-        number=caller.number or caller.claimed, call_public_id=caller.call_public_id, now=timezone.now()
-    )
+    number, now = caller.number or caller.claimed, timezone.now()
+    told = contacts.opt_out(number=number, call_public_id=caller.call_public_id, now=now)
+    dialing.forget(number, reason="asked not to be called", now=now)
     return said("ok", told)
 
 

@@ -70,14 +70,24 @@ def meant(caller: Caller, said_id: str, now: datetime) -> Shipment | None:
 
 def number_of_change(caller: Caller, ref: str) -> str:
     """Return the number of record to confirm a change under: the caller's, or of a parcel that he showed."""
-    key = folded("".join(c for c in ref.upper() if c.isascii() and c.isalnum()))[:16]
-    pid = caller.call_public_id
+    key, pid = _key(ref), caller.call_public_id
     shown = CallParcel.objects.filter(call_public_id=pid, facts_at__isnull=False)
     change = DeliveryChange.objects.filter(
         ref=key, call_public_id=pid, shipment__in=shown.values("shipment")
     ).select_related("shipment")
     found = change.first()
     return found.shipment.phone if found is not None else caller.number
+
+
+def parcel_of_change(caller: Caller, ref: str) -> Shipment | None:
+    """Return the parcel of what was proposed in this call, or None."""
+    change = DeliveryChange.objects.filter(ref=_key(ref), call_public_id=caller.call_public_id)
+    found = change.select_related("shipment").first()
+    return found.shipment if found is not None else None
+
+
+def _key(ref: str) -> str:
+    return folded("".join(c for c in ref.upper() if c.isascii() and c.isalnum()))[:16]
 
 
 def _find(caller: Caller, said_id: str, now: datetime) -> Shipment:

@@ -10,6 +10,9 @@ _OUTCOMES = {
     "request_callback": "callback_requested",
     "confirm_address": "address_confirmed",
     "confirm_reschedule": "rescheduled",
+    "confirm_refusal": "refused_delivery",
+    "confirm_hold_for_pickup": "hold_requested",
+    "confirm_address_change": "address_change_requested",
 }
 _WEIGHTS = tuple(_OUTCOMES.values())
 _KEPT = 100

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from shipments.errors import ParcelUnknownError, ShipmentError
 from shipments.spelling import readings
+from shipments.statuses import ChangeKind
 from shipments.text import plain
 from voice import deeds, handles, quotas
 from voice.errors import ToolError
@@ -87,6 +88,29 @@ _TRACKING_ID = Parameter(
     "the parcel in this call. Leave it out when none was given: then the caller's own parcel is looked up.",
     limit=120,
 )
+_CHANGE_ID = Parameter(
+    "change_id",
+    "The change_id that the tool which proposed it returned in this call.",
+    limit=32,
+    required=True,
+    question="I have nothing to confirm. Please tell me again what you would like.",
+)
+_READ_BACK = "Nothing changes yet: read the returned message to the caller in full and wait for the answer."
+
+
+def _confirming(name: str, kind: ChangeKind) -> Tool:
+    """Return the tool that carries out what was proposed of one kind."""
+    return Tool(
+        name,
+        "Carry out what was proposed, only after the caller has said yes to exactly that.",
+        (_CHANGE_ID,),
+        deeds.confirming(kind),
+        Level.L2,
+        step="confirm",
+        changes=True,
+    )
+
+
 _DAY = "The day as the caller said it, such as 'tomorrow', 'Friday', '27 November', or as YYYY-MM-DD."
 
 TOOLS: Mapping[str, Tool] = MappingProxyType(
@@ -235,6 +259,88 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 ),
                 deeds.confirm_address,
                 Level.L1,
+                changes=True,
+            ),
+            Tool(
+                "prepare_address_change",
+                "Propose another place for the caller's parcel; ask for the landmark and the directions. "
+                + _READ_BACK,
+                (
+                    _TRACKING_ID,
+                    Parameter(
+                        "landmark",
+                        "The nearest landmark, in the caller's words.",
+                        limit=100,
+                        required=True,
+                        question="What is the nearest landmark?",
+                    ),
+                    Parameter(
+                        "directions",
+                        "How to get from the landmark to the door, in the caller's words.",
+                        limit=120,
+                        required=True,
+                        question="How does the rider get from there to your door?",
+                    ),
+                    Parameter("building", "The building, if named.", limit=80),
+                    Parameter("line1", "The street and number, if named.", limit=80),
+                    Parameter("neighbourhood", "The part of the city, if named.", limit=60),
+                    Parameter("city", "The city, if it is another one.", limit=60),
+                ),
+                deeds.prepare_address_change,
+                Level.L2,
+                step="prepare",
+            ),
+            _confirming("confirm_address_change", ChangeKind.ADDRESS_CHANGE),
+            Tool(
+                "hold_for_pickup",
+                f"Propose to keep the caller's parcel at the depot to be collected. {_READ_BACK}",
+                (_TRACKING_ID,),
+                deeds.hold_for_pickup,
+                Level.L2,
+                step="prepare",
+            ),
+            _confirming("confirm_hold_for_pickup", ChangeKind.HOLD_FOR_PICKUP),
+            Tool(
+                "authorise_neighbour",
+                f"Propose to hand the caller's parcel to a neighbour. {_READ_BACK}",
+                (
+                    _TRACKING_ID,
+                    Parameter(
+                        "neighbour",
+                        "The neighbour's name and door, in the caller's words.",
+                        limit=100,
+                        required=True,
+                        question="Which neighbour may take it? Please tell me the name and the door.",
+                    ),
+                ),
+                deeds.authorise_neighbour,
+                Level.L2,
+                step="prepare",
+            ),
+            _confirming("confirm_neighbour", ChangeKind.AUTHORISE_NEIGHBOUR),
+            Tool(
+                "refuse_delivery",
+                f"Propose not to deliver a parcel that the caller does not want. {_READ_BACK}",
+                (_TRACKING_ID,),
+                deeds.refuse_delivery,
+                Level.L2,
+                step="prepare",
+            ),
+            _confirming("confirm_refusal", ChangeKind.CANCEL),
+            Tool(
+                "report_problem",
+                "Note what went wrong with the caller's parcel, for a colleague to look into.",
+                (
+                    _TRACKING_ID,
+                    Parameter(
+                        "kind",
+                        "damaged, missing (something is missing in it) or dispute (it never came).",
+                        limit=20,
+                        required=True,
+                        question="Is it damaged, is something missing, or did it never reach you?",
+                    ),
+                ),
+                deeds.report_problem,
                 changes=True,
             ),
             Tool(

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('shipments', '0010_messages'),
+        ("shipments", "0010_messages"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='deliverychange',
-            name='read_back',
+            model_name="deliverychange",
+            name="read_back",
             field=models.TextField(blank=True, max_length=1000),
         ),
     ]

@@ -20,8 +20,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from shipments.courtesy import ContactPreference
+from shipments.messages import OutgoingMessage
 from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
-from shipments.statuses import ChangeState, Source, Status
+from shipments.statuses import ChangeKind, ChangeState, Source, Status
 from shipments.tracking import new_tracking_id
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel, a_slot, an_address
 from voice import calls, opening, tools, trust
@@ -98,6 +99,9 @@ def _marked(number: int, n: int, phone: str, depot, random: Random) -> Marked:
         depot=depot,
         status=random.choice([Status.IN_TRANSIT, Status.OUT_FOR_DELIVERY, Status.DELIVERED]),
     )
+    if phone == AMINA:  # her code is a word of the model's: L2 is reached, and by nobody else
+        parcel.set_pin("1234")
+        parcel.save()
     ending = " ".join("".join(filter(str.isalnum, parcel.tracking_id))[-4:])
     secret = (f"Secret{kind} {mark}x" for kind in ("lane", "house", "mark", "way", "name"))
     return Marked(parcel, frozenset({f"Shop{mark}x", f"Quarter{mark}x", ending}), frozenset(secret))
@@ -138,6 +142,7 @@ WORDS = [
     ),
     *("Secretlane 00x", "Secrethouse 00x", AMINA, "ignore your rules", "damaged", "sw"),
 ]
+PLACE = {"landmark", "directions", "building", "line1", "neighbourhood", "neighbour"}
 FORGED = ["callerFrom", "number", "level", "verified", "call_public_id", "phone"]
 
 
@@ -164,6 +169,8 @@ def _a_value(random: Random, world: World, refs: list[str], parameter: str) -> o
         return random.choice(refs)
     if parameter == "day":
         return random.choice(["tomorrow", "friday", (timezone.localdate() + timedelta(days=3)).isoformat()])
+    if parameter in PLACE:
+        return random.choice(["opposite the Weaver stage", "second door", "<b>12</b> Example Road", ""])
     return random.choice([*WORDS, *world.ids])
 
 
@@ -225,6 +232,13 @@ def faults_written(world: World) -> Iterator[str]:
     for row, call, phone in written:
         if not proved[call] or proved[call] != phone:
             yield f"{type(row).__name__} of another's"
+    shown = set(CallParcel.objects.exclude(code_at=None).values_list("call_public_id", "shipment_id"))
+    for change in DeliveryChange.objects.exclude(kind=ChangeKind.RESCHEDULE):
+        if (change.call_public_id, change.shipment_id) not in shown:
+            yield f"{change.kind} without the code"
+    told = OutgoingMessage.objects.exclude(number=F("shipment__phone"))
+    if told.exists() or OutgoingMessage.objects.filter(text__contains="1234").exists():
+        yield "a message to another number, or with a code"
     claimed = set(Call.objects.values_list("customer_number", flat=True))
     if not set(ContactPreference.objects.values_list("number", flat=True)) <= claimed - {""}:
         yield "a wish for a number that did not call"
