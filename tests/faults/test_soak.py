@@ -41,6 +41,7 @@ def test_a_soak_leaves_no_fault_no_task_no_socket_and_no_memory(tmp_path):
     assert "Traceback" not in soaked.log, soaked.log[soaked.log.index("Traceback") - 2_000 :][:6_000]
     assert "never retrieved" not in soaked.log
     assert soaked.open_calls == 0
-    assert soaked.end.descriptors <= soaked.idle.descriptors + 2
+    pooled = 10 if os.environ.get("DATABASE_URL") else 0  # connections that PostgreSQL's pool keeps
+    assert soaked.end.descriptors <= soaked.idle.descriptors + 2 + pooled
     assert soaked.end.threads <= soaked.idle.threads + 16  # the pool of the database grows
     assert soaked.growth_bytes < GROWTH_BYTES
