@@ -8,8 +8,10 @@ from shipments.audit import AuditEntry
 from shipments.messages import OutgoingMessage
 from shipments.models import DeliveryChange
 from shipments.statuses import ChangeState, Status, Substatus
+from tests.dialled import planned
 from tests.shipments.builders import AMINA, BRIAN, CALL, a_depot, a_parcel, staff
 from voice import tools
+from voice.statuses import DialState
 
 pytestmark = pytest.mark.django_db
 
@@ -136,3 +138,12 @@ def test_what_went_wrong_is_noted_for_who_it_is_for():
 
     assert (own["status"], foreign["status"]) == ("ok", "not_found")
     assert parcel.events.open_problems().count() == 1
+
+
+def test_who_wants_no_calls_is_forgotten_by_what_is_planned_at_once():
+    row = planned()
+
+    run("opt_out")
+
+    row.refresh_from_db()
+    assert row.state == DialState.SUPPRESSED
