@@ -17,7 +17,8 @@ from shipments.phones import mask_numbers
 from voice import call_timing
 from voice.billing import Tokens
 from voice.levels import Proof
-from voice.models import Call, CallEvent, CallParcel, ToolRun, Turn
+from voice.models import Call, CallEvent, ToolRun, Turn
+from voice.rights import CallParcel
 from voice.statuses import CallStatus, Outcome, Speaker, ToolState
 
 NONE = "–"

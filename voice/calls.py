@@ -14,8 +14,9 @@ from django.db.models import Q
 
 from voice import access, billing, outbound, trust
 from voice.ends import tell_ended
-from voice.models import Call, StreamToken, UsageRecord
+from voice.models import Call, UsageRecord
 from voice.records import Ending
+from voice.rights import StreamToken
 from voice.statuses import (
     LIVE,
     CallStatus,

@@ -13,7 +13,7 @@ from shipments.telling import find_own
 from shipments.text import plain
 from voice import quotas
 from voice.levels import Level
-from voice.models import CallParcel
+from voice.rights import CallParcel
 from voice.toolkit import Caller
 
 _ALIAS = re.compile(r"\s*p\s*-?\s*([1-9]\d?)\s*")

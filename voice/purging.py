@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from voice.models import Call, CallParcel, StreamToken
+from voice.models import Call
+from voice.rights import CallParcel, StreamToken
 from voice.shared import Lease, Tally
 from voice.statuses import LIVE
 

@@ -9,8 +9,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from voice import access, calls
-from voice.models import Call, CallEvent, StreamToken
+from voice.models import Call, CallEvent
 from voice.records import fingerprint
+from voice.rights import StreamToken
 from voice.statuses import CallStatus, Direction, EventSource, StreamState
 from voice.wire import sautikit
 

@@ -10,8 +10,9 @@ from shipments.statuses import Status
 from tests.shipments.builders import AMINA, BRIAN, a_parcel
 from tests.voice.builders import NOW, OURS, USAGE, a_live_call, a_webhook, an_opening, opened
 from voice import access, archive, calls, reports
-from voice.models import Call, StreamToken
+from voice.models import Call
 from voice.records import Ending, UsageSeen
+from voice.rights import StreamToken
 
 pytestmark = pytest.mark.django_db
 

@@ -28,9 +28,10 @@ from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel, a_slot, an
 from voice import calls, handles, opening, tools, trust
 from voice.journal import CallJournal
 from voice.levels import Level
-from voice.models import Call, CallParcel
+from voice.models import Call
 from voice.ports import OUT_OF_REACH, Outcome
 from voice.proof import NumberProof
+from voice.rights import CallParcel
 from voice.wire import gemini, sautikit
 
 CAROL, STRANGER = "+254700000003", "+254700000004"

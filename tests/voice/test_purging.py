@@ -6,7 +6,8 @@ import pytest
 
 from tests.shipments.builders import a_parcel
 from voice import purging
-from voice.models import Call, CallParcel, StreamToken
+from voice.models import Call
+from voice.rights import CallParcel, StreamToken
 from voice.shared import Lease, Tally
 
 NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)

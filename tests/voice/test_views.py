@@ -18,7 +18,8 @@ from pytest_django import Settings
 from courier.logs import LineFormatter
 from voice import calls
 from voice.admission import GATE
-from voice.models import Call, CallEvent, StreamToken
+from voice.models import Call, CallEvent
+from voice.rights import StreamToken
 from voice.wire import sautikit
 
 SECRET = "routing-secret-0123456789abcdef"
