@@ -6,12 +6,14 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from shipments.api.parcels import NowhereView
 from voice.desk import worklist_page
+from voice.softphone_page import softphone_page
 
 API = [path("api/v1/", include("shipments.api.urls")), path("api/v1/", include("voice.api"))]
 """What is described at /api/schema: the telephone platform's addresses are nobody else's business."""
 
 urlpatterns = [
     path("admin/worklist/", admin.site.admin_view(worklist_page), name="worklist"),
+    path("admin/softphone/", admin.site.admin_view(softphone_page), name="softphone"),
     path("admin/", admin.site.urls),
     *API,
     re_path("^api/v1(/.*)?$", NowhereView.as_view()),

@@ -25,9 +25,12 @@ def opening_fields(shipment: Shipment, now: datetime) -> dict[str, str]:
     return {name: str(value) for name, value in fields.items() if value}
 
 
-def track(*, number: str, said_id: str | None, now: datetime) -> dict[str, object]:
-    """Return what this caller may hear; `status` is ok, coarse, not_found or ask_id, `say` can be spoken."""
-    match find(number, said_id or ""):
+def track(*, number: str, said_id: str | None, now: datetime, demo: bool = False) -> dict[str, object]:
+    """Return what this caller may hear; `status` is ok, coarse, not_found or ask_id, `say` can be spoken.
+
+    With `demo` there are no parcels but the demonstration's.
+    """
+    match find(number, said_id or "", demo=demo):
         case Own(shipment):
             return {"status": "ok", **tell(shipment, now, POLICY)}
         case Foreign(state):

@@ -42,7 +42,8 @@ class OutgoingMessageQuerySet(models.QuerySet["OutgoingMessage"]):
 
     def due(self, now: datetime) -> "OutgoingMessageQuerySet":
         """Return what is to be tried now, the longest due first."""
-        return self.filter(state=MessageState.WAITING, next_at__lte=now).order_by("next_at", "pk")
+        waiting = self.filter(state=MessageState.WAITING, next_at__lte=now)
+        return waiting.select_related("shipment").order_by("next_at", "pk")
 
 
 class OutgoingMessage(models.Model):
@@ -89,7 +90,7 @@ class MessageSender(Protocol):
 
 
 class EmbeddedSender:
-    """Sends nothing anywhere: for development, where a message is read in the admin."""
+    """Sends nothing anywhere: for development and demo parcels, whose messages are read in the admin."""
 
     def send(self, number: str, text: str, key: str) -> None:
         """Take the message."""
@@ -107,6 +108,8 @@ def _try(message: OutgoingMessage, carrier: MessageSender, now: datetime) -> boo
     waiting = OutgoingMessage.objects.filter(pk=message.pk, state=MessageState.WAITING)
     if not waiting.filter(next_at=message.next_at).update(next_at=now + _LEASE, tries=F("tries") + 1):
         return False
+    if message.shipment.is_demo:  # whoever really has that number has nothing to do with it
+        carrier = EmbeddedSender()
     try:
         carrier.send(message.number, message.text, message.idempotency_key)
     except MessageNotTakenError:

@@ -167,6 +167,10 @@ class ShipmentQuerySet(models.QuerySet["Shipment"]):
         """Return the parcels whose number of record is `number` (E.164); none for a withheld one."""
         return self.filter(phone=number) if number else self.none()
 
+    def open_to(self, *, demo: bool) -> "ShipmentQuerySet":
+        """Return the parcels within reach: with `demo` those of the demonstration and no others."""
+        return self.filter(is_demo=True) if demo else self
+
     def live(self) -> "ShipmentQuerySet":
         """Return the parcels that somebody is still waiting for."""
         return self.exclude(status__in=OVER)
@@ -336,8 +340,9 @@ class DeliveryChangeQuerySet(models.QuerySet["DeliveryChange"]):
         return self.filter(state=ChangeState.NEEDS_APPROVAL).order_by("created_at", "pk")
 
     def saved_since(self, at: datetime) -> "DeliveryChangeQuerySet":
-        """Return the deliveries that a call has put right since then: they would have found nobody."""
-        return self.filter(state=ChangeState.APPLIED, decided_at__gte=at).exclude(call_public_id="")
+        """Return the deliveries that a customer's call put right since then: they would have found nobody."""
+        applied = self.filter(state=ChangeState.APPLIED, decided_at__gte=at)
+        return applied.filter(asker=None).exclude(call_public_id="")
 
 
 class DeliveryChange(models.Model):

@@ -109,7 +109,12 @@ def put(
 def tell_of(
     shipment: Shipment, event: TrackingEvent, change_ref: str, now: datetime, *, but: str = ""
 ) -> None:
-    """Write down for who wants to know that something happened to a parcel, or to a wish about it."""
+    """Write down for who wants to know that something happened to a parcel, or to a wish about it.
+
+    What is played with a demo parcel is no news to the courier's systems.
+    """
+    if shipment.is_demo:
+        return
     about: dict[str, object] = {
         "tracking_id": shipment.tracking_id,
         "status": event.status,

@@ -7,6 +7,7 @@ number that the call came from (E.164, "" when withheld), never one that was spo
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from shipments import texting
@@ -30,10 +31,12 @@ def propose(
     call_public_id: str,
     key: str,
     now: datetime,
+    asker: User | None = None,
 ) -> dict[str, object]:
     """Propose a change and return the sentence to read back; the parcel stays as it is.
 
-    Asked again with the same `key` in the same call, the proposal that still stands is returned.
+    `asker` is the member of staff who plays the caller: he may not decide on it. Asked again with the same
+    `key` in the same call, the proposal that still stands is returned.
 
     Raises:
         ShipmentError: the rules do not let it pass.
@@ -55,7 +58,8 @@ def propose(
             previous=dict(planned.before),
             rule_results={"route": planned.route.value},
             call_public_id=call_public_id,
-            requested_by="recipient",
+            requested_by=asker.get_username()[:120] if asker else "recipient",
+            asker=asker,
             idempotency_key=f"{idempotency_key}:{earlier}",
             shipment_version=shipment.version,
             read_back=read_back(planned),

@@ -5,6 +5,8 @@
 
 from datetime import datetime
 
+from django.contrib.auth.models import User
+
 from shipments import wording
 from shipments.plans import Plan, another_day
 from shipments.proposals import confirm, propose
@@ -23,6 +25,7 @@ def prepare_reschedule(
     call_public_id: str,
     key: str,
     now: datetime,
+    asker: User | None = None,
 ) -> dict[str, object]:
     """Propose another delivery window and return the sentence to read back; the parcel stays as it is.
 
@@ -45,7 +48,7 @@ def prepare_reschedule(
             "The dispatcher decides. Shall I ask?"
         )
 
-    return propose(shipment, plan, read_back, call_public_id=call_public_id, key=key, now=now)
+    return propose(shipment, plan, read_back, call_public_id=call_public_id, key=key, now=now, asker=asker)
 
 
 def confirm_reschedule(

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from shipments import wording
 from shipments.errors import ParcelUnknownError, WhichParcelError
-from shipments.models import Shipment
+from shipments.models import Shipment, ShipmentQuerySet
 from shipments.rules import (
     Expected,
     NotKnown,
@@ -61,18 +61,20 @@ class NotFound:
 Found = Own | Foreign | Several | NotFound
 
 
-def find(number: str, said_id: str) -> Found:
+def find(number: str, said_id: str, *, demo: bool = False) -> Found:
     """Return what a caller on `number` (E.164, "" when withheld) means by the id that he said, if any.
 
-    His own parcels are searched by sound as well; those of others only by the exact id.
+    His own parcels are searched by sound as well; those of others only by the exact id. With `demo` there
+    are no parcels but the demonstration's.
     """
-    named = readings(said_id)
+    named, within = readings(said_id), Shipment.objects.open_to(demo=demo)
     if not named:
-        return _only(_expected_by(number), asked_by_id=False)
-    exact = list(Shipment.objects.for_telling().filter(tracking_key__in=named)[: _KNOWN_LIMIT + 1])
+        return _only(_expected_by(number, within), asked_by_id=False)
+    exact = list(within.for_telling().filter(tracking_key__in=named)[: _KNOWN_LIMIT + 1])
     own = [shipment for shipment in exact if telling(shipment.phone, number) is Telling.OWN]
+    own = [shipment for shipment in own if shipment.tracking_id == said_id] or own
     if not own:
-        known = Shipment.objects.for_number(number).for_telling()[:_KNOWN_LIMIT]
+        known = within.for_number(number).for_telling()[:_KNOWN_LIMIT]
         own = [s for s in known if ends_as(said_id, s.tracking_key) or sounds_like(said_id, s.tracking_key)]
     if own:
         return _only(own, asked_by_id=True)
@@ -80,18 +82,18 @@ def find(number: str, said_id: str) -> Found:
     if len(exact) == 1 and (settings.COARSE_FOREIGN_IDS or is_ours(exact[0].tracking_key)):
         return Foreign(coarse_state(Status(exact[0].status)))
     if not exact and not names_an_id(said_id):
-        return _only(_expected_by(number), asked_by_id=True)
+        return _only(_expected_by(number, within), asked_by_id=True)
     return NotFound(asked_by_id=True)
 
 
-def find_own(number: str, said_id: str) -> Shipment:
-    """Return the one parcel of this number that is meant.
+def find_own(number: str, said_id: str, *, demo: bool = False) -> Shipment:
+    """Return the one parcel of this number that is meant; with `demo` one of the demonstration.
 
     Raises:
         ParcelUnknownError: it is nobody's or somebody else's: the same words for both.
         WhichParcelError: several could be meant.
     """
-    match find(number, said_id):
+    match find(number, said_id, demo=demo):
         case Own(shipment):
             return shipment
         case Several(shipments):
@@ -100,9 +102,9 @@ def find_own(number: str, said_id: str) -> Shipment:
             raise ParcelUnknownError
 
 
-def _expected_by(number: str) -> list[Shipment]:
+def _expected_by(number: str, within: ShipmentQuerySet) -> list[Shipment]:
     """Return the live parcels of a number, or else the latest of those that are over."""
-    recent = list(Shipment.objects.recent_for(number))
+    recent = list(within.recent_for(number))
     return [shipment for shipment in recent if shipment.status not in OVER] or recent[:1]
 
 

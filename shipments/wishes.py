@@ -6,6 +6,8 @@ Each is read back in full, and carried out by `proposals.confirm`. `number` is t
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from django.contrib.auth.models import User
+
 from shipments.effects import PLACE
 from shipments.errors import PlaceUnclearError
 from shipments.models import Shipment
@@ -17,7 +19,14 @@ from shipments.text import told
 
 
 def prepare_address_change(
-    *, number: str, said_id: str, place: Mapping[str, str], call_public_id: str, key: str, now: datetime
+    *,
+    number: str,
+    said_id: str,
+    place: Mapping[str, str],
+    call_public_id: str,
+    key: str,
+    now: datetime,
+    asker: User | None = None,
 ) -> dict[str, object]:
     """Propose another place, found by its landmark and directions; the city stays unless one is named.
 
@@ -37,11 +46,12 @@ def prepare_address_change(
         call_public_id,
         key,
         now,
+        asker,
     )
 
 
 def hold_for_pickup(
-    *, number: str, said_id: str, call_public_id: str, key: str, now: datetime
+    *, number: str, said_id: str, call_public_id: str, key: str, now: datetime, asker: User | None = None
 ) -> dict[str, object]:
     """Propose to keep a parcel at its depot.
 
@@ -51,11 +61,18 @@ def hold_for_pickup(
     shipment = find_own(number, said_id)
     depot = told(shipment.depot.name) if shipment.depot else "our depot"
     what = f"keep {{parcel}} at {depot} for you to collect"
-    return _proposed(shipment, lambda: at_the_depot(shipment, now), what, call_public_id, key, now)
+    return _proposed(shipment, lambda: at_the_depot(shipment, now), what, call_public_id, key, now, asker)
 
 
 def authorise_neighbour(
-    *, number: str, said_id: str, neighbour: str, call_public_id: str, key: str, now: datetime
+    *,
+    number: str,
+    said_id: str,
+    neighbour: str,
+    call_public_id: str,
+    key: str,
+    now: datetime,
+    asker: User | None = None,
 ) -> dict[str, object]:
     """Propose to hand a parcel to a neighbour.
 
@@ -64,11 +81,13 @@ def authorise_neighbour(
     """
     shipment, name = find_own(number, said_id), told(neighbour)
     what = f"give {{parcel}} to your neighbour, {name}"
-    return _proposed(shipment, lambda: to_a_neighbour(shipment, name, now), what, call_public_id, key, now)
+    return _proposed(
+        shipment, lambda: to_a_neighbour(shipment, name, now), what, call_public_id, key, now, asker
+    )
 
 
 def refuse_delivery(
-    *, number: str, said_id: str, call_public_id: str, key: str, now: datetime
+    *, number: str, said_id: str, call_public_id: str, key: str, now: datetime, asker: User | None = None
 ) -> dict[str, object]:
     """Propose not to deliver a parcel.
 
@@ -77,11 +96,17 @@ def refuse_delivery(
     """
     shipment = find_own(number, said_id)
     what = "not deliver {parcel}, and let the sender decide what becomes of it"
-    return _proposed(shipment, lambda: not_wanted(shipment, now), what, call_public_id, key, now)
+    return _proposed(shipment, lambda: not_wanted(shipment, now), what, call_public_id, key, now, asker)
 
 
 def _proposed(
-    shipment: Shipment, plan: Callable[[], Plan], what: str, call_public_id: str, key: str, now: datetime
+    shipment: Shipment,
+    plan: Callable[[], Plan],
+    what: str,
+    call_public_id: str,
+    key: str,
+    now: datetime,
+    asker: User | None = None,
 ) -> dict[str, object]:
     words = what.replace("{parcel}", f"your parcel ending {ending(shipment)}")
 
@@ -90,4 +115,4 @@ def _proposed(
             return f"I will {words}. Is that right?"
         return f"I can ask our dispatcher to {words}. The dispatcher decides. Shall I ask?"
 
-    return propose(shipment, plan, read_back, call_public_id=call_public_id, key=key, now=now)
+    return propose(shipment, plan, read_back, call_public_id=call_public_id, key=key, now=now, asker=asker)

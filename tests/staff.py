@@ -19,6 +19,7 @@ _ROLES = (
     "0012_administrators_keep_api_clients",
     "0013_administrators_keep_webhooks",
     "0014_supervisors_take_files",
+    "0017_staff_place_test_calls",
 )
 """The migrations that give roles more than the first one did, which each of them makes anew."""
 

@@ -51,7 +51,7 @@ class _Columns:
     @admin.display(description="direction", ordering="direction")
     def way(self, call: Call) -> str:
         """Return who dialled."""
-        return call.get_direction_display()
+        return "Test call" if call.is_test else call.get_direction_display()
 
     @admin.display(description="customer")
     def customer(self, call: Call) -> str:

@@ -128,7 +128,7 @@ class CallsView(ClientView):
             "since": "created_at__gte",
             "until": "created_at__lt",
         }
-        rows = client.within_reach(Call.objects.for_list(), "shipment__shipper")
+        rows = client.within_reach(Call.objects.by_telephone().for_list(), "shipment__shipper")
         found, following = page(
             rows.filter(**{names[name]: asked[name] for name in names if name in asked}), asked
         )
@@ -144,7 +144,7 @@ class CallView(ClientView):
     def get(self, request: Request, public_id: str) -> Response:
         """Return a call, with what was said for who may read it."""
         client = client_in(request)
-        calls = client.within_reach(Call.objects.for_list(), "shipment__shipper")
+        calls = client.within_reach(Call.objects.by_telephone().for_list(), "shipment__shipper")
         call = calls.filter(public_id=public_id).first()
         if call is None:
             raise NotFound("There is no such call.")

@@ -143,6 +143,8 @@ def _trust(call: Call) -> Iterator[Row]:
     """Yield how much the call was trusted, and by what it got there."""
     yield "Level", call.get_level_display()
     yield "The number", _PROOFS[Proof(call.proof)]
+    if call.tester is not None:
+        yield "Test call by", call.tester.get_username()
     for parcel in CallParcel.objects.filter(call_public_id=call.public_id).order_by("place"):
         shown = {"surname": parcel.surname_at, "two facts": parcel.facts_at, "the code": parcel.code_at}
         named = [f"{what} at {localtime(at):%H:%M:%S}" for what, at in shown.items() if at]
@@ -154,6 +156,7 @@ _PROOFS = {
     Proof.SIGNATURE: "signed by the carrier",
     Proof.LOOKUP: "proved by the carrier's record",
     Proof.WORD: "believed as it came",
+    Proof.STAFF: "played by a member of staff",
 }
 
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from shipments.audit import AuditEntry
 from voice import access, billing, outbound, trust
 from voice.ends import tell_ended
 from voice.models import Call, UsageRecord
@@ -50,6 +52,8 @@ class CallFacts:
     parcels: tuple[Mapping[str, str], ...]
     guarded: tuple[str, ...] = ()
     """Parts of addresses that the agent must not say by itself."""
+    is_test: bool = False
+    """Whether its socket is all there is of it: no telephone, and no carrier who knows of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +118,43 @@ def open_call(
         # database allows one used token a call.
         if call.status not in LIVE or call.tokens.filter(used_at__isnull=False).exists():
             return None
-        token, status_token = access.new_token(), access.new_token()
-        StreamToken.objects.create(
-            call=call,
-            digest=access.digest(token),
-            status_digest=access.digest(status_token),
+        return _opening(call, now)
+
+
+def open_test_call(*, number: str, by: User, public_id: str, now: datetime) -> Opening:
+    """Make the call of a member of staff who plays the demo customer of a number, and mint its token.
+
+    Whose number it is the caller of this has looked at (`shipments.personas`).
+    """
+    with transaction.atomic():
+        call = Call.objects.create(
+            public_id=public_id,
+            tester=by,
+            customer_number=number,
+            language=settings.DEFAULT_LANGUAGE,
             created_at=now,
-            expires_at=now + timedelta(seconds=settings.STREAM_TOKEN_S),
         )
+        trust.note_tester(call, now=now)
+        AuditEntry.objects.create(
+            at=now,
+            actor=by.get_username()[:120],
+            verb="place_test_call",
+            object_kind="call",
+            object_id=call.public_id,
+            call_public_id=call.public_id,
+        )
+        return _opening(call, now)
+
+
+def _opening(call: Call, now: datetime) -> Opening:
+    token, status_token = access.new_token(), access.new_token()
+    StreamToken.objects.create(
+        call=call,
+        digest=access.digest(token),
+        status_digest=access.digest(status_token),
+        created_at=now,
+        expires_at=now + timedelta(seconds=settings.STREAM_TOKEN_S),
+    )
     return Opening(_facts(call), token, status_token)
 
 
@@ -228,6 +261,7 @@ def _facts(call: Call, guarded: tuple[str, ...] = ()) -> CallFacts:
         proved=bool(call.proof),
         parcels=tuple(call.context),
         guarded=guarded,
+        is_test=call.is_test,
     )
 
 
@@ -296,7 +330,7 @@ def _bill(call: Call, seconds: float) -> billing.Bill:
     reports = UsageRecord.objects.filter(call=call)
     return billing.price(
         direction=call.direction,
-        seconds=seconds,
+        seconds=0 if call.is_test else seconds,  # the carrier knows nothing of it
         tokens=[
             billing.Tokens(one.text_in, one.audio_in, one.text_out, one.audio_out, one.thoughts, one.cached)
             for one in reports

@@ -70,7 +70,8 @@ def board(user: User, now: datetime) -> Board:
     """Return what the line does, as far as this user sees it; the day is that of the courier's zone."""
     midnight = localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     first_day = midnight - timedelta(days=DAYS - 1)
-    calls, changes = Call.objects.seen_by(user), DeliveryChange.objects.seen_by(user)
+    calls = Call.objects.seen_by(user).by_telephone()
+    changes = DeliveryChange.objects.seen_by(user)
     today = calls.begun_since(midnight)
     ends = list(
         today.order_by()
@@ -201,7 +202,7 @@ def _list(model: str, **wanted: str) -> str:
 
 
 def _calls(**wanted: str) -> str:
-    return _list("voice_call", **wanted)
+    return _list("voice_call", tester__isnull="True", **wanted)
 
 
 def _today(midnight: datetime, **wanted: str) -> str:
@@ -214,6 +215,7 @@ def _saved(midnight: datetime) -> str:
         state__exact=ChangeState.APPLIED.value,
         decided_at__gte=midnight.isoformat(),
         call_public_id__gt="",
+        asker__isnull="True",
     )
 
 

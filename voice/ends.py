@@ -13,8 +13,14 @@ def tell_ended(call_ids: Collection[int], now: datetime) -> None:
     """Write down for who wants to know that these calls ended, and with what; but of none that still runs.
 
     A call that was given up as lost and then ended truly is told of twice: the later one is right.
+    Test calls are told to nobody.
     """
-    over = Call.objects.filter(pk__in=call_ids).exclude(status__in=LIVE).select_related("shipment")
+    over = (
+        Call.objects.by_telephone()
+        .filter(pk__in=call_ids)
+        .exclude(status__in=LIVE)
+        .select_related("shipment")
+    )
     for call in over:
         outbox.put(
             Kind.CALL_ENDED,

@@ -40,5 +40,9 @@ class CarrierError(RemoteError):
     """The telephone platform refused a request or could not be reached."""
 
 
+class NotRungError(VoiceError):
+    """A test call may not begin; its text is for the member of staff who wanted it."""
+
+
 class ToolError(VoiceError):
     """A tool could not do its work; its text may be said aloud."""

@@ -33,6 +33,7 @@ class Proof(StrEnum):
     SIGNATURE = "signature"  # the carrier, by signing the webhook that named it
     LOOKUP = "lookup"  # the carrier, asked for its record of the call
     WORD = "word"  # nobody, and none is asked to: CALLER_PROOF is none
+    STAFF = "staff"  # a member of staff, who plays somebody of the demonstration
 
 
 class ProofWanted(StrEnum):

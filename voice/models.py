@@ -3,6 +3,7 @@
 import secrets
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -52,6 +53,10 @@ class CallQuerySet(models.QuerySet["Call"]):
         """Return the calls about parcels that a member of staff may see."""
         return self.filter(reach(user, "shipment__depot"))
 
+    def by_telephone(self) -> "CallQuerySet":
+        """Return the calls of customers, without those by which staff try the line out."""
+        return self.filter(tester=None)
+
     def live(self) -> "CallQuerySet":
         """Return the calls that are not over."""
         return self.filter(status__in=LIVE)
@@ -67,7 +72,8 @@ class CallQuerySet(models.QuerySet["Call"]):
             object_kind="call", verb="look_into", object_id=OuterRef("public_id")
         )
         return (
-            self.filter(created_at__gte=since, pk__in=tries.filter(state=ToolState.REFUSED).values("call"))
+            self.by_telephone()
+            .filter(created_at__gte=since, pk__in=tries.filter(state=ToolState.REFUSED).values("call"))
             .exclude(status__in=LIVE)
             .exclude(Exists(tries.filter(call=OuterRef("pk"), state=ToolState.OK)))
             .exclude(Exists(seen))
@@ -79,7 +85,9 @@ class CallQuerySet(models.QuerySet["Call"]):
 
     def for_page(self) -> "CallQuerySet":
         """Return the calls with all that was said, done and told of them."""
-        return self.select_related("shipment").prefetch_related("turns", "tool_runs", "events", "usage")
+        return self.select_related("shipment", "tester").prefetch_related(
+            "turns", "tool_runs", "events", "usage"
+        )
 
 
 class Call(models.Model):
@@ -111,6 +119,14 @@ class Call(models.Model):
     matched_by_number = models.BooleanField(
         default=False, help_text="taken for the call that we placed by its number alone; never trusted"
     )
+    tester = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,  # without whom it would pass for a customer's call
+        related_name="+",
+        help_text="who speaks from a browser: this is a test call, and reaches demo parcels only",
+    )
     purpose = models.CharField(max_length=32, default="enquiry")
     language = models.CharField(max_length=8, default="en")
     shipment = models.ForeignKey(
@@ -137,11 +153,17 @@ class Call(models.Model):
         permissions = (
             ("view_transcript", "Can read what was said in a call"),
             ("end_call", "Can end a call that runs"),
+            ("place_test_call", "Can call the agent from a browser, as somebody of the demonstration"),
         )
         indexes = (models.Index(fields=["status", "-created_at"], name="call_by_status"),)
 
     def __str__(self) -> str:
         return f"{localtime(self.created_at):%a %d %b %H:%M} · {self.masked_number}"
+
+    @property
+    def is_test(self) -> bool:
+        """Whether a member of staff speaks, who tries the line out."""
+        return self.tester_id is not None
 
     @property
     def masked_number(self) -> str:

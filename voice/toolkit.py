@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from django.contrib.auth.models import User
+
 from voice.errors import ToolError
 from voice.levels import Level, Proof, Standing, level_of
 
@@ -19,7 +21,8 @@ class Caller:
     """Who this call is, from its row and never from the model.
 
     `number` is E.164 and "" until somebody vouches for it; `claimed` is what the call says it comes from,
-    and good for nothing but what concerns that number alone.
+    and good for nothing but what concerns that number alone. `tester` is the member of staff who plays the
+    caller: such a call reaches demo parcels only.
     """
 
     call_public_id: str
@@ -28,6 +31,12 @@ class Caller:
     claimed: str = ""
     outbound: bool = False
     agreed: bool = False
+    tester: User | None = None
+
+    @property
+    def is_test(self) -> bool:
+        """Whether this call is a member of staff trying the line out."""
+        return self.tester is not None
 
     def level(self, *, named_facts: bool = False, code: bool = False) -> Level:
         """Return how far this call is trusted, given what it showed of one parcel."""

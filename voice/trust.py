@@ -8,6 +8,7 @@ from django.conf import settings
 from shipments import phones
 from shipments.enquiries import opening_fields
 from shipments.models import Shipment
+from shipments.personas import has_something_real
 from voice.levels import Level, Proof, ProofWanted, Standing, first_proof, level_of
 from voice.models import Call
 from voice.spoken import places
@@ -41,6 +42,11 @@ def note_webhook(call: Call, number: str, *, signed: bool, now: datetime) -> Non
     _prove(call, number, first_proof(ProofWanted(settings.CALLER_PROOF), signed=signed), now)
 
 
+def note_tester(call: Call, *, now: datetime) -> None:
+    """Take a test call for the one whom its member of staff plays; it stands in nobody's record."""
+    _prove(call, call.customer_number, Proof.STAFF, now)
+
+
 def note_record(call_id: int, record: sautikit.CallRecord, *, now: datetime) -> bool:
     """Take the carrier's own record of a call, and tell whether it vouches for the number that we have.
 
@@ -60,7 +66,7 @@ def _prove(call: Call, number: str, proof: Proof, now: datetime) -> None:
         return
     if call.matched_by_number:  # it may be somebody else's call to that number
         return
-    recent = list(Shipment.objects.recent_for(number))
+    recent = list(Shipment.objects.open_to(demo=call.is_test).recent_for(number))
     level = level_of(Standing(number=number, proof=proof))
     fields = {"proof": proof, "level": level}
     # Before the stream is open, what the agent opens with can still be told; of a call that we placed
@@ -90,14 +96,18 @@ def caller_of(call_id: int) -> Caller:
 
     Asked anew for every tool, since a number counts from the moment on that somebody does.
     """
-    call = Call.objects.get(pk=call_id)
+    call = Call.objects.select_related("tester").get(pk=call_id)
+    number = call.customer_number
+    if call.is_test and has_something_real(number):  # since it was chosen: now it is nobody's to play with
+        number = ""
     return Caller(
         call_public_id=call.public_id,
-        number=call.customer_number if call.proof else "",
+        number=number if call.proof else "",
         language=call.language,
-        claimed=call.customer_number,
+        claimed=number,
         outbound=call.direction == Direction.OUTBOUND,
         agreed=call.level >= Level.L1_PLUS,
+        tester=call.tester,
     )
 
 

@@ -150,7 +150,7 @@ def _callback(asked: CallbackRequest, user: User) -> Task:
         from_at=asked.window_start,
         number=masked(asked.number),
         words=mask_numbers(asked.summary) or asked.get_reason_display(),
-        note=f"told between {start:%H:%M} and {end:%H:%M}",
+        note=f"told between {start:%H:%M} and {end:%H:%M}{' in a test call' if asked.call.is_test else ''}",
         page=_page("voice_call_change", asked.call_id),
         deeds=_deeds("voice_callbackrequest", asked.pk, _RING, user),
         **_parcel(asked.call.shipment),
