@@ -19,6 +19,9 @@ POLICIES: Mapping[str, str] = {
 }
 """What holds below which path, the longer path first."""
 
+SOFTPHONE = "/admin/softphone/"
+"""The one page that a browser may lend a microphone."""
+
 Get = Callable[[HttpRequest], Any]
 
 
@@ -27,9 +30,14 @@ def policy_of(path: str) -> str:
     return next(policy for prefix, policy in POLICIES.items() if path.startswith(prefix))
 
 
+def powers_of(path: str) -> str:
+    """Return what of the visitor's machine a page may ask for: nothing, but the softphone a microphone."""
+    return f"camera=(), geolocation=(), microphone=({'self' if path == SOFTPHONE else ''})"
+
+
 @sync_and_async_middleware
 def content_security_policy(get_response: Get) -> Get:
-    """Send with each response what its page may load; without a thread of its own when we are async."""
+    """Send with each response what its page may load and ask for; no thread of its own when async."""
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
@@ -46,4 +54,5 @@ def content_security_policy(get_response: Get) -> Get:
 
 def _with_policy(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     response.headers.setdefault("Content-Security-Policy", policy_of(request.path))
+    response.headers.setdefault("Permissions-Policy", powers_of(request.path))
     return response

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef
 
 from shipments.models import Shipment, ShipmentQuerySet
+from shipments.phones import masked
 from shipments.riders import Driver
 
 MOST = 200
@@ -29,6 +30,11 @@ class Persona:
     name: str
     number: str
     parcels: tuple[Shipment, ...]
+
+    @property
+    def masked(self) -> str:
+        """The last digits of the number."""
+        return masked(self.number)
 
 
 def personas(user: User) -> list[Persona]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Page, Request, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, Request, sync_playwright
 
 from tests.line import ROOT, Line
 
@@ -35,9 +35,10 @@ user.groups.add(Group.objects.get(name={role!r}))
 
 
 @contextmanager
-def a_page(line: Line, *flags: str) -> Iterator[Page]:
+def a_page(line: Line, *flags: str, refused: str = "") -> Iterator[Page]:
     """Open a page in a browser of its own; fail when it asked others for anything or a script of it broke.
 
+    With `refused` the console may tell of requests that were answered so.
     Playwright's loop counts as running in this thread until the end: no ORM and no `asyncio.run` inside.
     """
     with sync_playwright() as playwright:
@@ -52,10 +53,12 @@ def a_page(line: Line, *flags: str) -> Iterator[Page]:
 
         page.on("request", note)
         page.on("pageerror", lambda error: wrong.append(f"a script broke: {error}"))
-        page.on(
-            "console",
-            lambda said: wrong.append(f"the console: {said.text}") if said.type == "error" else None,
-        )
+
+        def note_console(said: ConsoleMessage) -> None:
+            if said.type == "error" and not (refused and refused in said.text):
+                wrong.append(f"the console: {said.text}")
+
+        page.on("console", note_console)
         try:
             yield page
         finally:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from shipments.admin.columns import member
-from voice import worklist
+from voice import softphone, worklist
 
 _URGENCY = {"Late": "danger", "Now": "warning", "Later": "info"}
 _MODELS = (
@@ -58,6 +58,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         app, _, name = model.partition("_")
         if user.has_perm(f"{app}.view_{name}"):
             groups.setdefault(group, []).append(_item(title, icon, reverse(f"admin:{model}_changelist")))
+    if user.has_perm(softphone.RIGHT):
+        page = reverse("softphone")
+        item = _item("Call the agent", "headset_mic", page, active=request.path == page)
+        groups.setdefault("Calls", []).append(item)
     return [{"title": title, "separator": bool(title), "items": items} for title, items in groups.items()]
 
 

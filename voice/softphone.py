@@ -11,6 +11,7 @@ from voice.admission import GATE, Refusal
 from voice.errors import NotRungError
 from voice.models import new_public_id
 
+RIGHT = "voice.place_test_call"
 _WHY: Mapping[Refusal, str] = {
     Refusal.DRAINING: "The server is about to stop. Try again in a minute.",
     Refusal.FULL: "The line is full: its calls are for customers first.",

@@ -32,6 +32,16 @@ def test_what_is_no_page_may_load_nothing(client, path):
     assert directives(client.get(path))["default-src"] == {"'none'"}
 
 
+def test_the_softphone_alone_may_ask_for_a_microphone(admin_client):
+    powers = {
+        path: admin_client.get(path)["Permissions-Policy"]
+        for path in ("/admin/softphone/", "/admin/", "/voice")
+    }
+
+    assert powers["/admin/softphone/"] == "camera=(), geolocation=(), microphone=(self)"
+    assert powers["/admin/"] == powers["/voice"] == "camera=(), geolocation=(), microphone=()"
+
+
 def test_an_address_without_a_page_has_the_policy_of_its_place(client):
     assert directives(client.get("/admin/no-such-page/"))["default-src"] == {"'self'"}
 
@@ -50,6 +60,7 @@ def test_d3_the_pages_name_no_other_host_and_hold_no_script(client, login):
         reverse("admin:shipments_shipment_reschedule", args=[parcel.pk]),
         reverse("admin:voice_call_changelist"),
         reverse("admin:voice_callbackrequest_changelist"),
+        reverse("softphone"),
     ):
         page = client.get(address, follow=True).content.decode()
 

@@ -98,6 +98,44 @@ def test_who_is_not_logged_in_or_sends_no_proof_of_the_page_rings_nobody(mary):
     assert not Call.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("role", "status"), [("Dispatcher", 403), ("Supervisor", 200), ("Administrator", 200)]
+)
+def test_the_page_and_the_way_to_it_are_there_for_those_roles(role, status):
+    client = Client()
+    client.force_login(a_member(role))
+
+    page, desk = client.get(PAGE), client.get(reverse("admin:index"))
+
+    assert page.status_code == status
+    assert (PAGE in desk.content.decode()) == (status == 200)
+
+
+def test_the_page_names_whom_one_may_be_and_no_number(mary, django_assert_max_num_queries):
+    parcel = a_demo_parcel(tracking_id="KM-4279")
+    a_real_parcel(recipient_name="Brian Real")
+    client = Client()
+    client.force_login(mary)
+
+    with django_assert_max_num_queries(10):
+        shown = client.get(PAGE).content.decode()
+
+    assert f'value="customer-{parcel.pk}"' in shown
+    assert "KM-4279" in shown
+    assert AMINA not in shown
+    assert "Brian Real" not in shown
+
+
+def test_without_a_demo_parcel_the_page_says_how_to_get_some(mary):
+    client = Client()
+    client.force_login(mary)
+
+    shown = client.get(PAGE).content.decode()
+
+    assert "seed_demo" in shown
+    assert "<select name=" not in shown
+
+
 def test_whom_one_may_be_are_the_demo_customers_and_their_drivers(mary):
     rider = Driver.objects.create(name="Demo rider", phone=GRACE)
     own = a_demo_parcel(driver=rider), a_demo_parcel()
