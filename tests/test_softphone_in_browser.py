@@ -64,7 +64,11 @@ async ([worklet, clear]) => {
 }
 """
 """Plays 0.8 s in a second, and drops after 0.32 s what is not played yet."""
-SPEAKS = "document.querySelector('[data-part=level-agent]').value > 0.1"
+SPEAKS, IS_HEARD = (
+    f"Number(document.querySelector('[data-part=level-{who}]').ariaValueNow) > 0.1"
+    for who in ("agent", "you")
+)
+"""What the meters show."""
 IS_QUIET = "window.heard.slice(-6).every((piece) => piece.every((sample) => sample === 0))"
 """Whether nothing has been played for 1.5 s."""
 CALLS = """
@@ -182,6 +186,19 @@ def test_frames_of_20_ms_are_sent_and_the_agents_voice_moves_the_meter_until_he_
     assert frames % 2 == 0
 
 
+def test_when_the_agent_hangs_up_the_page_says_so(tmp_path):
+    with a_softphone(tmp_path, *LENT, CALL_GOODBYE_S="3") as (line, page):
+        call(page)
+        expect(page.get_by_text("Talking")).to_be_visible()
+        model = eventually(lambda: line.model.sessions and line.model.sessions[0])
+        model.send({"toolCall": {"functionCalls": [{"id": "bye", "name": "end_call", "args": {}}]}})
+        model.speak(1.0)
+        model.send({"serverContent": {"turnComplete": True}})
+
+        expect(page.get_by_text("The agent hung up.")).to_be_visible()
+        assert "cannot be hung up on" not in line.log()
+
+
 def test_a_microphone_that_is_not_lent_is_said_and_no_call_begins(tmp_path):
     with a_softphone(tmp_path, "--use-fake-device-for-media-stream", "--deny-permission-prompts") as (
         line,
@@ -230,7 +247,7 @@ def test_the_page_fits_a_desk_and_a_phone_in_light_and_dark(tmp_path, scheme, wi
         picture(page, f"softphone-{name}-{scheme}-idle")
         call(page)
         expect(page.get_by_text("Talking")).to_be_visible()
-        page.wait_for_function("document.querySelector('[data-part=level-you]').value > 0")
+        page.wait_for_function(IS_HEARD)
         picture(page, f"softphone-{name}-{scheme}")
 
         wide = page.evaluate("document.documentElement.scrollWidth")

@@ -26,9 +26,9 @@ from voice import calls, softphone, tools, trust
 from voice.admission import GATE
 from voice.errors import NotRungError
 from voice.levels import Level, Proof
-from voice.models import Call, CallbackRequest
+from voice.models import Call, CallbackRequest, OutboundCall
 from voice.records import Ending
-from voice.statuses import CallStatus, EndedReason
+from voice.statuses import CallStatus, DialState, EndedReason
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/softphone/"
@@ -367,6 +367,24 @@ def test_the_carrier_bills_nothing_of_a_test_call(mary, settings):
     calls.end_call(facts.call_id, Ending(EndedReason.CALLER_HANGUP, None, {}, {}, 60.0), now=timezone.now())
 
     assert Call.objects.get().cost_kes_minor == 0
+
+
+def test_nobody_real_is_rung_back_for_a_test_call(mary):
+    a_demo_parcel()
+    a_demo_parcel()
+    done(answered(rung(mary)), "request_callback", summary="A person, please")
+    a_real_parcel(AMINA, status=Status.OUT_FOR_DELIVERY)
+    client = Client()
+    client.force_login(mary)
+    asked = CallbackRequest.objects.get()
+
+    client.post(
+        reverse("admin:voice_callbackrequest_changelist"),
+        {"action": "call_back", "_selected_action": [asked.pk]},
+    )
+
+    planned = OutboundCall.objects.select_related("shipment")
+    assert [(one.shipment.is_demo, one.state) for one in planned] in ([], [(True, DialState.SUPPRESSED)])
 
 
 def test_who_is_to_be_rung_back_out_of_a_test_call_is_marked_so_on_the_worklist(mary):

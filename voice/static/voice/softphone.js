@@ -166,7 +166,10 @@ function loudness(samples) {
 
 // Shows a root mean square from -60 dB to 0 dB.
 function meter(name, level) {
-  find(`level-${name}`).value = level > 0 ? Math.max(0, 1 + Math.log10(level) / 3) : 0;
+  const shown = level > 0 ? Math.max(0, 1 + Math.log10(level) / 3).toFixed(2) : "0";
+  const bar = find(`level-${name}`);
+  bar.style.setProperty("--level", shown);
+  bar.setAttribute("aria-valuenow", shown);
 }
 
 function link(address, words) {
