@@ -388,12 +388,15 @@ MESSAGE_SENDER = env.str("MESSAGE_SENDER", default="shipments.messages.EmbeddedS
 OUTBOX_PRIVATE = env.bool("OUTBOX_PRIVATE", default=False)
 
 # What things cost, newest last: a call is priced by the last row that is not after its day.
-# Money in hundredths of a shilling and millionths of a dollar; tokens by the million.
+# Money in hundredths of a shilling and millionths of a dollar; tokens by the million. The carrier bills each
+# step of `billed_by_s` that was begun (1: by the second, 60: by the minute), and the stream besides the call.
 RATES: tuple[dict[str, Any], ...] = (
     {
         "from": date(2026, 7, 1),
         "inbound_kes_minor_per_min": 0,
         "outbound_kes_minor_per_min": 300,
+        "stream_kes_minor_per_min": 0,
+        "billed_by_s": 1,
         "audio_in_usd_micros_per_million": 3_000_000,
         "audio_out_usd_micros_per_million": 12_000_000,
         "text_in_usd_micros_per_million": 750_000,

@@ -70,9 +70,13 @@ def price(
     tokens: Iterable[Tokens],
     rates: Mapping[str, Any],
 ) -> Bill:
-    """Return what a call of so many seconds and these usage reports cost; fractions are rounded up once."""
-    per_minute: int = rates[f"{direction}_kes_minor_per_min"]
-    kes_minor = -(-ceil(max(0.0, seconds)) * per_minute // 60)
+    """Return what a call of so many seconds and these usage reports cost; fractions are rounded up once.
+
+    The carrier bills each step that was begun: a step of 1 is by the second, of 60 by the minute.
+    """
+    per_minute: int = rates[f"{direction}_kes_minor_per_min"] + rates["stream_kes_minor_per_min"]
+    step_s: int = rates["billed_by_s"]
+    kes_minor = -(-ceil(max(0.0, seconds) / step_s) * step_s * per_minute // 60)
     micros = 0
     for one in tokens:
         micros += one.text_in * rates["text_in_usd_micros_per_million"]

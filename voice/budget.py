@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import Count, Q, Sum
 
 from voice import billing
-from voice.models import Call
+from voice.models import BILLED_KES_MINOR, Call
 from voice.statuses import LIVE, Direction
 
 _KES_MINOR = 100
@@ -29,7 +29,7 @@ def is_spent(now: datetime, *, but: int = 0) -> bool:
         Call.objects.filter(created_at__gte=midnight)
         .exclude(pk=but)
         .aggregate(
-            kes=Sum("cost_kes_minor", default=0),
+            kes=Sum(BILLED_KES_MINOR, default=0),
             usd=Sum("cost_usd_micros", default=0),
             running=Count("pk", filter=Q(status__in=LIVE)),
             inbound=Count("pk", filter=live & Q(direction=Direction.INBOUND)),

@@ -100,6 +100,7 @@ class Page:
     duration: str
     timings: tuple[Row, ...]
     carrier_bill: str
+    reckoned: tuple[Row, ...]
     carrier_counted: str
     model_bill: str
     tokens: tuple[Row, ...]
@@ -121,7 +122,8 @@ def page_of(call: Call) -> Page:
         parcel_url=_parcel_url(call.shipment_id),
         duration=NONE if call.duration_s is None else clock(call.duration_s * 1000),
         timings=timings(call.timings),
-        carrier_bill=kes(call.cost_kes_minor),
+        carrier_bill=kes(call.billed_kes_minor),
+        reckoned=reckoned(call),
         carrier_counted=NONE if call.carrier_duration_s is None else clock(call.carrier_duration_s * 1000),
         model_bill=usd(call.cost_usd_micros, places=6),
         tokens=_tokens(call),
@@ -254,6 +256,17 @@ def kes(minor: int) -> str:
     return f"KES {minor // 100:,}.{minor % 100:02}"
 
 
+def reckoned(call: Call) -> tuple[Row, ...]:
+    """Return how the carrier's bill and our estimate of it differ; an estimate alone is called one."""
+    if call.rates_date is None:
+        return ()
+    if call.carrier_cost_minor is None:
+        return (("Telephone is", "our estimate"),)
+    over = call.carrier_cost_minor - call.cost_kes_minor
+    sign = "+" if over > 0 else "−" if over else ""
+    return (("We reckoned", kes(call.cost_kes_minor)), ("Difference", f"{sign}{kes(abs(over))}"))
+
+
 def usd(micros: int, *, places: int) -> str:
     """Return millionths of a dollar as money with so many places, rounded up as bills are."""
     scale = 10 ** (6 - places)
@@ -265,7 +278,7 @@ def both_bills(call: Call) -> str:
     """Return what a call cost, in the money of each bill; nothing before its end is priced."""
     if call.rates_date is None:
         return NONE
-    return f"{kes(call.cost_kes_minor)} + {usd(call.cost_usd_micros, places=4)}"
+    return f"{kes(call.billed_kes_minor)} + {usd(call.cost_usd_micros, places=4)}"
 
 
 def outcome(call: Call) -> str:

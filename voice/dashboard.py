@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import TruncDate, TruncHour
 from django.http import HttpRequest
 from django.urls import reverse
@@ -20,8 +20,8 @@ from shipments.admin.columns import NONE, member
 from shipments.models import DeliveryChange
 from shipments.statuses import ChangeState
 from voice import call_page
-from voice.models import Call, OutboundCall
-from voice.statuses import FAILURES, LIVE, DialState, Outcome
+from voice.models import BILLED_KES_MINOR, Call, OutboundCall
+from voice.statuses import FAILURES, LIVE, DialState, Outcome, Purpose
 
 DAYS = 14
 """How far back the chart of days looks."""
@@ -50,11 +50,24 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Spending:
+    """What today's calls for one purpose cost, in the money of each bill, and for a delivery saved."""
+
+    label: str
+    calls: int
+    bills: tuple[str, str]
+    saved: int
+    each: tuple[str, str]
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
     """All that the page shows; the charts are JSON for the script that draws them."""
 
     figures: tuple[Figure, ...]
     shares: tuple[Share, ...]
+    spendings: tuple[Spending, ...]
     hours: str
     days: str
 
@@ -75,8 +88,8 @@ def board(user: User, now: datetime) -> Board:
     today = calls.begun_since(midnight)
     ends = list(
         today.order_by()
-        .values("outcome", "ended_reason")
-        .annotate(calls=Count("pk"), kes=Sum("cost_kes_minor"), usd=Sum("cost_usd_micros"))
+        .values("outcome", "ended_reason", "purpose")
+        .annotate(calls=Count("pk"), kes=Sum(BILLED_KES_MINOR), usd=Sum("cost_usd_micros"))
     )
     saved = _by_day(changes.saved_since(first_day), "decided_at")
     return Board(
@@ -86,6 +99,7 @@ def board(user: User, now: datetime) -> Board:
             *_bills(ends, saved.get(midnight.date(), 0), midnight),
         ),
         shares=_shares(ends, midnight),
+        spendings=_spendings(ends, _by_purpose(changes.saved_since(midnight)), midnight),
         hours=_hours(today, midnight),
         days=_days(_by_day(calls.begun_since(first_day), "created_at"), saved, first_day.date()),
     )
@@ -131,15 +145,48 @@ def _delays(today: QuerySet[Call], midnight: datetime) -> Iterable[Figure]:
 
 def _bills(ends: Sequence[Mapping[str, Any]], saved: int, midnight: datetime) -> Iterable[Figure]:
     kes, usd = (sum(end[name] or 0 for end in ends) for name in ("kes", "usd"))
-    for title, shown, each in (
-        ("Telephone today", call_page.kes(kes), call_page.kes(kes // saved) if saved else NONE),
-        (
-            "Voice model today",
-            call_page.usd(usd, places=2),
-            call_page.usd(usd // saved, places=4) if saved else NONE,
-        ),
-    ):
-        yield Figure(title, shown, f"{each} a delivery saved", _today(midnight))
+    titles, shown = (
+        ("Telephone today", "Voice model today"),
+        (call_page.kes(kes), call_page.usd(usd, places=2)),
+    )
+    for title, value, each in zip(titles, shown, _each(kes, usd, saved), strict=True):
+        yield Figure(title, value, f"{each} a delivery saved", _today(midnight))
+
+
+def _each(kes: int, usd: int, saved: int) -> tuple[str, str]:
+    if not saved:
+        return NONE, NONE
+    return call_page.kes(kes // saved), call_page.usd(usd // saved, places=4)
+
+
+def _by_purpose(saved: QuerySet[DeliveryChange]) -> dict[str, int]:
+    by_call = Call.objects.filter(public_id=OuterRef("call_public_id")).values("purpose")[:1]
+    counted = saved.order_by().annotate(purpose=Subquery(by_call)).values_list("purpose")
+    return {purpose or "": changes for purpose, changes in counted.annotate(rows=Count("pk"))}
+
+
+def _spendings(
+    ends: Sequence[Mapping[str, Any]], saved: Mapping[str, int], midnight: datetime
+) -> tuple[Spending, ...]:
+    calls: Counter[str] = Counter()
+    kes: Counter[str] = Counter()
+    usd: Counter[str] = Counter()
+    for end in ends:
+        calls[end["purpose"]] += end["calls"]
+        kes[end["purpose"]] += end["kes"] or 0
+        usd[end["purpose"]] += end["usd"] or 0
+    labels = dict(Purpose.choices)
+    return tuple(
+        Spending(
+            label=str(labels.get(purpose, "Enquiry")),
+            calls=count,
+            bills=(call_page.kes(kes[purpose]), call_page.usd(usd[purpose], places=2)),
+            saved=saved.get(purpose, 0),
+            each=_each(kes[purpose], usd[purpose], saved.get(purpose, 0)),
+            address=_today(midnight, purpose__exact=purpose),
+        )
+        for purpose, count in calls.most_common()
+    )
 
 
 def _shares(ends: Sequence[Mapping[str, Any]], midnight: datetime) -> tuple[Share, ...]:

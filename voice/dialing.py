@@ -17,7 +17,7 @@ from shipments.models import Address, Shipment
 from shipments.statuses import Status
 from voice import dial_rules
 from voice.dial_rules import Answer, At, DialPolicy, Never, Now, Parcel, Seen, Wish
-from voice.models import Call, OutboundCall
+from voice.models import BILLED_KES_MINOR, Call, OutboundCall
 from voice.shared import DialSwitch
 from voice.statuses import DialState, Direction, Purpose, dial_sources
 
@@ -151,7 +151,7 @@ def wish_of(outbound: OutboundCall) -> Wish:
 def _spent_minor(now: datetime) -> int:
     day = localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     calls = Call.objects.filter(direction=Direction.OUTBOUND, created_at__gte=day)
-    return calls.aggregate(minor=Sum("cost_kes_minor"))["minor"] or 0
+    return calls.aggregate(minor=Sum(BILLED_KES_MINOR))["minor"] or 0
 
 
 def _opted_out(numbers: Iterable[str]) -> frozenset[str]:

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from shipments import jobs as parcels
 from shipments.jobs import Job
-from voice import outbound, placing, purging, reconcile
+from voice import bills, outbound, placing, purging, reconcile
 from voice.carrier import reach
 
 _DIAL_FOR = timedelta(seconds=5)
@@ -25,7 +25,11 @@ def jobs() -> tuple[Job, ...]:
     )
     if not settings.SAUTIKIT_API_KEY:
         return table
-    asking = (Job("untold ends", 20, reconcile.ask_carrier), Job("untold dials", 20, look_up))
+    asking = (
+        Job("untold ends", 20, reconcile.ask_carrier),
+        Job("untold dials", 20, look_up),
+        Job("bills", 20, bills.fetch),
+    )
     dialling = (Job("dial", 1, dial, limit_s=60),) if settings.SAUTIKIT_NUMBER else ()
     return (*table, *asking, *dialling)
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce
 from django.utils.timezone import localtime
 
 from shipments.audit import AuditEntry
@@ -33,6 +34,8 @@ from voice.statuses import (
     ToolState,
 )
 
+BILLED_KES_MINOR = Coalesce("carrier_cost_minor", "cost_kes_minor")
+"""What the telephone costs in a query over calls: the carrier's word, and our estimate until it has come."""
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -142,7 +145,13 @@ class Call(models.Model):
     carrier_duration_s = models.PositiveIntegerField(null=True, blank=True)
     timings = models.JSONField(default=dict, blank=True, help_text="milliseconds")
     counters = models.JSONField(default=dict, blank=True)
-    cost_kes_minor = models.PositiveBigIntegerField(default=0, help_text="the carrier's bill, cents of KES")
+    cost_kes_minor = models.PositiveBigIntegerField(
+        default=0, help_text="what we reckon that the carrier bills, cents of KES"
+    )
+    carrier_cost_minor = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="what the carrier says that it bills, cents of KES"
+    )
+    bill_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
     cost_usd_micros = models.PositiveBigIntegerField(default=0, help_text="the model's, millionths of USD")
     rates_date = models.DateField(null=True, blank=True, help_text="the rates that both were computed by")
 
@@ -169,6 +178,11 @@ class Call(models.Model):
     def masked_number(self) -> str:
         """The customer's number by its last three digits; "withheld" when there is none."""
         return f"••• {self.customer_number[-3:]}" if self.customer_number else "withheld"
+
+    @property
+    def billed_kes_minor(self) -> int:
+        """What the telephone costs: the carrier's word, and our estimate until it has come."""
+        return self.cost_kes_minor if self.carrier_cost_minor is None else self.carrier_cost_minor
 
     @property
     def duration_s(self) -> int | None:

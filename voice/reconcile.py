@@ -54,7 +54,7 @@ def ask_carrier(now: datetime) -> int:
     asked = Call.objects.filter(untold, created_at__lt=quiet, created_at__gt=now - _ASKED_FOR)
     rows = list(asked.exclude(session_id=None).order_by("created_at")[:_ASKED_AT_ONCE])
     over = 0
-    for call, record in zip(rows, asyncio.run(_records(rows)), strict=True):
+    for call, record in zip(rows, asyncio.run(records(rows)), strict=True):
         if record is None or not record.is_over:
             continue
         if record.sides.duration_s is not None:
@@ -80,7 +80,8 @@ def _close(which: Q, status: CallStatus, now: datetime) -> int:
     return over
 
 
-async def _records(rows: Sequence[Call]) -> list[sautikit.CallRecord | None]:
+async def records(rows: Sequence[Call]) -> list[sautikit.CallRecord | None]:
+    """Return what the carrier tells of calls, each in its place; None for what it does not know or say."""
     if not rows:
         return []
     async with reach() as carrier:

@@ -134,6 +134,22 @@ def test_a_negative_time_costs_nothing():
     assert bill("outbound", -5).kes_minor == 0
 
 
+@pytest.mark.parametrize(
+    ("duration_s", "kes_minor"), [(0, 0), (0.1, 300), (60, 300), (60.01, 600), (125, 900)]
+)
+def test_a_carrier_that_bills_started_minutes_bills_each_that_was_begun(duration_s, kes_minor):
+    by_the_minute = {**RATES, "billed_by_s": 60}
+
+    assert bill("outbound", duration_s, rates=by_the_minute).kes_minor == kes_minor
+
+
+@pytest.mark.parametrize(("direction", "kes_minor"), [("inbound", 40), ("outbound", 340)])
+def test_a_surcharge_for_the_stream_is_billed_in_both_directions(direction, kes_minor):
+    dearer = {**RATES, "stream_kes_minor_per_min": 40}
+
+    assert bill(direction, 60, rates=dearer).kes_minor == kes_minor
+
+
 # The rates of the day
 
 

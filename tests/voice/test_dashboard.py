@@ -10,6 +10,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shipments.admin.columns import NONE
 from shipments.models import DeliveryChange
 from shipments.statuses import ChangeState
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel
@@ -164,3 +165,21 @@ def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed(measured,
         for other in measured
         if other < found
     )
+
+
+def test_what_calls_cost_is_told_by_purpose_and_for_a_delivery_saved(client):
+    depot, now = a_depot(), timezone.now()
+    eta = a_call(
+        depot, now, purpose="eta", cost_kes_minor=450, carrier_cost_minor=600, cost_usd_micros=20_000
+    )
+    a_call(depot, now, purpose="eta", cost_kes_minor=300, cost_usd_micros=40_000)
+    a_call(depot, now, cost_usd_micros=10_000)
+    a_change(eta.shipment, now, call_public_id=eta.public_id)
+
+    spendings = dashboard.board(a_member("Supervisor", depot), now).spendings
+
+    told = [(one.label, one.calls, one.bills, one.saved, one.each) for one in spendings]
+    assert told == [
+        ("Arriving soon", 2, ("KES 9.00", "USD 0.06"), 1, ("KES 9.00", "USD 0.0600")),
+        ("Enquiry", 1, ("KES 0.00", "USD 0.01"), 0, (NONE, NONE)),
+    ]

@@ -211,8 +211,11 @@ class CallRecord:
 
     sides: Webhook
     is_over: bool
+    cost_kes_minor: int | None = None
+    """What it bills, in hundredths of KES; None while it has not said, or for other money."""
 
 
+_COST_DIGITS = 12
 _OVER_STATUSES = frozenset({"completed", "failed", "no_answer", "busy", "canceled", "cancelled"})
 
 
@@ -224,8 +227,15 @@ def parse_record(document: object, session_id: str) -> CallRecord | None:
     for row in map(_table, rows[:_FIELDS]):
         if session_id and _first(row, "session_id", "sessionId") == session_id:
             sides = replace(parse_webhook(row), session_id=session_id)
-            return CallRecord(sides, _first(row, "status").lower() in _OVER_STATUSES)
+            is_over = _first(row, "status").lower() in _OVER_STATUSES
+            return CallRecord(sides, is_over, _kes_minor(row))
     return None
+
+
+def _kes_minor(row: Mapping[str, object]) -> int | None:
+    text, currency = _first(row, "cost_minor", "costMinor"), _first(row, "currency", "currencyCode")
+    is_amount = text.isascii() and text.isdigit() and len(text) <= _COST_DIGITS
+    return int(text) if is_amount and currency.upper() in ("", "KES") else None
 
 
 def _edge(state: str, is_active: bool | None) -> Edge:

@@ -1,0 +1,127 @@
+"""What a call cost is the carrier's word, as soon as it has come, and our own estimate until then."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from tests.voice.builders import NOW
+from voice import bills, budget, call_page, dialing, reconcile
+from voice.clients.sautikit import SautikitClient
+from voice.models import Call
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def carrier(monkeypatch):
+    """Answer for the carrier with what a test puts there by session; keep what was asked."""
+    known: dict[str, dict[str, object]] = {}
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        session = request.url.path.rsplit("/", 1)[-1]
+        asked.append(session)
+        return httpx.Response(200, json={"session_id": session} | known.get(session, {}))
+
+    monkeypatch.setattr(
+        reconcile,
+        "reach",
+        lambda: SautikitClient("https://carrier.example.com", "key", transport=httpx.MockTransport(answer)),
+    )
+    return known, asked
+
+
+def ended(session="HD_1", minutes_ago=5, **fields) -> Call:
+    """Create a call that is over, for which we reckoned 4.50 shillings."""
+    at = NOW - timedelta(minutes=minutes_ago)
+    return Call.objects.create(
+        **{
+            "session_id": session,
+            "direction": "outbound",
+            "status": "completed",
+            "created_at": at,
+            "answered_at": at,
+            "ended_at": at,
+            "cost_kes_minor": 450,
+            "rates_date": NOW.date(),
+        }
+        | fields
+    )
+
+
+def test_the_carriers_bill_takes_the_place_of_our_estimate_and_is_asked_for_once(carrier):
+    known, asked = carrier
+    known["HD_1"] = {"status": "completed", "duration_seconds": 97, "cost_minor": 600}
+    call = ended()
+    before = call_page.reckoned(call)
+
+    assert (bills.fetch(NOW), bills.fetch(NOW + timedelta(hours=1))) == (1, 0)
+
+    call.refresh_from_db()
+    assert asked == ["HD_1"]
+    assert (call.carrier_cost_minor, call.carrier_duration_s, call.cost_kes_minor) == (600, 97, 450)
+    assert before == (("Telephone is", "our estimate"),)
+    assert call_page.reckoned(call) == (("We reckoned", "KES 4.50"), ("Difference", "+KES 1.50"))
+    assert call_page.both_bills(call).startswith("KES 6.00")
+
+
+@pytest.mark.parametrize(
+    ("billed", "difference"), [(450, "KES 0.00"), (600, "+KES 1.50"), (400, "−KES 0.50"), (0, "−KES 4.50")]
+)
+def test_the_difference_has_its_sign(billed, difference):
+    assert call_page.reckoned(ended(carrier_cost_minor=billed))[1] == ("Difference", difference)
+
+
+def test_what_the_carrier_does_not_say_is_asked_for_again_after_the_others(carrier):
+    _, asked = carrier
+    ended("HD_1")
+    bills.fetch(NOW)
+    bills.fetch(NOW + timedelta(minutes=1))
+    ended("HD_2", minutes_ago=2)
+    bills.fetch(NOW + timedelta(minutes=11))
+
+    assert asked == ["HD_1", "HD_2", "HD_1"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"cost_minor": -5},
+        {"cost_minor": "many"},
+        {"cost_minor": None},
+        {"cost_minor": 5, "currency": "USD"},
+        {"cost_minor": 10**15},
+    ],
+)
+def test_a_bill_that_is_none_or_in_other_money_leaves_our_estimate(carrier, told):
+    carrier[0]["HD_1"] = told
+    call = ended()
+
+    assert bills.fetch(NOW) == 0
+
+    call.refresh_from_db()
+    assert (call.carrier_cost_minor, call.billed_kes_minor) == (None, 450)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"ended_at": NOW}, {"ended_at": None}, {"session_id": None}, {"created_at": NOW - timedelta(days=2)}],
+)
+def test_no_bill_is_asked_for_too_early_too_late_or_without_a_name(carrier, fields):
+    ended(**fields)
+
+    bills.fetch(NOW)
+
+    assert carrier[1] == []
+
+
+def test_a_days_money_is_counted_by_what_the_carrier_billed(settings):
+    settings.ADMISSION_KES_PER_DAY, settings.ADMISSION_USD_PER_DAY = 5, 0
+    settings.DIAL_BUDGET_KES_PER_DAY = 5
+    call = ended()
+    spent_before = budget.is_spent(NOW), dialing._spent_minor(NOW)
+    Call.objects.filter(pk=call.pk).update(carrier_cost_minor=600)
+
+    assert spent_before == (False, 450)
+    assert (budget.is_spent(NOW), dialing._spent_minor(NOW)) == (True, 600)
