@@ -63,6 +63,16 @@ def note(shipment: Shipment, now: datetime) -> None:
     _change(shipment, now)
 
 
+def expect(shipment: Shipment, eta_at: datetime, now: datetime) -> None:
+    """Expect a parcel at another time.
+
+    Raises:
+        ParcelChangedError: somebody was first.
+    """
+    _change(shipment, now, eta_at=eta_at, eta_computed_at=now)
+    shipment.eta_at, shipment.eta_computed_at = eta_at, now
+
+
 def _take_off(shipment: Shipment, now: datetime, status: Status, substatus: str = "") -> None:
     slot_id = shipment.slot_id
     _change(

@@ -31,6 +31,7 @@ ShipmentError
 │   ├── NoSlotError
 │   ├── SlotFullError
 │   └── SameSlotError
+├── RoundError                what a driver asks for cannot be had (`round_errors`)
 └── ProposalError             what was read back can no longer be confirmed
     ├── NoProposalError
     ├── ProposalExpiredError

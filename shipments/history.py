@@ -76,6 +76,7 @@ def append(
         shipment_id=shipment.pk,
         change_ref=change_ref,
         call_public_id=event.call_public_id,
+        source=event.source,
     )
     transaction.on_commit(send, robust=True)
 

@@ -1,7 +1,8 @@
 """Tell the number of record what became of its parcel: written with the change, sent afterwards until taken.
 
-A message goes to the number of record and to no other; its words are made here, and hold no code, no street
-and nothing that somebody typed.
+A message goes to the number of record and to no other: a recipient's, or that of the driver whose next stop
+it is about. Its words are made here, and hold no code, no street and nothing that somebody typed; the code of
+a gate is put in as the message is handed over, and stands in no row.
 """
 
 import logging
@@ -14,6 +15,7 @@ from django.db.models import F, Q, TextChoices
 from django.utils.module_loading import import_string
 
 from shipments.phones import masked
+from shipments.statuses import Status
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +23,8 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 10, 3_600
 """How long after a failed try the next one comes: twice as long each time, and never given up."""
 _LEASE = timedelta(minutes=2)
 _AT_ONCE = 100
+CODE_PLACE = "[code]"
+"""What stands for the code of a gate in a message that was written and not yet handed over."""
 
 
 class MessageKind(TextChoices):
@@ -28,6 +32,7 @@ class MessageKind(TextChoices):
 
     CHANGE = "change", "A change of a delivery"
     ADDRESS = "address", "A confirmed address"
+    ACCESS = "access", "The code of a gate, to its driver"
 
 
 class MessageState(TextChoices):
@@ -43,7 +48,7 @@ class OutgoingMessageQuerySet(models.QuerySet["OutgoingMessage"]):
     def due(self, now: datetime) -> "OutgoingMessageQuerySet":
         """Return what is to be tried now, the longest due first."""
         waiting = self.filter(state=MessageState.WAITING, next_at__lte=now)
-        return waiting.select_related("shipment").order_by("next_at", "pk")
+        return waiting.select_related("shipment__address").order_by("next_at", "pk")
 
 
 class OutgoingMessage(models.Model):
@@ -111,7 +116,7 @@ def _try(message: OutgoingMessage, carrier: MessageSender, now: datetime) -> boo
     if message.shipment.is_demo:  # whoever really has that number has nothing to do with it
         carrier = EmbeddedSender()
     try:
-        carrier.send(message.number, message.text, message.idempotency_key)
+        carrier.send(message.number, _words(message), message.idempotency_key)
     except MessageNotTakenError:
         logger.warning("a message was not taken", extra={"tries": message.tries + 1})
         wait_s = min(_FIRST_WAIT_S * 2 ** min(message.tries, 16), _LONGEST_WAIT_S)
@@ -119,3 +124,12 @@ def _try(message: OutgoingMessage, carrier: MessageSender, now: datetime) -> boo
     else:
         waiting.update(state=MessageState.SENT, sent_at=now)
     return True
+
+
+def _words(message: OutgoingMessage) -> str:
+    """Return what is sent; a code only as long as its parcel is on the road."""
+    if message.kind != MessageKind.ACCESS:
+        return message.text
+    on_the_road = message.shipment.status == Status.OUT_FOR_DELIVERY
+    code = message.shipment.address.gate_code if on_the_road else "no longer needed"
+    return message.text.replace(CODE_PLACE, code)

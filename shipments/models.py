@@ -18,7 +18,7 @@ from shipments.handovers import ParcelFile  # noqa: F401 # the same
 from shipments.kept import Kept, KeptQuerySet
 from shipments.messages import OutgoingMessage  # noqa: F401 # the same
 from shipments.notices import Endpoint, Notice  # noqa: F401 # the same
-from shipments.riders import Driver
+from shipments.riders import Driver, Stop  # noqa: F401 # the same
 from shipments.spelling import readings
 from shipments.statuses import OVER, ChangeKind, ChangeState, Reason, Source, Status
 from shipments.tracking import new_ref, said_key
@@ -155,6 +155,11 @@ class Address(models.Model):
         """The part of an address that may be said to whoever holds the number of record."""
         return self.neighbourhood or self.district or self.city
 
+    @property
+    def gate_code(self) -> str:
+        """What opens the gate, for the driver whose next stop this is: read here only, and never spoken."""
+        return self.access_code
+
 
 class ShipmentQuerySet(models.QuerySet["Shipment"]):
     """Look parcels up as the line needs them."""
@@ -221,9 +226,6 @@ class Shipment(models.Model):
     depot = models.ForeignKey(Depot, null=True, blank=True, on_delete=models.SET_NULL)
     address = models.ForeignKey(Address, on_delete=models.PROTECT, related_name="shipments")
     driver = models.ForeignKey(Driver, null=True, blank=True, on_delete=models.SET_NULL)
-    stop_position = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="the driver's order of today, from 1"
-    )
     slot = models.ForeignKey(
         DeliverySlot,
         null=True,

@@ -26,6 +26,7 @@ class Scan:
     description: str = ""
     location: str = ""
     eta_at: datetime | None = None
+    call_public_id: str = ""
 
 
 class Effect(StrEnum):
@@ -58,6 +59,7 @@ def report(*, shipment_id: int, scan: Scan, sender: Sender, now: datetime) -> Ef
             )
         before = _face(shipment)
         if not late:
+            _end_stop(shipment, scan)
             _move(shipment, scan)
         if scan.status == Status.ATTEMPT_FAIL:  # it was tried, however late we hear of it
             Shipment.objects.filter(pk=shipment.pk).update(attempts=F("attempts") + 1)
@@ -69,6 +71,13 @@ def report(*, shipment_id: int, scan: Scan, sender: Sender, now: datetime) -> Ef
 def _key(shipment: Shipment, scan: Scan, sender: Sender) -> str:
     named = (scan.event_id,) if scan.event_id else (scan.status, scan.substatus, scan.occurred_at.isoformat())
     return scoped("scan", sender.name, str(shipment.pk), *named)
+
+
+def _end_stop(shipment: Shipment, scan: Scan) -> None:
+    """Take a parcel that leaves the road off the round of the day."""
+    if shipment.status == Status.OUT_FOR_DELIVERY != scan.status:
+        day = scan.occurred_at.astimezone(shipment.zone).date()
+        shipment.stops.filter(date=day, done_at=None).update(done_at=scan.occurred_at, outcome=scan.status)
 
 
 def _move(shipment: Shipment, scan: Scan) -> None:
@@ -91,6 +100,7 @@ def _event(shipment: Shipment, scan: Scan, key: str, sender: Sender) -> Tracking
         description=scan.description,
         location=scan.location,
         source=sender.source,
+        call_public_id=scan.call_public_id,
         actor=sender.name[:120],
         idempotency_key=key,
     )

@@ -3,8 +3,10 @@
 from datetime import datetime
 
 from shipments import wording
-from shipments.messages import MessageKind, OutgoingMessage
+from shipments.audit import AuditEntry
+from shipments.messages import CODE_PLACE, MessageKind, OutgoingMessage
 from shipments.models import DeliveryChange, Shipment
+from shipments.riders import Stop
 from shipments.statuses import ChangeKind, ChangeState
 from shipments.telling import ending
 from shipments.text import told
@@ -29,6 +31,34 @@ def tell(shipment: Shipment, kind: MessageKind, about: str, *, key: str, now: da
         created_at=now,
     )
     OutgoingMessage.objects.bulk_create([message], ignore_conflicts=True)
+
+
+def tell_code(stop: Stop, *, call_public_id: str, now: datetime) -> None:
+    """Write a message with the code of a gate to the number of its driver, once a call and stop.
+
+    Who calls this has a transaction open, and has seen that it is his next stop.
+    """
+    shipment, key = stop.shipment, f"access:{call_public_id}:{stop.pk}"
+    if OutgoingMessage.objects.filter(idempotency_key=key).exists():
+        return
+    OutgoingMessage.objects.create(
+        idempotency_key=key,
+        shipment=shipment,
+        number=stop.driver.phone,
+        kind=MessageKind.ACCESS,
+        text=f"Stop {stop.position}, the parcel ending {ending(shipment)}: the code is {CODE_PLACE}.",
+        next_at=now,
+        created_at=now,
+    )
+    AuditEntry.objects.create(
+        at=now,
+        actor=f"driver {stop.driver.name}"[:120],
+        verb="send_access_code",
+        object_kind="shipment",
+        object_id=shipment.tracking_id,
+        after={"stop": stop.position},
+        call_public_id=call_public_id,
+    )
 
 
 def tell_of_change(shipment: Shipment, change_ref: str, now: datetime) -> None:

@@ -22,7 +22,7 @@ PURE = (
         "voice.spoken",
     ),
     *("voice.levels", "voice.call_timing"),
-    *("voice.billing", "voice.dial_rules", "shipments.rules"),
+    *("voice.billing", "voice.dial_rules", "shipments.rules", "shipments.round_rules"),
 )
 WORLDLY = {
     *("asyncio", "socket", "selectors", "ssl", "threading", "concurrent", "subprocess", "time", "logging"),

@@ -18,9 +18,10 @@ from voice.statuses import Purpose
 
 
 @receiver(shipment_changed, dispatch_uid="voice.dispatch")
-def plan_for(*, shipment_id: int, call_public_id: str = "", **_: Any) -> None:
+def plan_for(*, shipment_id: int, call_public_id: str = "", source: str = "", **_: Any) -> None:
     """Plan an `eta` call for what is out for delivery, a `reattempt` for what failed; once an occasion."""
-    if call_public_id:  # a call changed it, and nobody is rung about what he just said
+    # A call changed it, and nobody is rung about what he just said; what a driver says he has not heard.
+    if call_public_id and source != Source.RIDER:
         return
     shipment = Shipment.objects.filter(pk=shipment_id).first()
     if shipment is None:

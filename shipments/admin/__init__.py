@@ -4,7 +4,16 @@ Parcels and their history are for reading: what changes them goes through the ve
 and write the history. What a dispatcher keeps up himself are depots, their windows and the riders.
 """
 
-from shipments.admin import changes, clients, depots, files, messages, people, webhooks  # noqa: F401 # registered by being imported
+from shipments.admin import (  # noqa: F401 # registered by being imported
+    changes,
+    clients,
+    depots,
+    files,
+    messages,
+    people,
+    riders,
+    webhooks,
+)
 from shipments.admin.parcels import ShipmentAdmin
 
 __all__ = ["ShipmentAdmin"]

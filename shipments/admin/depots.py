@@ -1,4 +1,4 @@
-"""Show addresses for reading; let depots, their windows, the riders and the holidays be kept up."""
+"""Show addresses for reading; let depots, their windows, and the holidays be kept up."""
 
 from typing import ClassVar
 
@@ -12,7 +12,6 @@ from unfold.admin import ModelAdmin, TabularInline
 from shipments.admin.columns import READING, ForReading, member
 from shipments.courtesy import Holiday
 from shipments.models import Address, DeliverySlot, Depot
-from shipments.riders import Driver
 
 
 @admin.register(Address)
@@ -78,15 +77,6 @@ class DepotAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
     def get_exclude(self, request: HttpRequest, obj: Depot | None = None) -> tuple[str, ...]:
         """Leave who works where to those who keep the staff."""
         return () if request.user.has_perm("auth.view_user") else ("staff",)
-
-
-@admin.register(Driver)
-class DriverAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
-    """The riders."""
-
-    list_display = ("name", "phone", "on_shift")
-    list_filter = ("on_shift",)
-    search_fields = ("name", "phone")
 
 
 @admin.register(Holiday)

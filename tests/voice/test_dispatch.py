@@ -27,9 +27,9 @@ def tell(parcel, **fields):
     again(parcel)
 
 
-def again(parcel, call=""):
+def again(parcel, call="", source=Source.VOICE_AGENT):
     for _, answer in shipment_changed.send_robust(
-        sender=Shipment, shipment_id=parcel.pk, change_ref="", call_public_id=call
+        sender=Shipment, shipment_id=parcel.pk, change_ref="", call_public_id=call, source=source
     ):
         assert not isinstance(answer, Exception), answer
 
@@ -83,3 +83,12 @@ def test_what_nobody_can_time_is_not_planned(status):
     tell(a_parcel(), status=status)
 
     assert OutboundCall.objects.count() == 0
+
+
+@pytest.mark.parametrize(("source", "planned"), [(Source.VOICE_AGENT, False), (Source.RIDER, True)])
+def test_what_a_driver_reports_by_telephone_is_news_to_the_recipient(source, planned):
+    parcel = a_parcel(status=Status.ATTEMPT_FAIL)
+
+    again(parcel, call="0123456789abcdef", source=source)
+
+    assert OutboundCall.objects.filter(purpose=Purpose.REATTEMPT).exists() is planned

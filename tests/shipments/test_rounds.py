@@ -1,0 +1,379 @@
+"""A driver hears the way to the doors of his own round, and what he reports is written once."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from shipments import effects, rounds, scans
+from shipments.audit import AuditEntry
+from shipments.errors import ParcelChangedError
+from shipments.intake import Sender
+from shipments.messages import CODE_PLACE, MessageKind, OutgoingMessage, send_due
+from shipments.models import Shipment, TrackingEvent
+from shipments.proofs import try_shift_pin
+from shipments.riders import Driver, Stop
+from shipments.round_errors import NoRoundError, NotOnRoundError, RoundError, StopDoneError
+from shipments.rounds import AtWheel
+from shipments.rules import POLICY
+from shipments.scans import Scan
+from shipments.statuses import Reason, Source, Status, Substatus
+from tests.shipments.builders import CALL, NOW, TODAY, a_parcel, an_address
+from tests.shipments.test_two_at_once import at_once
+
+pytestmark = pytest.mark.django_db
+
+RIDER, OTHER = "+254700000090", "+254700000091"
+CODE = "4711"
+
+
+def a_driver(phone=RIDER, *, on_shift=True, pin="9081") -> Driver:
+    driver = Driver(name=f"Rider {phone[-2:]}", phone=phone, on_shift=on_shift)
+    driver.set_shift_pin(pin)
+    driver.save()
+    return driver
+
+
+def a_stop(driver, position=1, date=TODAY, **fields) -> Stop:
+    """Plan a stop whose parcel is on the road, due an hour after the one before."""
+    address = fields.pop("address", None) or an_address(
+        gate_notes=f"Mind the dog, type {CODE}, or ring 0700 000 001.", access_code=CODE
+    )
+    parcel = a_parcel(
+        **{
+            "status": Status.OUT_FOR_DELIVERY,
+            "eta_at": NOW + timedelta(hours=position),
+            "address": address,
+        }
+        | fields
+    )
+    return Stop.objects.create(driver=driver, shipment=parcel, date=date, position=position)
+
+
+def at_wheel(driver, call=CALL, now=NOW, *, demo=False) -> AtWheel:
+    return AtWheel(driver.pk, call, now, demo)
+
+
+# What is planned
+
+
+def test_of_drivers_on_shift_only_one_may_have_a_number():
+    driver = a_driver()
+    a_driver(OTHER, on_shift=False)
+
+    assert Driver.objects.on_shift_at(RIDER) == driver
+    assert Driver.objects.on_shift_at(OTHER) is None
+    assert Driver.objects.on_shift_at("") is None
+    a_driver()
+    assert Driver.objects.on_shift_at(RIDER) is None
+
+
+def test_a_round_is_that_of_today_in_order_and_of_one_driver():
+    driver = a_driver()
+    second, first = a_stop(driver, 2), a_stop(driver, 1)
+    a_stop(driver, 1, date=TODAY - timedelta(days=1))
+    a_stop(driver, 1, date=TODAY + timedelta(days=1))
+    a_stop(a_driver(OTHER), 1)
+
+    assert Stop.objects.round_of(driver.pk, NOW) == [first, second]
+    assert Stop.objects.round_of(driver.pk, NOW, demo=True) == []
+
+
+def test_the_day_of_a_round_is_the_recipients():
+    driver = a_driver()
+    a_stop(driver)
+    before_midnight_in_nairobi = NOW.replace(hour=20, minute=59)
+
+    assert Stop.objects.round_of(driver.pk, before_midnight_in_nairobi)
+    assert not Stop.objects.round_of(driver.pk, before_midnight_in_nairobi + timedelta(minutes=1))
+
+
+def test_a_position_and_a_parcel_are_planned_once():
+    driver = a_driver()
+    stop = a_stop(driver)
+    parcel = a_parcel()
+
+    for wrong in (
+        Stop(driver=driver, shipment=parcel, date=TODAY, position=1),
+        Stop(driver=a_driver(OTHER), shipment=stop.shipment, date=TODAY, position=1),
+        Stop(driver=driver, shipment=parcel, date=TODAY, position=0),
+    ):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            wrong.save()
+
+
+# The shift PIN
+
+
+def test_the_right_pin_of_a_shift_that_runs_opens_and_forgives_the_wrong_ones():
+    driver = a_driver()
+
+    assert not try_shift_pin(driver.pk, "0000")
+    assert Driver.objects.get().pin_failures == 1
+    assert try_shift_pin(driver.pk, "9081")
+    assert Driver.objects.get().pin_failures == 0
+    Driver.objects.update(on_shift=False)
+    assert not try_shift_pin(driver.pk, "9081")
+    assert not try_shift_pin(10**9, "9081")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_wrong_pins_tried_at_once_are_all_counted_and_then_none_is_right():
+    driver = a_driver()
+
+    answers = at_once(*[lambda: try_shift_pin(driver.pk, "0000")] * (POLICY.pin_failures + 2))
+
+    assert not any(answers)
+    assert not try_shift_pin(driver.pk, "9081")
+    driver = Driver.objects.get()
+    assert driver.pin_failures == POLICY.pin_failures
+    driver.set_shift_pin("2580")
+    driver.save()
+    assert try_shift_pin(driver.pk, "2580")
+
+
+# What he hears
+
+
+def test_a_driver_hears_where_he_goes_next():
+    driver = a_driver()
+    a_stop(driver, 1, status=Status.DELIVERED)
+    a_stop(driver, 2, tracking_id="KM-4279")
+    a_stop(driver, 3)
+
+    told = rounds.next_stop(at_wheel(driver))
+
+    assert told == {
+        "say": "Your next stop is number 2, the parcel ending 4 2 7 9 in Kilimani, expected at 12 noon. "
+        "2 stops are left.",
+        "stop": 2,
+        "stops_left": 2,
+    }
+
+
+def test_the_way_to_a_door_holds_no_code_and_no_number_and_the_code_is_sent_to_the_driver():
+    driver = a_driver()
+    stop = a_stop(driver)
+
+    told = rounds.directions(at_wheel(driver), None)
+
+    message, entry = OutgoingMessage.objects.get(), AuditEntry.objects.get()
+    assert "Sunbird" in str(told["say"])
+    assert "the blue gate after the second turning" in str(told["say"])
+    assert "Mind the dog" in str(told["say"])
+    assert "I have sent the code for the gate to your number." in str(told["say"])
+    assert not any(secret in str(told) for secret in (CODE, "0700", stop.shipment.phone, "Amina"))
+    assert (message.kind, message.number) == (MessageKind.ACCESS, RIDER)
+    assert CODE_PLACE in message.text
+    assert CODE not in message.text
+    assert (entry.verb, entry.actor) == ("send_access_code", "driver Rider 90")
+    assert CODE not in str(entry.after)
+
+
+def test_a_code_is_sent_once_a_call_and_for_the_next_stop_only():
+    driver = a_driver()
+    a_stop(driver, 1)
+    a_stop(driver, 2)
+
+    later = rounds.directions(at_wheel(driver), 2)
+    for call in (CALL, CALL, "another-call"):
+        rounds.directions(at_wheel(driver, call), 1)
+
+    assert later["code_sent"] is False
+    assert "once this stop is your next one" in str(later["say"])
+    assert OutgoingMessage.objects.count() == 2
+    assert AuditEntry.objects.filter(verb="send_access_code").count() == 2
+
+
+class Carrier:
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+
+    def send(self, number: str, text: str, key: str) -> None:
+        self.sent.append((number, text))
+
+
+@pytest.mark.parametrize(
+    ("status", "ends"),
+    [(Status.OUT_FOR_DELIVERY, "the code is 4711."), (Status.DELIVERED, "the code is no longer needed.")],
+)
+def test_the_code_is_put_in_as_the_message_is_handed_over_while_its_parcel_is_on_the_road(status, ends):
+    driver, carrier = a_driver(), Carrier()
+    a_stop(driver)
+    rounds.directions(at_wheel(driver), None)
+    Shipment.objects.update(status=status)
+
+    send_due(NOW, sender=carrier)
+
+    ((number, text),) = carrier.sent
+    assert number == RIDER
+    assert text.endswith(ends)
+    assert CODE not in OutgoingMessage.objects.get().text
+
+
+def test_of_another_drivers_round_nothing_is_heard_or_written():
+    driver, other = a_driver(), a_driver(OTHER)
+    a_stop(other, 4)
+    wheel = at_wheel(driver)
+
+    for wish in (
+        lambda: rounds.next_stop(wheel),
+        lambda: rounds.directions(wheel, 4),
+        lambda: rounds.report_attempt(wheel, 4, "not_home"),
+        lambda: rounds.running_late(wheel, 10, "k"),
+        lambda: rounds.stop_to_call(wheel, 4),
+    ):
+        with pytest.raises(NoRoundError):
+            wish()
+
+    assert Shipment.objects.get().version == 1
+    assert not OutgoingMessage.objects.exists()
+    a_stop(driver, 1)
+    with pytest.raises(NotOnRoundError):
+        rounds.directions(wheel, 4)
+
+
+# What he reports
+
+
+def test_an_attempt_is_counted_written_down_and_ends_the_stop():
+    driver = a_driver()
+    stop = a_stop(driver)
+
+    told = rounds.report_attempt(at_wheel(driver), 1, "not home")
+
+    stop.refresh_from_db()
+    event, entry = TrackingEvent.objects.latest("pk"), AuditEntry.objects.get()
+    parcel = stop.shipment
+    assert told["say"] == "I have noted that stop 1 was not handed over: recipient not at home."
+    assert (parcel.status, parcel.attempts, parcel.version) == (Status.ATTEMPT_FAIL, 1, 2)
+    assert (event.reason, event.substatus) == (Reason.CONSIGNEE_NOT_HOME, Substatus.NOT_AVAILABLE)
+    assert (event.source, event.actor, event.call_public_id) == (Source.RIDER, "driver Rider 90", CALL)
+    assert (stop.done_at, stop.outcome) == (NOW, Status.ATTEMPT_FAIL)
+    assert (entry.verb, entry.actor, entry.call_public_id) == ("report", "driver Rider 90", CALL)
+
+
+def test_an_attempt_reported_again_is_answered_as_the_first_was():
+    driver = a_driver()
+    a_stop(driver)
+
+    first = rounds.report_attempt(at_wheel(driver), 1, "not_home")
+    again = rounds.report_attempt(at_wheel(driver, "another-call"), 1, "consignee_refused")
+
+    assert again == first
+    assert Shipment.objects.get().attempts == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_attempt_reported_in_several_calls_at_once_is_counted_once():
+    driver = a_driver()
+    a_stop(driver)
+
+    answers = at_once(
+        *[lambda n=n: rounds.report_attempt(at_wheel(driver, f"call-{n}"), 1, "not_home") for n in range(4)]
+    )
+
+    assert all(answer == answers[0] for answer in answers)
+    parcel = Shipment.objects.get()
+    assert (parcel.attempts, parcel.version) == (1, 2)
+
+
+@pytest.mark.parametrize("status", [Status.DELIVERED, Status.AVAILABLE_FOR_PICKUP])
+def test_what_came_off_the_road_otherwise_was_not_attempted(status):
+    driver = a_driver()
+    stop = a_stop(driver)
+    scan = Scan(status, NOW)
+    scans.report(
+        shipment_id=stop.shipment_id, scan=scan, sender=Sender("api courier", Source.CARRIER), now=NOW
+    )
+
+    with pytest.raises(StopDoneError):
+        rounds.report_attempt(at_wheel(driver), 1, "not_home")
+
+    stop.refresh_from_db()
+    assert (stop.outcome, stop.shipment.attempts) == (status, 0)
+
+
+def test_a_scan_before_the_road_ends_no_stop():
+    stop = a_stop(a_driver(), status=Status.INFO_RECEIVED)
+
+    for status in (Status.IN_TRANSIT, Status.OUT_FOR_DELIVERY):
+        scans.report(
+            shipment_id=stop.shipment_id,
+            scan=Scan(status, NOW),
+            sender=Sender("api courier", Source.CARRIER),
+            now=NOW,
+        )
+
+    stop.refresh_from_db()
+    assert stop.done_at is None
+
+
+def test_a_late_driver_moves_what_is_left_of_his_round_once():
+    driver = a_driver()
+    done, first, untimed, last = (
+        a_stop(driver, 1, status=Status.DELIVERED),
+        a_stop(driver, 2),
+        a_stop(driver, 3, eta_at=None),
+        a_stop(driver, 4),
+    )
+
+    told = [rounds.running_late(at_wheel(driver), 20, "late 20") for _ in range(2)]
+
+    assert told[0] == told[1]
+    assert told[0]["say"] == "I have moved the times of 2 stops by 20 minutes."
+    found = {stop.pk: stop for stop in Stop.objects.select_related("shipment")}
+    assert found[first.pk].shipment.eta_at == NOW + timedelta(hours=2, minutes=20)
+    assert found[last.pk].shipment.eta_at == NOW + timedelta(hours=4, minutes=20)
+    assert found[last.pk].shipment.eta_computed_at == NOW
+    assert found[untimed.pk].shipment.eta_at is None
+    assert [found[pk].shipment.version for pk in (done.pk, first.pk, untimed.pk, last.pk)] == [1, 2, 1, 2]
+    assert AuditEntry.objects.filter(verb="running_late").count() == 2
+    assert TrackingEvent.objects.filter(source=Source.RIDER, call_public_id=CALL).count() == 2
+
+
+def test_of_a_delay_all_is_written_or_nothing(monkeypatch):
+    driver = a_driver()
+    a_stop(driver, 1)
+    a_stop(driver, 2)
+    expect = effects.expect
+
+    def changed_meanwhile(shipment, eta_at, now):
+        if Shipment.objects.filter(version__gt=1).exists():
+            raise ParcelChangedError
+        expect(shipment, eta_at, now)
+
+    monkeypatch.setattr(effects, "expect", changed_meanwhile)
+
+    with pytest.raises(ParcelChangedError):
+        rounds.running_late(at_wheel(driver), 20, "late 20")
+
+    assert not Shipment.objects.filter(version__gt=1).exists()
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_wish_to_have_a_recipient_called_is_written_once_a_call():
+    driver = a_driver()
+    a_stop(driver)
+    wheel = at_wheel(driver)
+
+    for _ in range(2):
+        rounds.note_call_wanted(wheel, rounds.stop_to_call(wheel, None))
+
+    assert AuditEntry.objects.filter(verb="call_recipient").count() == 1
+    assert Shipment.objects.get().version == 1
+
+
+def test_a_round_that_is_done_has_nothing_left_to_report_on():
+    driver = a_driver()
+    a_stop(driver)
+    rounds.report_attempt(at_wheel(driver), 1, "not_home")
+
+    for wish in (
+        lambda: rounds.next_stop(at_wheel(driver)),
+        lambda: rounds.stop_to_call(at_wheel(driver), 1),
+    ):
+        with pytest.raises(RoundError):
+            wish()
