@@ -232,7 +232,8 @@ class RequestProtocol(H11Protocol):
         if self._refused:
             return
         super().data_received(data)
-        if self._refused:
+        # Of what was handed over to a WebSocket h11 still awaits the body: a call would end with BODY_S.
+        if self._refused or self.transport.get_protocol() is not self:
             return
         match self.conn.their_state:
             case h11.IDLE:

@@ -173,3 +173,15 @@ def test_half_a_head_is_not_waited_for_longer_than_ten_seconds(port, monkeypatch
 
         assert slow.until_closed() == b""
         assert silent.until_closed() == b""
+
+
+def test_a_call_is_no_body_that_comes_late(listener, port, monkeypatch):
+    monkeypatch.setattr("courier.serve.BODY_S", 0.0)
+    with RawSocket(port) as telephone:
+        telephone.shake_hands("/")
+        telephone.send(ws_frame(2, HALF))
+        telephone.send(ws_frame(2, HALF))
+
+        eventually(lambda: listener.audio)
+
+    assert listener.audio == [HALF + HALF]
