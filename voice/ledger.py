@@ -38,7 +38,8 @@ class Ledger:
     """The tool calls of one telephone call.
 
     `changing` are the tools that change something: of these a success stands for the whole call. Of the
-    others an answer stands for `repeat_s`, as long as the tool was asked nothing else.
+    others an answer stands for `repeat_s`, as long as the tool was asked nothing else; a refusal only until
+    something is done, since that may be what it asked for.
     """
 
     key_of: Callable[[str, object], str]
@@ -125,8 +126,13 @@ class Ledger:
             if name in self.changing:
                 return wish if wish.done.state == "ok" else None
             fresh = place == 0 and now_s - wish.done_s <= self.repeat_s
-            return wish if fresh and wish.done.state in ("ok", "refused") else None
+            stands = wish.done.state == "ok" or (wish.done.state == "refused" and not self._done_after(wish))
+            return wish if fresh and stands else None
         return None
+
+    def _done_after(self, wish: _Wish) -> bool:
+        later = self._wishes[self._wishes.index(wish) + 1 :]
+        return any(other.done is not None and other.done.state == "ok" for other in later)
 
 
 def _came_to(done: ToolDone | None) -> str:

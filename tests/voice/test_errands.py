@@ -299,3 +299,23 @@ def test_in_any_order_no_id_is_answered_twice_and_no_change_is_made_twice(steps:
     made = [tool.args for tool in disorder.finished]
     assert len(told) == len(set(told))
     assert all(made.count(args) == 1 for args in made)
+
+
+def test_what_was_refused_for_want_of_something_is_run_again_once_that_was_done():
+    line = talking()
+    first, again = a_tool_call("c1", "hold_for_pickup"), a_tool_call("c3", "hold_for_pickup")
+    code = a_tool_call("c2", "submit_pin", pin="4815")
+
+    line.take(first, done(first, "refused"), code, done(code), again)
+
+    assert runs(line) == ["c1", "c2", "c3"]
+
+
+def test_what_was_refused_stands_while_nothing_was_done_since():
+    line = talking()
+    first, again = a_tool_call("c1", "hold_for_pickup"), a_tool_call("c3", "hold_for_pickup")
+    code = a_tool_call("c2", "submit_pin", pin="4815")
+
+    line.take(first, done(first, "refused"), code, done(code, "refused"), again)
+
+    assert runs(line) == ["c1", "c2"]
