@@ -78,6 +78,7 @@ class DemoParcel:
     eta_at: datetime | None
     promised: tuple[datetime, datetime] | None
     events: tuple[DemoEvent, ...]
+    delivery_code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +215,9 @@ def parcels(seed: int, now: datetime) -> list[DemoParcel]:
     """Return the day's parcels; times hang on `now`, rounded down to ten minutes."""
     now = now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0)
     identity, drawn = _random("parcels 1442"), _random(f"arrivals {seed}")
+    codes = _random("codes 1442")
     return [
-        _parcel(city, person, place, identity, drawn, now)
+        _parcel(city, person, place, identity, drawn, "".join(codes.sample("1234567890", 4)), now)
         for city, people in CITIES.items()
         # One more parcel than people: the last of each city waits for two.
         for place, person in enumerate((*people, people[-1]))
@@ -227,7 +229,7 @@ def _random(seed: str) -> Random:
 
 
 def _parcel(
-    city: City, person: Person, place: int, identity: Random, drawn: Random, now: datetime
+    city: City, person: Person, place: int, identity: Random, drawn: Random, code: str, now: datetime
 ) -> DemoParcel:
     people = CITIES[city]
     status, substatus = _LIVES[place % len(_LIVES)]
@@ -253,6 +255,7 @@ def _parcel(
         eta_at=now + timedelta(minutes=eta_min) if status == Status.OUT_FOR_DELIVERY else None,
         promised=(promised[0], promised[1]) if status == Status.IN_TRANSIT else None,
         events=tuple(_events(status, substatus, zone, now)),
+        delivery_code=code,
     )
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from shipments import demo, enquiries, rescheduling
 from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.phones import normalise
+from shipments.proofs import try_pin
 from shipments.statuses import Status
 from shipments.tracking import check_character
 from tests.shipments.builders import NOW, a_parcel
@@ -89,14 +90,28 @@ def test_every_working_day_has_a_free_window_and_no_sunday_has_any(seed_number):
 def test_the_list_has_what_a_caller_needs():
     listed = json.loads(seed("--json"))
 
-    assert {frozenset(parcel) for parcel in listed} == {frozenset({"tracking_id", "phone", "name", "status"})}
+    assert {frozenset(parcel) for parcel in listed} == {
+        frozenset({"tracking_id", "phone", "name", "status", "delivery_code"})
+    }
     assert listed[0] == {
         "tracking_id": Shipment.objects.order_by("pk")[0].tracking_id,
         "phone": "+254700000001",
         "name": "Amina Otieno",
         "status": "out_for_delivery",
+        "delivery_code": "6017",
     }
     assert Shipment.objects.count() == len(listed)
+
+
+@pytest.mark.django_db
+def test_each_parcel_has_the_delivery_code_that_is_printed_and_seeding_again_forgives_wrong_ones():
+    listed = json.loads(seed("--json"))
+    Shipment.objects.update(pin_failures=10)
+
+    seed()
+
+    for one in listed:
+        assert try_pin(Shipment.objects.get(tracking_id=one["tracking_id"]).pk, one["delivery_code"])
 
 
 @pytest.mark.django_db

@@ -43,14 +43,23 @@ class Command(BaseCommand):
 
 def _as_json(parcels: list[demo.DemoParcel]) -> str:
     listed = [
-        {"tracking_id": p.tracking_id, "phone": p.phone, "name": p.person.name, "status": p.status.value}
+        {
+            "tracking_id": p.tracking_id,
+            "phone": p.phone,
+            "name": p.person.name,
+            "status": p.status.value,
+            "delivery_code": p.delivery_code,
+        }
         for p in parcels
     ]
     return json.dumps(listed, indent=2, ensure_ascii=False)
 
 
 def _as_text(parcels: list[demo.DemoParcel], seed: int) -> str:
-    lines = [f"{p.tracking_id}  {p.phone:<15} {p.person.name:<18} {p.status.label}" for p in parcels]
+    lines = [
+        f"{p.tracking_id}  {p.phone:<15} {p.person.name:<18} code {p.delivery_code}  {p.status.label}"
+        for p in parcels
+    ]
     return "\n".join([*lines, f"{len(parcels)} parcels, seed {seed}"])
 
 
@@ -105,6 +114,8 @@ def _write_parcel(parcel: demo.DemoParcel, depot: Depot, driver: Driver, now: da
     # When an estimate was made moves with every run; that alone is no change of the parcel.
     changed = _set(shipment, fields)
     shipment.eta_computed_at = now if parcel.eta_at else None
+    if shipment.pin_failures or not shipment.is_pin(parcel.delivery_code):
+        shipment.set_pin(parcel.delivery_code)
     if known is not None and changed:
         shipment.version += 1
     shipment.save()
