@@ -8,48 +8,25 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from voice.sandbox import phrases
 from voice.sandbox.brain import SILENCE, FunctionCall, Reply
 
 _GREETING = re.compile(r'Say first[^"]*"([^"]+)"', re.DOTALL)
-_YES = re.compile(r"\b(yes|yeah|yep|sure|okay|ok|correct|right|please do|go ahead|that works)\b")
-_NO = re.compile(r"\b(no(?! (?:problem|worries))|nope|not|cannot|\w+n't|leave it|wait|wrong)\b")
-_BYE = re.compile(r"\b(bye|goodbye|thanks?|that's all|that is all|nothing else|no thank)")
-_FAREWELL = re.compile(r"\b(good ?bye|bye)\b")
-_THANKS = re.compile(r"\b(?:no,? )?thank(?:s| you).*?(?=\band\b|\bbut\b|[.,;!?]|$)")
-_PERSON = re.compile(r"\b(person|human|agent|somebody|someone|colleague|call me back|manager)\b")
-_MOVE = re.compile(
-    r"\b(move|moving|reschedul\w+|postpon\w+|another (day|time)|other day|different day"
-    r"|change the (day|date|time)|(deliver|bring) it (on|later|tomorrow|next|the day after)"
-    r"|(deliver|bring) it (mon|tues|wednes|thurs|fri|satur|sun)day"
-    r"|(not|\w+n't) be (at )?home|not at home|be away)\b"
-)
-_ADDRESS = re.compile(r"\b(?:address|place|building)\b.{0,12}\b(?:is|at)\b\W+(.{3,})", re.DOTALL)
-_WHERE = re.compile(r"\b(where|track\w*|parcel|package|delivery|when|status|arriv\w+|coming)\b")
-_DAY = re.compile(
-    r"\b((?:next |this |on )?(?:mon|tues|wednes|thurs|fri|satur|sun)day(?: next week)?"
-    r"|(?:the )?day after tomorrow|tomorrow|today|next week"
-    r"|\d{1,2}(?:st|nd|rd|th)?(?: of)? (?:january|february|march|april|may|june|july|august|september"
-    r"|october|november|december)"
-    r"|(?:january|february|march|april|may|june|july|august|september|october|november|december)"
-    r" \d{1,2}(?:st|nd|rd|th)?)\b"
-)
-# From here to the end of the clause the days are those that do not suit.
-_UNWANTED = re.compile(
-    r"\b(?:not|cannot|\w+n't|instead of|rather than)\b.*?(?=\b(?:but|and|so|please|bring|move)\b|[.,;!?]|$)"
-)
-_CLOCK = r"\d{1,2}(?::\d\d)? ?(?:am|pm|a\.m\.?|p\.m\.?|noon)?"
-_WINDOW = re.compile(rf"\b({_CLOCK} ?(?:to|until|till|-) ?{_CLOCK}|morning|afternoon|evening|lunch ?time)")
-_NAMED_ID = re.compile(
-    r"\b(?:number|code|id|tracking|it is|it's)\b(?: is|:|,)*\s*(.*)", re.IGNORECASE | re.DOTALL
-)
-_ID_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "zero one two three four five six seven eight nine oh double ay bee cee see dee ee eff gee aitch eye "
-        "jay kay el em en pee queue cue are ar ess tea tee you vee ex why zed zee to too for ate",
-    )
-)
-_LEAST_ID = 5
+_COURIER = re.compile(r"assistant of (.+?), a courier")
+_WE_RANG = re.compile(r"\bYou rang\b")
+_CONFIRMS = {
+    "prepare_reschedule": "confirm_reschedule",
+    "prepare_address_change": "confirm_address_change",
+    "hold_for_pickup": "confirm_hold_for_pickup",
+    "authorise_neighbour": "confirm_neighbour",
+    "refuse_delivery": "confirm_refusal",
+}
+"""What carries out what a tool proposed."""
+_QUESTIONS = {
+    "landmark": "Please tell me the nearest landmark of the new place.",
+    "directions": "How does the rider get from there to your door?",
+    "recipient": "Am I speaking with the person expecting the delivery?",
+}
 
 
 class Receptionist:
@@ -57,17 +34,25 @@ class Receptionist:
 
     def __init__(self, setup: Mapping[str, object]) -> None:
         instruction = _text_of(setup.get("systemInstruction"))
-        quoted = _GREETING.search(instruction)
+        quoted, courier = _GREETING.search(instruction), _COURIER.search(instruction)
         self._greeting = quoted[1].strip() if quoted else "Hello, I am an AI assistant. How can I help you?"
+        self._courier = courier[1] if courier else "the courier"
         self._tools = _names_of(setup.get("tools"))
+        self._we_rang = bool(_WE_RANG.search(instruction))
+        self._question = "recipient" if self._we_rang else ""
         self._greeted = False
         self._wish = "track_shipment"
         self._tracking_id = ""
         self._day = ""
         self._window = ""
+        self._landmark = ""
+        self._called: FunctionCall | None = None
+        self._wants_code: FunctionCall | None = None
         self._change_id = ""
+        self._confirm = ""
         self._proposal = ""
         self._helped = False
+        self._left_word = False
 
     async def nudged(self, text: str) -> Reply:
         """Greet, the first time; afterwards do as one who is told to go on."""
@@ -79,74 +64,137 @@ class Receptionist:
     async def heard(self, utterance: str) -> Reply:
         """Answer a turn of the caller's."""
         said = utterance.lower().replace("’", "'")
+        if self._left_word:  # a recording talks on
+            return SILENCE
+        if self._we_rang and not self._helped and phrases.VOICEMAIL.search(said):
+            return self._leave_word()
+        if self._question and (reply := self._about_the_question(said, utterance)):
+            return reply
         if self._change_id and (reply := self._about_the_proposal(said)):
             return reply
         if self._parts(said):
             return self._part()
-        if found := said_id(_WINDOW.sub("", _DAY.sub("", said)) if _DAY.search(said) else utterance):
-            self._tracking_id = found
-        if _MOVE.search(said) or (self._wish == "prepare_reschedule" and _DAY.search(said)):
-            return self._move(said)
-        if place := _ADDRESS.search(utterance):
-            return self._compare(place[1])
-        if found:
-            return self._call(self._wish if self._wish == "offer_slots" else "track_shipment")
-        if self._wish == "confirm_address" and not _NO.search(said):
-            return self._compare(utterance)
-        return self._otherwise(said)
+        return self._about_a_parcel(said, utterance)
 
     async def answered(self, name: str, call_id: str, response: Mapping[str, object]) -> Reply:
         """Say what a tool answered, and remember what it proposed."""
-        told = response.get("data")
-        proposed = told.get("change_id") if isinstance(told, Mapping) else None
-        self._change_id = str(proposed) if name == "prepare_reschedule" and proposed else ""
-        self._proposal = str(response.get("message", "")).lower()
-        self._helped = True
-        if name == "confirm_reschedule":
-            self._wish = "track_shipment"
+        data = response.get("data")
+        told: Mapping[str, object] = data if isinstance(data, Mapping) else {}
+        is_done = response.get("status") == "ok"
+        proposed = told.get("change_id") if name in _CONFIRMS else None
+        self._change_id, self._confirm = str(proposed or ""), _CONFIRMS.get(name, "")
+        message = str(response.get("message", ""))
+        self._proposal = message.lower()
         if name == "end_call":
             return SILENCE
-        return Reply(say=str(response.get("message", "")) or "I cannot tell you that just now.")
+        self._helped = True
+        if name in _CONFIRMS.values():
+            self._wish = "track_shipment"
+        if name == "confirm_recipient" and is_done:
+            return self._call("track_shipment")
+        if told.get("code") == "needs_code":
+            self._question, self._wants_code = "code", self._called
+        if name == "submit_pin" and self._wants_code:
+            if is_done:
+                wanted, self._wants_code = self._wants_code, None
+                return Reply(calls=(wanted,))
+            self._question = "code"
+        return Reply(say=message or "I cannot tell you that just now.")
+
+    def _about_a_parcel(self, said: str, utterance: str) -> Reply:
+        named = phrases.WINDOW.sub("", phrases.DAY.sub("", said)) if phrases.DAY.search(said) else utterance
+        if found := phrases.said_id(named):
+            self._tracking_id = found
+        if "prepare_address_change" in self._tools and phrases.ELSEWHERE.search(said):
+            return self._ask("landmark")
+        if phrases.MOVE.search(said) or (self._wish == "prepare_reschedule" and phrases.DAY.search(said)):
+            return self._move(said)
+        if place := phrases.ADDRESS.search(utterance):
+            return self._compare(place[1])
+        if found:
+            return self._call(self._wish if self._wish == "offer_slots" else "track_shipment")
+        if self._wish == "confirm_address" and not phrases.NO.search(said):
+            return self._compare(utterance)
+        return self._otherwise(said)
+
+    def _about_the_question(self, said: str, utterance: str) -> Reply | None:
+        """Take the answer to what was asked; None when it is none."""
+        if phrases.NEVER_MIND.search(said):
+            self._question = ""
+            return Reply(say="All right, I have changed nothing. Is there anything else?")
+        match self._question:
+            case "recipient":
+                return self._about_the_recipient(said)
+            case "code" if phrases.SPOKEN_DIGIT.search(said):
+                self._question = ""
+                return self._call("submit_pin", pin=utterance.strip())
+            case "landmark":
+                self._landmark = phrases.place_said(utterance)
+                return self._ask("directions")
+            case "directions":
+                self._question = ""
+                way = phrases.place_said(utterance)
+                return self._call("prepare_address_change", landmark=self._landmark, directions=way)
+            case _:
+                return None
+
+    def _about_the_recipient(self, said: str) -> Reply | None:
+        if phrases.NO.search(said):
+            return self._part("I am sorry to have disturbed you. Goodbye.")
+        if not phrases.YES.search(said):
+            return self._ask("recipient")
+        self._question = ""
+        if "confirm_recipient" in self._tools:
+            return self._call("confirm_recipient", with_id=False)
+        return self._call("track_shipment")
 
     def _about_the_proposal(self, said: str) -> Reply | None:
         """Confirm on a plain yes to just what was proposed; whatever is less than that changes nothing."""
-        day, window = _day(said), _WINDOW.search(said)
+        day, window = phrases.day_wanted(said), phrases.WINDOW.search(said)
         if (day and day not in self._proposal) or (window and window[1] not in self._proposal):
             return self._move(said)
-        if _NO.search(said):
+        if phrases.NO.search(said):
             self._change_id = ""
             return Reply(say="All right, I have changed nothing. Is there anything else?")
-        if _YES.search(said):
-            return Reply(calls=(FunctionCall("confirm_reschedule", {"change_id": self._change_id}),))
+        if phrases.YES.search(said):
+            return Reply(calls=(FunctionCall(self._confirm, {"change_id": self._change_id}),))
         return None
 
     def _parts(self, said: str) -> bool:
         """Tell whether a caller is done: who gives thanks and asks for more is not."""
-        if not _BYE.search(said):
+        if not phrases.BYE.search(said):
             return self._helped and bool(re.fullmatch(r"(no|nope)\W*", said.strip()))
-        more = _THANKS.sub("", said)
-        return bool(_FAREWELL.search(said)) or not (_MOVE.search(more) or _WHERE.search(more) or _day(more))
+        more = phrases.THANKS.sub("", said)
+        asks = phrases.MOVE.search(more) or phrases.WHERE.search(more) or phrases.day_wanted(more)
+        return bool(phrases.FAREWELL.search(said)) or not asks
 
     def _otherwise(self, said: str) -> Reply:
-        if _PERSON.search(said) and "request_callback" in self._tools:
+        for wish, tool, args in phrases.OTHER_WISHES:
+            if tool in self._tools and wish.search(said):
+                return self._call(tool, with_id=tool != "opt_out", **args)
+        if phrases.PERSON.search(said) and "request_callback" in self._tools:
             return self._call("request_callback", with_id=False)
         if "address" in said:
             self._wish = "confirm_address"
             return Reply(say="Please tell me the building, the street or the nearest landmark.")
-        if _WHERE.search(said):
+        if phrases.WHERE.search(said):
             return self._call("track_shipment")
         if not any(character.isalnum() for character in said):
             return SILENCE
-        if _YES.search(said) and not _NO.search(said):
+        if phrases.YES.search(said) and not phrases.NO.search(said):
             return Reply(say="How can I help you?")
         return Reply(say="I am sorry, I did not understand that. Could you say it again?")
 
+    def _ask(self, question: str) -> Reply:
+        self._question = question
+        return Reply(say=_QUESTIONS[question])
+
     def _move(self, said: str) -> Reply:
-        window = _WINDOW.search(said)
+        window = phrases.WINDOW.search(said)
         self._wish = "prepare_reschedule"
         if window:
             self._window = window[1]
-        self._day = _day(said) or (self._day if self._change_id else "")
+        self._day = phrases.day_wanted(said) or (self._day if self._change_id else "")
         if not self._day:
             return self._call("offer_slots")
         return self._call("prepare_reschedule", day=self._day, window=self._window)
@@ -155,49 +203,23 @@ class Receptionist:
         self._wish = "track_shipment"
         return self._call("confirm_address", said=place.strip(" ."))
 
-    def _part(self) -> Reply:
-        farewell = Reply(say="Thank you for calling. Goodbye.")
-        if "end_call" not in self._tools:
-            return farewell
-        return Reply(say=farewell.say, calls=(FunctionCall("end_call", {}),))
+    def _leave_word(self) -> Reply:
+        """Say to a machine who rang, and nothing of a parcel."""
+        self._left_word = True
+        return self._part(f"This was the assistant of {self._courier}. We will call again. Goodbye.")
+
+    def _part(self, farewell: str = "Thank you for calling. Goodbye.") -> Reply:
+        return Reply(say=farewell, calls=(FunctionCall("end_call", {}),) if "end_call" in self._tools else ())
 
     def _call(self, tool: str, *, with_id: bool = True, **args: str) -> Reply:
         if tool not in self._tools:
             return Reply(say="I am sorry, I cannot do that on this line.")
         if with_id and self._tracking_id:
             args["tracking_id"] = self._tracking_id
-        return Reply(calls=(FunctionCall(tool, {name: value for name, value in args.items() if value}),))
-
-
-def _day(said: str) -> str:
-    """Return the day that a caller wants, the last of several; "" when only others were named."""
-    days = _DAY.findall(_UNWANTED.sub("", said))
-    return str(days[-1]).removeprefix("on ").removeprefix("this ") if days else ""
-
-
-def said_id(utterance: str) -> str:
-    """Return what sounds like a tracking number in a turn, as it was said; "" when nothing does.
-
-    The longest run of single characters, digits, spelled letters and glued groups that holds a digit.
-    """
-    named = _NAMED_ID.search(utterance)
-    best: list[str] = []
-    run: list[str] = []
-    for word in [*re.findall(r"[A-Za-z0-9]+", named[1] if named else utterance), "|"]:
-        if (len(word) == 1 and word != "|") or any(map(str.isdigit, word)) or _is_spelled(word):
-            run.append(word)
-            continue
-        best, run = max(best, run, key=_length), []
-    has_digit = any(any(map(str.isdigit, word)) or word.lower() in _ID_WORDS for word in best)
-    return " ".join(best) if has_digit and _length(best) >= _LEAST_ID else ""
-
-
-def _is_spelled(word: str) -> bool:
-    return word.lower() in _ID_WORDS or (word.isupper() and len(word) <= 8)
-
-
-def _length(run: list[str]) -> int:
-    return sum(1 if word.lower() in _ID_WORDS else len(word) for word in run)
+        made = FunctionCall(tool, {name: value for name, value in args.items() if value})
+        if tool != "submit_pin":
+            self._called = made
+        return Reply(calls=(made,))
 
 
 def _text_of(content: Any) -> str:

@@ -6,15 +6,24 @@ import pytest
 
 from shipments.spelling import readings
 from voice.sandbox.brain import FunctionCall, Reply
-from voice.sandbox.receptionist import Receptionist, said_id
+from voice.sandbox.phrases import said_id
+from voice.sandbox.receptionist import Receptionist
 
 TOOLS = ["track_shipment", "offer_slots", "prepare_reschedule", "confirm_reschedule", "confirm_address"]
-SETUP = {
-    "systemInstruction": {
-        "parts": [{"text": 'You are an AI.\n\nSay first, word for word:\n"Hello, AI here."'}]
-    },
-    "tools": [{"functionDeclarations": [{"name": name} for name in TOOLS]}],
-}
+OF_A_CODE = ["submit_pin", "prepare_address_change", "confirm_address_change", "hold_for_pickup"]
+
+
+def a_setup(*more: str, task: str = "") -> dict[str, object]:
+    """Return a setup with these tools besides."""
+    text = f"You are the AI voice assistant of Swift, a courier company. {task}\n\n"
+    greeting = 'Say first, word for word:\n"Hello, AI here."'
+    return {
+        "systemInstruction": {"parts": [{"text": text + greeting}]},
+        "tools": [{"functionDeclarations": [{"name": name} for name in (*TOOLS, *more)]}],
+    }
+
+
+SETUP = a_setup()
 
 
 def hears(receptionist: Receptionist, said: str) -> Reply:
@@ -180,6 +189,97 @@ def test_a_tool_that_was_not_declared_is_not_called():
     receptionist = Receptionist({"tools": []})
 
     assert hears(receptionist, "Where is my parcel?").calls == ()
+
+
+def refused(receptionist: Receptionist, tool: str, code: str) -> Reply:
+    """Return what is done about a tool's refusal."""
+    response = {"status": "refused", "message": "Not so.", "data": {"code": code}}
+    return asyncio.run(receptionist.answered(tool, "c1", response))
+
+
+def test_another_place_is_asked_for_by_its_landmark_and_the_way_from_there():
+    receptionist = Receptionist(a_setup(*OF_A_CODE))
+
+    assert "landmark" in hears(receptionist, "Our office has moved and I want to change the address.").say
+    assert "How does the rider" in hears(receptionist, "It is opposite the central library.").say
+    assert hears(receptionist, "Second floor, the blue door.").calls == (
+        FunctionCall(
+            "prepare_address_change",
+            {"landmark": "opposite the central library", "directions": "Second floor, the blue door"},
+        ),
+    )
+
+
+def test_a_code_that_a_tool_asks_for_is_handed_on_and_the_wish_taken_up_again():
+    receptionist = Receptionist(a_setup(*OF_A_CODE))
+    (wish,) = hears(receptionist, "I would like to collect it at the depot.").calls
+
+    assert refused(receptionist, "hold_for_pickup", "needs_code").say == "Not so."
+    assert hears(receptionist, "The code is 6491.").calls == (
+        FunctionCall("submit_pin", {"pin": "The code is 6491."}),
+    )
+    assert told(receptionist, "submit_pin").calls == (wish,)
+
+
+def test_a_wrong_code_is_asked_for_again():
+    receptionist = Receptionist(a_setup(*OF_A_CODE))
+    hears(receptionist, "I would like to collect it at the depot.")
+    refused(receptionist, "hold_for_pickup", "needs_code")
+    hears(receptionist, "6491")
+
+    assert refused(receptionist, "submit_pin", "not_right").say == "Not so."
+    assert hears(receptionist, "Then 6492.").calls[0].name == "submit_pin"
+
+
+def test_who_thinks_better_of_it_is_asked_nothing_more():
+    receptionist = Receptionist(a_setup(*OF_A_CODE))
+    hears(receptionist, "We have another address now.")
+
+    assert "changed nothing" in hears(receptionist, "Never mind.").say
+    assert hears(receptionist, "Where is my parcel?").calls[0].name == "track_shipment"
+
+
+@pytest.mark.parametrize(("said", "call"), [
+    ("My parcel is damaged.", FunctionCall("report_problem", {"kind": "damaged"})),
+    ("It never arrived.", FunctionCall("report_problem", {"kind": "dispute"})),
+    ("Please stop calling me.", FunctionCall("opt_out", {})),
+    ("I want to speak to a person.", FunctionCall("request_callback", {})),
+])  # fmt: skip
+def test_what_is_asked_for_in_a_word_has_its_tool(said, call):
+    receptionist = Receptionist(a_setup("report_problem", "opt_out", "request_callback"))
+
+    assert hears(receptionist, said).calls == (call,)
+
+
+# Who was rung
+
+RUNG = "You rang the recipient of a parcel."
+
+
+def test_who_answers_is_asked_and_only_a_yes_opens_the_parcel():
+    receptionist = Receptionist(a_setup("confirm_recipient", task=RUNG))
+
+    assert hears(receptionist, "Hello? Where is this from?").calls == ()
+    assert hears(receptionist, "Yes, that is me.").calls == (FunctionCall("confirm_recipient", {}),)
+    assert told(receptionist, "confirm_recipient").calls == (FunctionCall("track_shipment", {}),)
+
+
+def test_somebody_else_is_parted_from():
+    receptionist = Receptionist(a_setup("confirm_recipient", "end_call", task=RUNG))
+
+    reply = hears(receptionist, "No, wrong number.")
+
+    assert [call.name for call in reply.calls] == ["end_call"]
+
+
+def test_a_voicemail_hears_who_rang_and_nothing_else():
+    receptionist = Receptionist(a_setup("confirm_recipient", "end_call", task=RUNG))
+
+    reply = hears(receptionist, "Please leave a message after the tone.")
+
+    assert "Swift" in reply.say
+    assert [call.name for call in reply.calls] == ["end_call"]
+    assert hears(receptionist, "Yes. To listen to your message, press one.") == Reply()
 
 
 def test_a_goodbye_is_returned():
