@@ -59,7 +59,15 @@ class Press:
     after_ms: int = 1000
 
 
-Line = Say | Interrupt | Press
+@dataclass(frozen=True, slots=True)
+class Greet:
+    """Speak so long after the last line, whether the agent has said anything or not, as a voicemail does."""
+
+    pcm: bytes
+    after_ms: int = 600
+
+
+Line = Say | Interrupt | Press | Greet
 
 
 class Script:
@@ -108,6 +116,8 @@ class Script:
             case Say(pcm, after_ms) if self._is_due(after_ms):
                 self._start(pcm)
             case Interrupt(pcm, after_ms) if self._may_interrupt(after_ms):
+                self._start(pcm)
+            case Greet(pcm, after_ms) if self._waited_ms >= after_ms:
                 self._start(pcm)
             case Press(digit, after_ms) if self._is_due(after_ms):
                 self._start(b"")

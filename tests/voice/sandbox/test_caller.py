@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from voice.sandbox.caller import Interrupt, Moment, Press, Say, Script
+from voice.sandbox.caller import Greet, Interrupt, Moment, Press, Say, Script
 from voice.sandbox.pbx import TICK_BYTES
 
 SPEECH = b"\xe8\x03" * 320
@@ -72,3 +72,11 @@ def test_who_hears_nothing_speaks_anyway_and_then_gives_up():
 
     assert done[0] == (2000 - 20, Moment(b"\x01" * TICK_BYTES))
     assert done[-1][1].hangs_up
+
+
+def test_a_voicemail_waits_for_nobody():
+    script = Script([Greet(b"\x01" * TICK_BYTES, after_ms=600)])
+
+    done = live(script, lambda _: False, 2000)
+
+    assert done[0] == (600 - 20, Moment(b"\x01" * TICK_BYTES))

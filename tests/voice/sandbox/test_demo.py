@@ -8,10 +8,10 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from shipments.models import DeliveryChange, Shipment
-from shipments.statuses import ChangeState
+from shipments.models import DeliveryChange, Shipment, TrackingEvent
+from shipments.statuses import ChangeKind, ChangeState, Source
 from voice.models import Call
-from voice.sandbox import demo
+from voice.sandbox import demo, demo_scenes
 from voice.sandbox.carrier import CallRecord
 from voice.sandbox.demo import Scene, Shown, Turn
 from voice.sandbox.stream import Media
@@ -23,7 +23,7 @@ SESSION = "HD_demo"
 def scenes(db, request):
     """Return the scenes of a seeded day."""
     call_command("seed_demo", seed=request.param, stdout=StringIO())
-    return demo.scenes()
+    return demo_scenes.scenes()
 
 
 def shown(scene: Scene, heard: str, *, status: str = "completed", faults: tuple[str, ...] = ()) -> Shown:
@@ -45,22 +45,38 @@ def a_call(**fields) -> Call:
     )
 
 
-def test_three_people_ring_and_one_of_them_reads_a_number_aloud(scenes):
-    by_id, by_number, move = scenes
+def a_change(parcel: Shipment, call: Call, *, landmark: str = "", **fields) -> DeliveryChange:
+    """Return a change that a call asked for."""
+    now = timezone.now()
+    return DeliveryChange.objects.create(
+        shipment=parcel,
+        requested_address={"landmark": landmark} if landmark else {},
+        idempotency_key=f"k{now.timestamp()}",
+        call_public_id=call.public_id,
+        shipment_version=parcel.version,
+        created_at=now,
+        expires_at=now,
+        **fields,
+    )
+
+
+def test_everybody_rings_from_his_own_number_and_one_reads_a_tracking_number_aloud(scenes):
+    by_id, by_number, move, *_ = scenes
     parcel = Shipment.objects.get(phone=by_id.number)
 
     assert ", ".join(parcel.tracking_id) in by_id.turns[0].words
     assert not any(character.isdigit() for character in by_number.turns[0].words)
     assert [turn.cuts_in for turn in move.turns] == [False, True, False, False]
-    assert len({scene.number for scene in scenes}) == 3
+    assert len({scene.number for scene in scenes}) == len(scenes)
 
 
 def test_times_have_to_be_heard_and_a_window_has_to_be_booked(scenes):
-    by_id, by_number, move = scenes
+    by_id, by_number, move, *_ = scenes
 
     assert len(by_id.must_hear) >= 2
     assert len(by_number.must_hear) >= 2
-    assert move.window is not None
+    assert move.wanted is not None
+    assert move.wanted.window is not None
 
 
 def test_another_seed_draws_other_times(db):
@@ -68,7 +84,7 @@ def test_another_seed_draws_other_times(db):
     for seed in range(5):
         Shipment.objects.all().delete()
         call_command("seed_demo", seed=seed, stdout=StringIO())
-        drawn.add(tuple(scene.must_hear for scene in demo.scenes()))
+        drawn.add(tuple(scene.must_hear for scene in demo_scenes.scenes()))
 
     assert len(drawn) > 1
 
@@ -91,6 +107,61 @@ def test_a_time_that_was_not_heard_is_missed(heard):
     lacks = demo.missing(shown(Scene("s", "+254700000001", 1.0, (), ("10:40 pm",)), heard))
 
     assert lacks == ['"10:40 pm" was not heard']
+
+
+@pytest.mark.django_db
+def test_a_stranger_who_hears_more_than_the_coarse_state_is_a_failure(scenes):
+    stranger = scenes[4]
+    a_call()
+    coarse = "That parcel is on its way today."
+
+    assert demo.missing(shown(stranger, coarse)) == []
+    assert demo.missing(shown(stranger, f"{coarse} It goes to {stranger.must_not_hear[-1]}.")) == [
+        f'"{stranger.must_not_hear[-1]}" was heard'
+    ]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("state", "landmark", "lacking"),
+    [
+        (ChangeState.NEEDS_APPROVAL, "opposite the central libary", 0),
+        (ChangeState.PROPOSED, "opposite the central library", 1),
+        (ChangeState.NEEDS_APPROVAL, "behind the bakery", 1),
+    ],
+)
+def test_another_address_has_to_wait_for_approval_and_stand_in_the_history(scenes, state, landmark, lacking):
+    office, call = scenes[3], a_call()
+    parcel = Shipment.objects.get(phone=office.number)
+    a_change(parcel, call, kind=ChangeKind.ADDRESS_CHANGE, state=state, landmark=landmark)
+
+    TrackingEvent.objects.create(
+        shipment=parcel,
+        occurred_at=timezone.now(),
+        status=parcel.status,
+        source=Source.VOICE_AGENT,
+        call_public_id=call.public_id,
+        idempotency_key="e1",
+    )
+
+    assert len(demo.missing(shown(office, " ".join(office.must_hear)))) == lacking
+
+
+@pytest.mark.django_db
+def test_a_change_that_the_history_does_not_tell_of_is_a_failure(scenes):
+    office, call = scenes[3], a_call()
+    parcel = Shipment.objects.get(phone=office.number)
+    a_change(
+        parcel,
+        call,
+        kind=ChangeKind.ADDRESS_CHANGE,
+        state=ChangeState.NEEDS_APPROVAL,
+        landmark="opposite the central library",
+    )
+
+    lacks = demo.missing(shown(office, " ".join(office.must_hear)))
+
+    assert lacks == ["the parcel's history says nothing of it"]
 
 
 @pytest.mark.django_db
@@ -121,15 +192,7 @@ def test_a_window_that_was_not_booked_is_missed_and_so_is_an_agent_that_talked_o
 def test_a_change_that_nobody_asked_for_is_told(scenes):
     call = a_call()
     parcel = Shipment.objects.get(phone=scenes[1].number)
-    DeliveryChange.objects.create(
-        shipment=parcel,
-        state=ChangeState.PROPOSED,
-        idempotency_key="k1",
-        call_public_id=call.public_id,
-        shipment_version=parcel.version,
-        created_at=timezone.now(),
-        expires_at=timezone.now(),
-    )
+    a_change(parcel, call, state=ChangeState.PROPOSED)
 
     lacks = demo.missing(shown(Scene("s", parcel.phone, 1.0, (Turn("Hi."),), ()), ""))
 

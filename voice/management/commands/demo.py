@@ -1,4 +1,4 @@
-"""Show the product: three calls in real speech, over the real wires of both vendors, on this machine."""
+"""Show the product: calls in real speech, over the real wires of both vendors, on this machine."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from voice.sandbox import demo, report
+from voice.sandbox import demo, demo_scenes, report
 from voice.sandbox.carrier import FakeCarrier
 from voice.sandbox.live_server import LiveServer
 from voice.sandbox.offline import offline_voice, offline_voice_missing
@@ -33,10 +33,10 @@ _STAGED = "DEMO_STAGED"
 
 
 class Command(BaseCommand):
-    """Seed a day, start the server and both vendors' stand-ins, hold three calls and check what was heard."""
+    """Seed a day, start the server and both vendors' stand-ins, hold the calls and check what was heard."""
 
     help = (
-        "Hold three calls with synthesised callers against a server of its own and say what came of them. "
+        "Hold calls with synthesised callers against a server of its own and say what came of them. "
         "Exits 0 only if every call did what it should."
     )
 
@@ -74,7 +74,7 @@ class Command(BaseCommand):
         server.start()
         try:
             server.wait_for(lambda: is_healthy(settings.PUBLIC_URL))
-            shown = asyncio.run(_play(demo.scenes(), folder, speaks=not lacking))
+            shown = asyncio.run(_play(demo_scenes.scenes(), folder, speaks=not lacking))
         except LookupError as error:
             raise CommandError(str(error)) from error
         finally:
