@@ -87,6 +87,8 @@ _LIMITS = (*settings_of(Limits), *settings_of(Tuning))
 RATES_OF_A_DAY = (
     "inbound_kes_minor_per_min",
     "outbound_kes_minor_per_min",
+    "stream_kes_minor_per_min",
+    "billed_by_s",
     "audio_in_usd_micros_per_million",
     "audio_out_usd_micros_per_million",
     "text_in_usd_micros_per_million",
@@ -180,7 +182,7 @@ def _rates() -> Iterator[CheckMessage]:
     if faults:
         yield Error(
             f"RATES cannot price a call: {'; '.join(faults)}.",
-            hint="A row has a day of its own in 'from', and whole numbers from 0 up for all the rest.",
+            hint="A row has a day of its own in 'from', whole numbers from 0 up, and billed_by_s from 1.",
             id="voice.E005",
         )
 
@@ -195,7 +197,7 @@ def _faults_of_rates(rates: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield "two rows begin on one day"
     for row in rates:
         for name in RATES_OF_A_DAY:
-            if type(row.get(name)) is not int or row[name] < 0:
+            if type(row.get(name)) is not int or row[name] < (name == "billed_by_s"):
                 yield f"{name} of {row.get('from')} is {row.get(name)!r}"
 
 

@@ -40,6 +40,7 @@ def test_the_defaults_are_possible():
         ("RATES", (ROW | {"outbound_kes_minor_per_min": 3.0},), "voice.E005"),
         ("RATES", (ROW | {"audio_in_usd_micros_per_million": -1},), "voice.E005"),
         ("RATES", ({"from": date(2026, 7, 1)},), "voice.E005"),
+        ("RATES", (ROW | {"billed_by_s": 0},), "voice.E005"),
         ("MESSAGE_SENDER", "shipments.messages.Nobody", "voice.E025"),
         ("PUBLIC_URL", "voice.example.com", "voice.E006"),
         ("SAUTIKIT_ROUTING_METHOD", "POST", "voice.E024"),
