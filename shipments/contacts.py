@@ -54,6 +54,12 @@ def set_language(*, number: str, language: str, call_public_id: str, now: dateti
     return {"status": "ok", "say": "I have noted the language for your next calls.", "language": language}
 
 
+def language_of(number: str) -> str:
+    """Return the language in which the owner of a number wants to be spoken to; "" when he never said."""
+    wished = ContactPreference.objects.filter(number=number).values_list("language", flat=True)
+    return (number and wished.first()) or ""
+
+
 def has_opted_out(number: str) -> bool:
     """Tell whether a number is not to be rung by us."""
     return ContactPreference.objects.filter(number=number, opted_out_at__isnull=False).exists()

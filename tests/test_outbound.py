@@ -1,7 +1,9 @@
 """Calls that we place, whatever the platform and the world do: O1 to O15, and never two rings (P12)."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from django.db import connections
@@ -16,7 +18,7 @@ from voice.dial_rules import At, Never, Now
 from voice.models import Call, OutboundCall
 from voice.records import Ending
 from voice.statuses import CallStatus, DialOutcome, DialState, Purpose
-from voice.wire.placing import Accepted, Refused, Slow, Unclear, Unsent
+from voice.wire.placing import Accepted, Order, Placement, Refused, Slow, Unclear, Unsent
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(minutes=5)
@@ -340,6 +342,63 @@ def test_o10_a_call_planned_by_day_is_not_dialled_by_night():
     assert said == At(NOW + timedelta(hours=22), "It is quiet hours there until Wed 25 Nov 08:00.")
     assert fresh(row).not_before == NOW + timedelta(hours=22)
     assert platform.orders == []
+
+
+def test_o10_quiet_hours_that_a_recipient_names_after_the_plan_are_kept():
+    row, platform = planned(a_parcel(status=Status.IN_TRANSIT), Purpose.CONFIRM_ADDRESS), Platform()
+    ContactPreference.objects.create(number=AMINA, quiet_hours="09:00-15:30")
+
+    said = dial(platform)
+
+    until = NOW.replace(hour=12, minute=30)
+    assert said == At(until, "The recipient wants no calls until Tue 24 Nov 15:30.")
+    assert (fresh(row).state, fresh(row).not_before) == (DialState.PLANNED, until)
+    assert platform.orders == []
+
+
+@pytest.mark.parametrize(("wished", "spoken"), [("sw-KE", "sw-KE"), ("", "en")])
+def test_a_call_is_in_the_language_that_the_recipient_wants(wished, spoken):
+    ContactPreference.objects.create(number=AMINA, language=wished)
+    row = planned()
+
+    dial(Platform())
+
+    call = fresh(row).call
+    assert call is not None
+    assert call.language == spoken
+
+
+class _Elsewhen:
+    """A platform that takes every call, by another clock."""
+
+    def __init__(self, skew_s: float) -> None:
+        self.skew_s = 0.0
+        self.placed = 0
+        self._after_s = skew_s
+
+    async def place(self, order: Order, *, path: str = "") -> Placement:
+        self.placed += 1
+        self.skew_s = self._after_s
+        return Accepted("", "")
+
+    async def fetch(self, call: str) -> object:
+        return None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.logs_errors
+@pytest.mark.parametrize(("skew_s", "placed"), [(600.0, 1), (-600.0, 1), (100.0, 2), (0.0, 2)])
+def test_o10_a_clock_that_is_ten_minutes_off_stops_all_dialling(skew_s, placed):
+    for number in (AMINA, BRIAN):
+        planned(a_parcel_at_the_door(phone=number))
+    platform, seconds = _Elsewhen(skew_s), count()
+    dialler = placing.Dialler(platform, by="d", now=lambda: NOW + timedelta(seconds=next(seconds)))
+
+    asyncio.run(dialler.place_due(LATER))
+
+    assert platform.placed == placed
+    stopped = dialing.switch()
+    assert stopped.reason == ("Our clock and the platform's are 600 seconds apart." if placed == 1 else "")
 
 
 def test_o11_who_opts_out_after_the_plan_is_not_dialled():

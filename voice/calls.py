@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from shipments import contacts
 from shipments.audit import AuditEntry
 from voice import access, billing, outbound, trust
 from voice.ends import tell_ended
@@ -68,9 +69,7 @@ class Opening:
 # The carrier's webhooks
 
 
-def expect(
-    *, number: str, purpose: str, shipment_id: int, client_request_id: str, language: str, now: datetime
-) -> Call:
+def expect(*, number: str, purpose: str, shipment_id: int, client_request_id: str, now: datetime) -> Call:
     """Write a call down that we are about to place, so that its webhook finds it whenever that comes."""
     call, _ = Call.objects.get_or_create(
         client_request_id=client_request_id,
@@ -81,7 +80,7 @@ def expect(
             "customer_number": number,
             "purpose": purpose,
             "shipment_id": shipment_id,
-            "language": language,
+            "language": _language(number),
             "created_at": now,
         },
     )
@@ -206,7 +205,7 @@ def _create(webhook: sautikit.Webhook, number: str, *, now: datetime) -> Call:
                 caller_number=webhook.caller[:64],
                 called_number=webhook.called[:64],
                 customer_number=number,
-                language=settings.DEFAULT_LANGUAGE,
+                language=_language(number),
                 created_at=now,
             )
     except IntegrityError:  # the same call, delivered twice at once: the other one made the row
@@ -214,6 +213,10 @@ def _create(webhook: sautikit.Webhook, number: str, *, now: datetime) -> Call:
         if theirs is None:
             raise
         return theirs
+
+
+def _language(number: str) -> str:
+    return contacts.language_of(number) or settings.DEFAULT_LANGUAGE
 
 
 def _label(webhook: sautikit.Webhook) -> str:

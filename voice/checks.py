@@ -39,6 +39,7 @@ _POSITIVE = (
     "CALLBACK_WRITE_S",
     "CALLER_PROOF_S",
     "CALL_WRITE_S",
+    "CLOCK_SKEW_S",
     "DATABASE_QUERY_S",
     "DRAIN_AGAIN_S",
     "DRAIN_S",

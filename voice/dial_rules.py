@@ -58,6 +58,20 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """When a recipient wants no calls, in minutes of his day; it may go over midnight, or all day round."""
+
+    from_min: int
+    until_min: int
+
+    def holds(self, at_min: int) -> bool:
+        """Tell whether it is quiet in a minute of the day."""
+        if self.from_min < self.until_min:
+            return self.from_min <= at_min < self.until_min
+        return at_min >= self.from_min or at_min < self.until_min
+
+
+@dataclass(frozen=True, slots=True)
 class DialPolicy:
     """What the courier allows; zero for a budget is none."""
 
@@ -110,6 +124,7 @@ class Seen:
     spent_minor: int = 0
     opted_out: bool = False
     holidays: frozenset[date] = frozenset()
+    rest: Rest | None = None
     paused: str = ""
 
 
@@ -152,6 +167,17 @@ def parse_hours(text: str) -> Hours:
     return Hours(from_min, until_min)
 
 
+def parse_rest(text: str) -> Rest | None:
+    """Read "20:00-07:00"; None is no wish, and one that cannot be read is for the whole day."""
+    if not text:
+        return None
+    first, _, last = text.partition("-")
+    try:
+        return Rest(_minutes(first), _minutes(last))
+    except ValueError:
+        return Rest(0, 0)
+
+
 def _minutes(text: str) -> int:
     hours, _, minutes = text.strip().partition(":")
     at = int(hours) * 60 + int(minutes)
@@ -182,15 +208,26 @@ def answer(parcel: Parcel, wish: Wish, seen: Seen, policy: DialPolicy, now: date
 
 
 def is_quiet(
-    hours: Hours, zone: ZoneInfo, now: datetime, holidays: frozenset[date] = frozenset(), *, due: bool = False
+    hours: Hours,
+    zone: ZoneInfo,
+    now: datetime,
+    holidays: frozenset[date] = frozenset(),
+    *,
+    due: bool = False,
+    rest: Rest | None = None,
 ) -> bool:
-    """Tell whether people in `zone` are not to be called at `now`; a parcel due on a holiday may be."""
+    """Tell whether somebody in `zone` is not to be called at `now`; a parcel due on a holiday lets him be.
+
+    His own `rest` holds whatever the courier's hours are.
+    """
+    local = now.astimezone(zone)
+    at_min = local.hour * 60 + local.minute
+    if rest is not None and rest.holds(at_min):
+        return True
     if hours.always:
         return False
-    local = now.astimezone(zone)
     if local.date() in holidays and not due:
         return True
-    at_min = local.hour * 60 + local.minute
     return not _first_min(hours, local.date()) <= at_min < hours.until_min
 
 
@@ -332,13 +369,22 @@ def _opening(
 ) -> At | None:
     """Return when the quiet hours that hold at `now` end, or None when none hold."""
     today = now.astimezone(parcel.zone).date()
-    if not is_quiet(hours, parcel.zone, now, seen.holidays, due=due_on(today)):
+    if not is_quiet(hours, parcel.zone, now, seen.holidays, due=due_on(today), rest=seen.rest):
         return None
-    for ahead in range(_FAR_DAYS):
-        day = today + timedelta(days=ahead)
-        opens = _moment(day, _first_min(hours, day), parcel.zone)
-        if opens > now and not is_quiet(hours, parcel.zone, opens, seen.holidays, due=due_on(day)):
-            return At(opens, f"It is quiet hours there until {spoken(opens, parcel.zone)}.")
+    wished = not is_quiet(hours, parcel.zone, now, seen.holidays, due=due_on(today))
+    for day in (today + timedelta(days=ahead) for ahead in range(_FAR_DAYS)):
+        ends = {_first_min(hours, day), seen.rest.until_min if seen.rest else 0}
+        for opens in (_moment(day, at_min, parcel.zone) for at_min in sorted(ends)):
+            if opens <= now:
+                continue
+            if not is_quiet(hours, parcel.zone, opens, seen.holidays, due=due_on(day), rest=seen.rest):
+                until = spoken(opens, parcel.zone)
+                return At(
+                    opens,
+                    f"The recipient wants no calls until {until}."
+                    if wished
+                    else f"It is quiet hours there until {until}.",
+                )
     return At(now + timedelta(days=_FAR_DAYS), "Nobody there may be called for a month.")
 
 

@@ -94,7 +94,13 @@ class Books:
             .count()
         )
         self._spent_minor = _spent_minor(now) if self._policy.budget_minor else 0
-        self._opted_out = _opted_out(numbers)
+        wishes = ContactPreference.objects.filter(number__in=numbers)
+        self._wishes = {
+            number: (opted_out_at is not None, dial_rules.parse_rest(quiet_hours))
+            for number, opted_out_at, quiet_hours in wishes.values_list(
+                "number", "opted_out_at", "quiet_hours"
+            )
+        }
         self._calendar = _Calendar(shipments, now)
         stopped = switch()
         self._paused = stopped.reason if stopped.paused else ""
@@ -110,14 +116,16 @@ class Books:
             for at, asked_for in self._of_number.get(shipment.phone, ())
             if at.astimezone(shipment.zone).date() == today
         ]
+        opted_out, rest = self._wishes.get(shipment.phone, (False, None))
         return Seen(
             of_parcel=self._of_parcel.get(shipment.pk, 0),
             of_number_today=asked.count(False),
             asked_of_number_today=asked.count(True),
             at_once=self._at_once,
             spent_minor=self._spent_minor,
-            opted_out=shipment.phone in self._opted_out,
+            opted_out=opted_out,
             holidays=self._calendar.of(shipment),
+            rest=rest,
             paused=self._paused,
         )
 
@@ -152,11 +160,6 @@ def _spent_minor(now: datetime) -> int:
     day = localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     calls = Call.objects.filter(direction=Direction.OUTBOUND, created_at__gte=day)
     return calls.aggregate(minor=Sum(BILLED_KES_MINOR))["minor"] or 0
-
-
-def _opted_out(numbers: Iterable[str]) -> frozenset[str]:
-    wishes = ContactPreference.objects.filter(number__in=list(numbers)).exclude(opted_out_at=None)
-    return frozenset(wishes.values_list("number", flat=True))
 
 
 class _Calendar:

@@ -41,7 +41,9 @@ _ENDED = {
 
 
 class Carrier(Protocol):
-    """What of the platform's interface is needed to dial."""
+    """What of the platform's interface is needed to dial; `skew_s` is how far our clock is ahead of its."""
+
+    skew_s: float
 
     async def place(self, order: Order, *, path: str = ...) -> Placement:
         """Have a number rung."""
@@ -83,31 +85,33 @@ def begin(row: OutboundCall, now: datetime) -> Answer | Turn:
                 target = DialState.CANCELLED if moot else DialState.SUPPRESSED
                 dialing.move(row.pk, target, reason=because[:300], ended_at=now)
                 outbound.close(row, CallStatus.CANCELED, now)
-                return said
             case At(when, because):
                 outbound.put_back(row, when, because)
-                return said
             case Now():
-                pass
-        if switch.next_dial_at is not None and switch.next_dial_at > now:
-            return Turn(switch.next_dial_at)
-        call = calls.expect(
-            number=row.number,
-            purpose=row.purpose,
-            shipment_id=row.shipment_id,
-            client_request_id=row.client_request_id,
-            language=settings.DEFAULT_LANGUAGE,
-            now=now,
-        )
-        dialled = dialing.move(
-            row.pk, DialState.DIALLING, call=call, may_have_rung=True, dialled_at=now, reason=""
-        )
-        if not dialled:  # cancelled between the claim and now
-            return Never("It was taken off the plan.", moot=True)
-        DialSwitch.objects.filter(pk=switch.pk).update(
-            next_dial_at=now + timedelta(seconds=1 / settings.DIAL_PER_SECOND)
-        )
-        row.call, row.dialled_at = call, now
+                return _write_down(row, switch, said, now)
+        return said
+
+
+def _write_down(row: OutboundCall, switch: DialSwitch, said: Now, now: datetime) -> Answer | Turn:
+    """Write a call down as dialled, and from when on the next one may be; unless it is not yet our turn."""
+    if switch.next_dial_at is not None and switch.next_dial_at > now:
+        return Turn(switch.next_dial_at)
+    call = calls.expect(
+        number=row.number,
+        purpose=row.purpose,
+        shipment_id=row.shipment_id,
+        client_request_id=row.client_request_id,
+        now=now,
+    )
+    dialled = dialing.move(
+        row.pk, DialState.DIALLING, call=call, may_have_rung=True, dialled_at=now, reason=""
+    )
+    if not dialled:  # cancelled between the claim and now
+        return Never("It was taken off the plan.", moot=True)
+    DialSwitch.objects.filter(pk=switch.pk).update(
+        next_dial_at=now + timedelta(seconds=1 / settings.DIAL_PER_SECOND)
+    )
+    row.call, row.dialled_at = call, now
     return said
 
 
@@ -219,6 +223,7 @@ class Dialler:
         if isinstance(said, Now):
             placement = await self._carrier.place(_order(row), path=settings.DIAL_PATH)
             await run_db(settle, row, placement, self._now(), self._dice)
+            await self._mind_clock()
         return said
 
     async def run(self, *, arrivals: bool = False) -> None:
@@ -262,7 +267,15 @@ class Dialler:
                     told += 1
         except (RemoteError, TimeoutError) as error:  # what is left is for the next time
             logger.warning("a placed call was not looked up", extra={"why": str(error)})
+        await self._mind_clock()
         return told
+
+    async def _mind_clock(self) -> None:
+        """Stop all dialling when our clock is not the platform's: nobody's hours can be kept by it."""
+        apart_s = abs(self._carrier.skew_s)
+        if apart_s > settings.CLOCK_SKEW_S:
+            why = f"Our clock and the platform's are {apart_s:.0f} seconds apart."
+            await run_db(outbound.stop, why, self._now())
 
     async def _pause(self, seconds: float) -> None:
         try:

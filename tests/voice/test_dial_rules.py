@@ -32,12 +32,13 @@ def at(hour, minute=0, second=0, day=24, zone=NAIROBI):
     return datetime(2026, 11, day, hour, minute, second, tzinfo=zone)
 
 
-def waiting(now, zone=NAIROBI, **parcel):
+def waiting(now, zone=NAIROBI, **others):
     """Ask for a call that has no time of its own."""
     return ask(
         now,
-        parcel=replace(PARCEL, zone=zone, eta_at=None, status=Status.IN_TRANSIT, **parcel),
+        parcel=replace(PARCEL, zone=zone, eta_at=None, status=Status.IN_TRANSIT),
         wish=Wish(purpose=Purpose.CONFIRM_ADDRESS),
+        **others,
     )
 
 
@@ -83,6 +84,53 @@ def test_o10_a_change_of_the_clocks_moves_the_instant_and_not_the_hour(day):
     assert not isinstance(waiting(got.when - timedelta(seconds=1), zone=BERLIN), Now)
 
 
+@pytest.mark.parametrize(
+    ("rest", "now", "opens"),
+    [
+        ("18:00-09:30", at(17, 59, 59), None),
+        ("18:00-09:30", at(18), at(9, 30, day=25)),
+        ("18:00-09:30", at(9, 29, 59), at(9, 30)),
+        ("18:00-09:30", at(9, 30), None),
+        ("12:00-14:00", at(12), at(14)),
+        ("12:00-14:00", at(11, 59, 59), None),
+        ("18:00-21:00", at(19), at(8, day=25)),
+        ("20:00-00:00", at(19, 59), None),
+        ("", at(12), None),
+    ],
+)
+def test_o10_a_recipients_own_quiet_hours_hold_to_the_second(rest, now, opens):
+    got = waiting(now, seen=Seen(rest=rules.parse_rest(rest)))
+
+    assert (got.when if isinstance(got, At) else None) == opens
+
+
+def test_o10_a_recipients_own_quiet_hours_are_named_as_such_and_hold_even_where_the_couriers_have_none():
+    seen = Seen(rest=rules.parse_rest("12:00-14:00"))
+    always = DialPolicy(hours=rules.parse_hours("00:00-24:00"))
+
+    for policy in (None, always):
+        got = waiting(at(13), seen=seen, policy=policy)
+        assert got == At(at(14), "The recipient wants no calls until Tue 24 Nov 14:00.")
+
+
+@pytest.mark.parametrize("rest", ["08:00-08:00", "at night", "25:00-07:00"])
+def test_a_wish_without_a_free_minute_or_that_cannot_be_read_is_disturbed_by_nobody(rest):
+    got = waiting(at(13), seen=Seen(rest=rules.parse_rest(rest)))
+
+    assert isinstance(got, At)
+    assert got.because == "Nobody there may be called for a month."
+
+
+@pytest.mark.parametrize("day", [date(2026, 3, 29), date(2026, 10, 25)])
+def test_o10_a_recipients_own_quiet_hours_follow_a_change_of_the_clocks(day):
+    night = datetime(day.year, day.month, day.day, 0, 30, tzinfo=BERLIN)
+
+    got = waiting(night, zone=BERLIN, seen=Seen(rest=rules.parse_rest("20:00-11:30")))
+
+    assert isinstance(got, At)
+    assert f"{got.when.astimezone(BERLIN):%d %H:%M}" == f"{day:%d} 11:30"
+
+
 def test_always_means_sundays_and_holidays_too():
     policy = DialPolicy(hours=rules.parse_hours("00:00-24:00"))
     sunday = at(3, day=29)
@@ -124,19 +172,20 @@ def test_hours_that_are_none_are_refused(text):
     st.integers(0, 23),
     st.integers(1, 24),
     st.sets(st.integers(0, 40)),
+    st.none() | st.builds(rules.Rest, st.integers(0, 1439), st.integers(0, 1439)),
 )
-def test_who_waits_as_told_may_be_called_then(now, zone_name, first, last, holidays):
+def test_who_waits_as_told_may_be_called_then(now, zone_name, first, last, holidays, rest):
     if first >= last:
         first, last = last - 1, max(first, last)
     zone = ZoneInfo(zone_name)
     policy = DialPolicy(hours=Hours(first * 60, last * 60, min(10, last - 1) * 60))
-    seen = Seen(holidays=frozenset(now.date() + timedelta(days=ahead) for ahead in holidays))
+    seen = Seen(holidays=frozenset(now.date() + timedelta(days=ahead) for ahead in holidays), rest=rest)
     parcel = replace(PARCEL, zone=zone, eta_at=None, status=Status.IN_TRANSIT)
     wish = Wish(purpose=Purpose.CONFIRM_ADDRESS)
 
     got = answer(parcel, wish, seen, policy, now)
 
-    quiet = rules.is_quiet(policy.hours, zone, now, seen.holidays)
+    quiet = rules.is_quiet(policy.hours, zone, now, seen.holidays, rest=rest)
     assert isinstance(got, At if quiet else Now)
     if isinstance(got, At) and got.when - now < timedelta(days=29):
         assert got.when > now

@@ -1,6 +1,7 @@
 """Ask the telephone platform to do things: its REST interface, errors translated once."""
 
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -29,6 +30,8 @@ class SautikitClient:
         connect_s: float = 3.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        self.skew_s = 0.0
+        """How far our clock was ahead of the platform's when it last answered and said the time."""
         self._http = httpx.AsyncClient(
             base_url=base_url,
             headers={"Authorization": f"Bearer {api_key}"},
@@ -36,6 +39,7 @@ class SautikitClient:
             follow_redirects=False,
             trust_env=False,
             transport=transport,
+            event_hooks={"response": [self._compare_clocks]},
         )
 
     async def __aenter__(self) -> Self:
@@ -51,6 +55,14 @@ class SautikitClient:
     ) -> None:
         """Close the connection pool."""
         await self._http.__aexit__(kind, error, trace)
+
+    async def _compare_clocks(self, answer: httpx.Response) -> None:
+        try:
+            theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
+        except (TypeError, ValueError):
+            return
+        if theirs.tzinfo is not None:
+            self.skew_s = (datetime.now(UTC) - theirs).total_seconds()
 
     async def find(self, session_id: str) -> object:
         """Return what the platform answers when asked for a session, as it came.

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import httpx
 import pytest
@@ -177,3 +179,20 @@ def test_a_socket_that_closes_while_it_opens_is_an_unreached_platform(fault):
                 await carrier.hang_up("HD_1")
 
     asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("said", "apart_s"),
+    [(timedelta(minutes=-10), 600), (timedelta(minutes=10), -600), (timedelta(), 0), (None, 0), ("soon", 0)],
+)
+def test_o10_how_far_the_platforms_clock_is_off_is_known_from_any_answer(said, apart_s):
+    theirs = format_datetime(datetime.now(UTC) + said) if isinstance(said, timedelta) else said
+    headers = {} if theirs is None else {"Date": theirs}
+
+    async def run() -> float:
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, json={}, headers=headers))
+        async with SautikitClient("https://carrier.example.com", "key", transport=transport) as carrier:
+            await carrier.fetch("HD_1")
+            return carrier.skew_s
+
+    assert asyncio.run(run()) == pytest.approx(apart_s, abs=3)
