@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from shipments import contacts
 from shipments.audit import AuditEntry
-from voice import access, billing, outbound, trust
+from voice import access, billing, missed, outbound, trust
 from voice.ends import tell_ended
 from voice.models import Call, UsageRecord
 from voice.records import Ending
@@ -283,6 +283,8 @@ def end_unanswered(call: Call, status: CallStatus, now: datetime) -> None:
         if over:
             tell_ended([call.pk], now)
             _follow(call, now)
+            if status is CallStatus.CANCELED:
+                missed.note(call, (now - call.created_at).total_seconds(), now)
 
 
 # The call as it runs and ends
@@ -325,6 +327,8 @@ def end_call(call_id: int, ending: Ending, *, now: datetime) -> None:
         )
         if over:
             tell_ended([call_id], now)
+            if ending.reason == EndedReason.CALLER_HANGUP:
+                missed.note(call, ending.duration_s, now)
         _follow(call, now)
 
 

@@ -10,10 +10,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from shipments.statuses import Status
-from tests.shipments.builders import AMINA, BRIAN, a_parcel
-from voice import dialing
+from tests.dialled import Platform, dial
+from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel
+from tests.staff import a_member
+from voice import callbacks, dialing
 from voice.models import Call, CallbackRequest, OutboundCall
-from voice.statuses import DialState, Direction
+from voice.statuses import CallbackState, DialState, Direction
 
 pytestmark = pytest.mark.django_db
 QUEUE = reverse("admin:voice_outboundcall_changelist")
@@ -151,6 +153,50 @@ def test_who_asked_to_be_rung_back_is_called(dispatcher):
 
     row = OutboundCall.objects.get()
     assert (row.shipment, row.purpose, row.asked_for) == (parcel, "callback", True)
+
+
+def test_who_asked_for_a_call_back_is_dialled_once_somebody_says_so(dispatcher):
+    parcel, now, platform = arriving(), timezone.now(), Platform()
+    call = Call.objects.create(direction=Direction.INBOUND, customer_number=AMINA, created_at=now)
+    callbacks.request(call_public_id=call.public_id, number="", reason="asked", summary="Ring me.", now=now)
+    asked = CallbackRequest.objects.get()
+
+    assert dial(platform, now) is None  # a colleague was promised: no machine rings by itself
+    dispatcher.post(
+        reverse("admin:voice_callbackrequest_changelist"),
+        {"action": "call_back", "_selected_action": [asked.pk]},
+    )
+    dial(platform, timezone.now())
+
+    row = OutboundCall.objects.get()
+    assert platform.orders == [row.client_request_id]
+    assert (row.shipment, row.state) == (parcel, DialState.RINGING)
+
+
+def test_a_call_back_that_nobody_needs_is_taken_off_the_list(dispatcher):
+    now = timezone.now()
+    call = Call.objects.create(direction=Direction.INBOUND, customer_number=AMINA, created_at=now)
+    fields = {"call": call, "window_start": now, "window_end": now, "created_at": now}
+    asked = CallbackRequest.objects.create(number=AMINA, **fields)
+
+    dispatcher.post(
+        reverse("admin:voice_callbackrequest_changelist"),
+        {"action": "mark_cancelled", "_selected_action": [asked.pk]},
+    )
+
+    asked.refresh_from_db()
+    assert asked.state == CallbackState.CANCELLED
+
+
+@pytest.mark.parametrize(("role", "paused"), [("Supervisor", True), ("Dispatcher", False)])
+def test_a_supervisor_pauses_dialling_and_a_dispatcher_does_not(client, role, paused):
+    client.force_login(a_member(role, a_depot()))
+
+    client.post(
+        reverse("admin:voice_outboundcall_pause_dialling"), {"reason": "Storm", "_form_submitted": "True"}
+    )
+
+    assert dialing.switch().paused == paused
 
 
 def test_who_may_only_read_calls_nobody_and_stops_nothing(reader):

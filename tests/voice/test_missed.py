@@ -1,0 +1,111 @@
+"""Who only lets it ring is rung back, if the courier does so and nobody else can have wanted it."""
+
+from datetime import timedelta
+
+import pytest
+
+from shipments.courtesy import ContactPreference
+from shipments.statuses import Status
+from tests.dialled import Platform, dial
+from tests.shipments.builders import AMINA, a_parcel
+from tests.voice.builders import NOW, a_live_call, a_webhook, opened
+from voice import calls, reports
+from voice.dial_rules import Now
+from voice.models import Call, OutboundCall
+from voice.records import Ending
+from voice.statuses import EndedReason, Purpose
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _rings_back(settings):
+    settings.CALLBACK_MISSED_S, settings.CALLER_PROOF = 3.0, "none"
+
+
+def hung_up(after_s: float = 1.0, reason: EndedReason = EndedReason.CALLER_HANGUP, **fields) -> Call:
+    """Let somebody be answered and be gone after so many seconds."""
+    facts = a_live_call(**fields)
+    ending = Ending(reason, None, {}, {}, after_s)
+    calls.end_call(facts.call_id, ending, now=NOW + timedelta(seconds=after_s))
+    return Call.objects.get(pk=facts.call_id)
+
+
+def let_ring(seconds: float) -> None:
+    """Let somebody ring and be gone before he was answered."""
+    opened()
+    reports.note_edge(
+        a_webhook(callSessionState="Completed", durationInSeconds="0"), now=NOW + timedelta(seconds=seconds)
+    )
+
+
+def planned() -> list[tuple[str, str, bool]]:
+    return list(OutboundCall.objects.values_list("number", "purpose", "asked_for"))
+
+
+def test_who_hangs_up_at_once_is_rung_back_and_reached():
+    parcel, platform = a_parcel(status=Status.IN_TRANSIT), Platform()
+    hung_up(after_s=1)
+
+    said = dial(platform, NOW + timedelta(seconds=2))
+
+    row = OutboundCall.objects.get()
+    assert (row.shipment, row.number, row.purpose, row.asked_for) == (parcel, AMINA, Purpose.CALLBACK, True)
+    assert isinstance(said, Now)
+    assert platform.orders == [row.client_request_id]
+
+
+@pytest.mark.parametrize(("seconds", "calls_back"), [(2.9, 1), (3, 0)])
+def test_a_call_that_was_never_answered_counts_by_how_long_it_rang(seconds, calls_back):
+    a_parcel(status=Status.IN_TRANSIT)
+
+    let_ring(seconds)
+
+    assert len(planned()) == calls_back
+
+
+def test_two_missed_calls_are_rung_back_once():
+    a_parcel(status=Status.IN_TRANSIT)
+
+    hung_up(sessionId="HD_1")
+    hung_up(sessionId="HD_2")
+
+    assert planned() == [(AMINA, Purpose.CALLBACK, True)]
+
+
+@pytest.mark.parametrize(
+    ("after_s", "reason"), [(3.0, EndedReason.CALLER_HANGUP), (1.0, EndedReason.MODEL_FAILURE)]
+)
+def test_who_talked_or_was_cut_off_by_us_did_not_ask_for_a_call(after_s, reason):
+    a_parcel(status=Status.IN_TRANSIT)
+
+    hung_up(after_s, reason)
+
+    assert planned() == []
+
+
+def test_a_number_that_is_nobodys_or_that_anybody_may_have_claimed_is_not_rung(settings):
+    hung_up(sessionId="HD_1")
+    settings.CALLER_PROOF = "signature"
+    a_parcel(status=Status.IN_TRANSIT)
+    hung_up(sessionId="HD_2")
+
+    assert planned() == []
+
+
+def test_who_wants_no_calls_is_not_rung_for_a_missed_one():
+    a_parcel(status=Status.IN_TRANSIT)
+    ContactPreference.objects.create(number=AMINA, opted_out_at=NOW)
+
+    hung_up()
+
+    assert planned() == []
+
+
+def test_a_courier_who_does_not_turn_it_on_rings_nobody_back(settings):
+    settings.CALLBACK_MISSED_S = 0.0
+    a_parcel(status=Status.IN_TRANSIT)
+
+    hung_up(after_s=0)
+
+    assert planned() == []
