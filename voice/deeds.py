@@ -43,6 +43,15 @@ class NumberNotProvedError(LevelError):
     )
 
 
+class NobodyAskedForError(LevelError):
+    """In a call that we placed, below L1+."""
+
+    code = "needs_recipient"
+    sentence = (
+        "I can only speak about a delivery with the person expecting it. Am I speaking with that person?"
+    )
+
+
 class CodeNeededError(LevelError):
     """Below L2."""
 
@@ -69,11 +78,15 @@ def _named(caller: Caller, shipment: Shipment, answered: dict[str, object]) -> d
     return answered | {"alias": handles.alias(caller, shipment)}
 
 
-def _agreed(caller: Caller) -> None:
-    """Keep that somebody at the number we rang agreed to what was read back: L1+."""
-    agreed = replace(caller, agreed=True)
-    if caller.outbound and agreed.level() > caller.level():
-        trust.note_level(caller, agreed.level())
+def confirm_recipient(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Keep that who answered our call said to be the person we asked for: L1+, on a number that is proved."""
+    if not caller.outbound:
+        raise ToolError("You rang us, so there is nobody to ask for. How can I help you?")
+    level = replace(caller, agreed=True).level()
+    if level < Level.L1_PLUS:
+        raise NobodyAskedForError
+    trust.note_level(caller, level)
+    return answer("ok", "Thank you.", {})
 
 
 def track_shipment(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
@@ -194,7 +207,6 @@ def confirm_reschedule(caller: Caller, args: Mapping[str, str], key: str) -> dic
         call_public_id=caller.call_public_id,
         now=timezone.now(),
     )
-    _agreed(caller)
     return said("ok", told)
 
 

@@ -2,7 +2,7 @@
 
     L0   anybody: the number is withheld, or nobody vouches for it
     L1   the number is proved, or two facts of one parcel were named unprompted
-    L1+  we dialled the number of record ourselves, and the person agreed to what was read back
+    L1+  we dialled the number of record ourselves, and who answered said to be the person asked for
     L2   L1, and the delivery code of the parcel
 
 A level opens tools; of which parcel is another question, asked anew each time.
@@ -49,7 +49,7 @@ class Standing:
     """The facts of a call that its level follows from; no part of them is said by the model.
 
     `named_facts` tells whether the caller named two facts of one parcel, `agreed` whether a person spoke
-    after something was read back, and `code` whether the parcel's delivery code was right.
+    after being asked whether they are the recipient, and `code` whether the parcel's delivery code was right.
     """
 
     number: str = ""

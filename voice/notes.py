@@ -23,7 +23,7 @@ UNSAID = (
 )
 TYPED = "The caller has typed the code on the keypad. Call submit_pin now, without a code."
 NOT_ANSWERED = (
-    "Nothing has been changed: the caller has not answered. Read the proposal to the caller to its end, wait "
+    "Nothing has been done: the caller has not answered. Say the question or the proposal to its end, wait "
     "for the answer, and confirm after a yes."
 )
 

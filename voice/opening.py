@@ -20,7 +20,7 @@ from voice.prompts import greeting_nudge, system_instruction
 from voice.proof import NumberProof
 from voice.scene import Brief
 from voice.spool import SPOOL
-from voice.statuses import CallbackReason
+from voice.statuses import CallbackReason, Direction
 from voice.toolkit import said
 from voice.wire import gemini
 
@@ -60,6 +60,7 @@ def brief(facts: CallFacts) -> Brief:
         confirming=frozenset(name for name, tool in tools.TOOLS.items() if tool.step == "confirm"),
         private=frozenset(name for name, tool in tools.TOOLS.items() if tool.private),
         guarded=facts.guarded,
+        asks_who=facts.direction == Direction.OUTBOUND,
     )
 
 

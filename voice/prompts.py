@@ -21,15 +21,15 @@ _LANGUAGES: Mapping[str, _Language] = {
     "en": _Language(
         name="English",
         inbound="Hello, you are speaking with the AI assistant of {courier}. How can I help you?",
-        outbound="Hello, this is the AI assistant of {courier}, calling about your parcel. "
-        "Is this a good time?",
+        outbound="Hello, this is the AI of {courier}, an automated assistant, about a delivery. "
+        "Am I speaking with the person expecting it?",
         nudge="The call has just been answered. Greet the caller now.",
     ),
     "sw": _Language(
         name="Swahili",
         inbound="Habari, unazungumza na msaidizi wa akili bandia, AI, wa {courier}. Nikusaidie vipi?",
-        outbound="Habari, mimi ni msaidizi wa akili bandia, AI, wa {courier}, nakupigia kuhusu mzigo wako. "
-        "Je, huu ni wakati mzuri?",
+        outbound="Habari, mimi ni msaidizi wa akili bandia, AI, wa {courier}, nakupigia kuhusu mzigo. "
+        "Je, nazungumza na mtu anayeusubiri?",
         nudge="Simu imepokelewa sasa hivi. Msalimie mpigaji sasa, kwa Kiswahili.",
     ),
     "fr": _Language(
@@ -37,7 +37,7 @@ _LANGUAGES: Mapping[str, _Language] = {
         inbound="Bonjour, vous parlez avec l'assistant IA, une intelligence artificielle, de {courier}. "
         "Comment puis-je vous aider ?",
         outbound="Bonjour, ici l'assistant IA, une intelligence artificielle, de {courier}, "
-        "au sujet de votre colis. Est-ce un bon moment ?",
+        "au sujet d'une livraison. Est-ce que je parle à la personne qui l'attend ?",
         nudge="L'appel vient d'être pris. Saluez la personne maintenant, en français.",
     ),
 }
@@ -62,6 +62,11 @@ _RULES = """\
 - When the caller wants nothing more, say goodbye in one sentence and call end_call. Never leave them waiting.
 - When a tool refuses, say its message and what it offers instead. When you cannot help, say that a colleague
   can call back."""
+_ASKED = (
+    "Somebody answered; you do not know who. Ask the question above and wait. After a yes call "
+    "confirm_recipient before anything else: until it has succeeded no tool tells you of a parcel. After "
+    "anything but a yes apologise, say nothing of a parcel, and end the call."
+)
 _MANNER = """\
 - You are on a telephone: one or two short sentences at a time, no lists, no markup.
 - Read tracking numbers one character at a time. Say times as people say them.
@@ -92,11 +97,13 @@ def system_instruction(
     outbound = direction == "outbound"
     greeting = (speech.outbound if outbound else speech.inbound).format(courier=name)
     task = _PURPOSES.get(purpose) or _PURPOSES["outbound" if outbound else "inbound"]
+    asked = (_ASKED,) if outbound else ()
     return "\n\n".join(
         (
             f"You are the AI voice assistant of {name}, a courier company. You speak {speech.name}.",
             f'Say first, word for word:\n"{greeting}"',
             task.format(courier=name),
+            *asked,
             f"Rules:\n{_RULES}",
             f"Manner:\n{_MANNER}",
             f"Parcels that belong to the number of this call:\n{_known(parcels)}",

@@ -29,6 +29,7 @@ class Brief:
     `business_key` tells equal wishes to tools from others, `changing` are the tools that change something,
     and `clips` the words of our own recordings, by their names. Tools are `proposing` what is read back, and
     `confirming` it; nothing is kept of what `private` ones are given. `guarded` are places not to be said.
+    `asks_who` tells whether the greeting asks for a person, whose answer is confirmed as a proposal's is.
     """
 
     setup: gemini.Setup
@@ -41,6 +42,7 @@ class Brief:
     confirming: frozenset[str] = frozenset()
     private: frozenset[str] = frozenset()
     guarded: tuple[str, ...] = ()
+    asks_who: bool = False
 
 
 class Scene:
@@ -55,6 +57,8 @@ class Scene:
         self.alarms = Alarms()
         self.secrecy = Secrecy()
         self.consent = Consent()
+        if brief.asks_who:
+            self.consent.propose()
         self.speech = SpeechCheck(brief.guarded)
         self.speech.allow(brief.setup.instruction)
         self.transcript = Transcript(cleaned=self.speech.masked)

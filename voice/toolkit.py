@@ -75,6 +75,8 @@ class Tool:
     step: Literal["", "prepare", "confirm"] = ""
     """Whether it proposes something to be read back, or carries out what was."""
     private: bool = False
+    for_anybody: bool = False
+    """Whether it may be used in a call that we placed before the recipient is known to be on the line."""
     behavior: Literal["BLOCKING", "NON_BLOCKING"] = "BLOCKING"
 
     def declaration(self) -> dict[str, object]:

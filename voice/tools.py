@@ -67,6 +67,8 @@ def run(name: str, args: object, caller: Caller, key: str) -> dict[str, object]:
         if tool is None:
             raise ToolError("I cannot do that.")
         checked = tool.checked(args)
+        if caller.outbound and not (caller.agreed or tool.for_anybody):
+            raise deeds.NobodyAskedForError
         if handles.best_level(caller) < min(tool.level, Level.L1):
             raise deeds.NumberNotProvedError
         return tool.run(caller, checked, key)
@@ -172,11 +174,22 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 private=True,
             ),
             Tool(
+                "confirm_recipient",
+                "In a call that we placed: note that the person who answered said yes, they expect the "
+                "delivery. Only after that answer, and never to a recording.",
+                (),
+                deeds.confirm_recipient,
+                step="confirm",
+                changes=True,
+                for_anybody=True,
+            ),
+            Tool(
                 "opt_out",
                 "Stop our own calls to the number of this call, when the caller asks not to be called.",
                 (),
                 deeds.opt_out,
                 changes=True,
+                for_anybody=True,
             ),
             Tool(
                 "set_language",
@@ -192,6 +205,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 ),
                 deeds.set_language,
                 changes=True,
+                for_anybody=True,
             ),
             Tool(
                 "list_my_shipments",
@@ -350,6 +364,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 (Parameter("summary", "What it is about, in one sentence.", limit=400),),
                 deeds.request_callback,
                 changes=True,
+                for_anybody=True,
             ),
         )
     }

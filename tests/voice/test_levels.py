@@ -182,7 +182,7 @@ def test_the_carriers_record_proves_the_number_that_it_names(wanting, fields, le
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("direction", "level"), [("Outbound", L1_PLUS), ("Inbound", L1)])
-def test_who_agrees_on_a_number_that_we_rang_reaches_l1_plus(wanting, direction, level):
+def test_who_says_to_be_the_recipient_on_a_number_that_we_rang_reaches_l1_plus(wanting, direction, level):
     depot = a_depot()
     a_slot(depot, timezone.localdate() + timedelta(days=3))
     a_parcel(depot=depot)
@@ -193,11 +193,44 @@ def test_who_agrees_on_a_number_that_we_rang_reaches_l1_plus(wanting, direction,
         return tools.run(name, args, trust.caller_of(call_id), tools.business_key(name, args))
 
     day = (timezone.localdate() + timedelta(days=3)).isoformat()
-    proposed = run("prepare_reschedule", day=day)
+    early = run("prepare_reschedule", day=day)
     before = Call.objects.get().level
-    run("confirm_reschedule", change_id=proposed["data"]["change_id"])
+    confirmed = run("confirm_recipient")
+    late = run("prepare_reschedule", day=day)
 
+    outbound = direction == "Outbound"
+    assert (early["status"], early["data"].get("code")) == (
+        ("refused", "needs_recipient") if outbound else ("ok", None)
+    )
+    assert confirmed["status"] == ("ok" if outbound else "refused")
+    assert late["status"] == "ok"
     assert (before, Call.objects.get().level) == (L1, level)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", sorted(tools.TOOLS))
+def test_o13_before_the_recipient_is_known_no_tool_tells_of_a_parcel(wanting, name):
+    parcel = a_parcel()
+    placed = {"direction": "Outbound", "callerNumber": OURS, "destinationNumber": AMINA}
+    facts = an_opening(signed=True, **placed).facts
+    tool = tools.TOOLS[name]
+    args = {one.name: parcel.tracking_id if one.name == "tracking_id" else "1" for one in tool.parameters}
+
+    told = tools.run(name, args, trust.caller_of(facts.call_id), "key")
+
+    assert facts.parcels == ()
+    assert tool.for_anybody or told["data"] == {"code": "needs_recipient"}
+    assert not any(word in str(told) for word in (parcel.tracking_id, "Example Books", "alias"))
+
+
+@pytest.mark.django_db
+def test_a_call_whose_number_nobody_vouches_for_is_confirmed_by_no_yes(wanting):
+    a_parcel()
+    call_id = an_opening(direction="Outbound", callerNumber=OURS, destinationNumber=AMINA).facts.call_id
+
+    told = tools.run("confirm_recipient", {}, trust.caller_of(call_id), "key")
+
+    assert (told["status"], Call.objects.get().level) == ("refused", L0)
 
 
 @pytest.mark.django_db
