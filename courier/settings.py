@@ -289,6 +289,8 @@ LATE_AUDIO_S = env.float("LATE_AUDIO_S", default=1.0)
 CUT_SHORT_S = env.float("CUT_SHORT_S", default=0.8)
 SILENCE_ASK_S = env.float("SILENCE_ASK_S", default=20.0)
 SILENCE_END_S = env.float("SILENCE_END_S", default=40.0)
+VOICEMAIL_SPEECH_S = env.float("VOICEMAIL_SPEECH_S", default=6.0)
+VOICEMAIL_MESSAGE_S = env.float("VOICEMAIL_MESSAGE_S", default=30.0)
 CALL_WARNING_S = env.float("CALL_WARNING_S", default=60.0)
 CALL_GOODBYE_S = env.float("CALL_GOODBYE_S", default=12.0)
 CALL_GOODBYE_LONGEST_S = env.float("CALL_GOODBYE_LONGEST_S", default=20.0)
@@ -363,6 +365,7 @@ DIAL_STUCK_S = env.float("DIAL_STUCK_S", default=60.0)
 DIAL_RETRY: dict[str, dict[str, float]] = {
     "busy": {"after_s": 1_200, "times": 9},
     "no_answer": {"after_s": 7_200, "times": 9},
+    "not_available": {"after_s": 7_200, "times": 9},
     "network": {"after_s": 3_600, "times": 1},
     "voicemail": {"after_s": 0, "times": 9},
 }

@@ -1,4 +1,4 @@
-"""Take down what a caller says went wrong with a parcel; it changes no status, a colleague looks into it."""
+"""Take down what went wrong with a parcel, as is said; it changes no status, a colleague looks into it."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -27,6 +27,11 @@ _WORDS = {
 }
 
 
+def note_wrong_number(shipment: Shipment, *, call_public_id: str, now: datetime) -> None:
+    """Add to a parcel's history that somebody else has its telephone number, for a colleague to look into."""
+    _note(shipment, "wrong_number", "Somebody else answers at the recipient's number", call_public_id, now)
+
+
 def report_problem(
     *, number: str, said_id: str | None, kind: str, call_public_id: str, now: datetime
 ) -> dict[str, object]:
@@ -40,6 +45,15 @@ def report_problem(
     shipment = find_own(number, said_id or "")
     if kind == Problem.DISPUTE and shipment.status != Status.DELIVERED:
         raise NotDeliveredError
+    _note(shipment, kind, _WORDS[Problem(kind)], call_public_id, now)
+    return {
+        "status": "ok",
+        "say": f"I have noted that for your parcel ending {ending(shipment)}. A colleague will look into it.",
+        "kind": kind,
+    }
+
+
+def _note(shipment: Shipment, kind: str, words: str, call_public_id: str, now: datetime) -> None:
     key = f"{PROBLEM}{call_public_id}:{shipment.pk}:{kind}"
     with transaction.atomic():
         # The lock on PostgreSQL, the one writer of SQLite: of two reports at once the second sees the first.
@@ -47,7 +61,7 @@ def report_problem(
         if not shipment.events.filter(idempotency_key=key).exists():
             record(
                 shipment,
-                description=_WORDS[Problem(kind)],
+                description=words,
                 call_public_id=call_public_id,
                 key=key,
                 now=now,
@@ -55,8 +69,3 @@ def report_problem(
                 before={},
                 after={"problem": kind},
             )
-    return {
-        "status": "ok",
-        "say": f"I have noted that for your parcel ending {ending(shipment)}. A colleague will look into it.",
-        "kind": kind,
-    }

@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import count
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connections
 
 from shipments.courtesy import ContactPreference, Holiday
@@ -13,8 +14,9 @@ from shipments.models import TrackingEvent
 from shipments.statuses import Status
 from tests.dialled import Platform, a_parcel_at_the_door, dial, fresh, opened, planned, webhook
 from tests.shipments.builders import AMINA, BRIAN, NOW, a_parcel
-from voice import calls, dialing, outbound, placing, reports
+from voice import calls, dialing, outbound, placing, reports, tools, trust, worklist
 from voice.dial_rules import At, Never, Now
+from voice.levels import Level
 from voice.models import Call, OutboundCall
 from voice.records import Ending
 from voice.statuses import CallStatus, DialOutcome, DialState, Purpose
@@ -509,6 +511,7 @@ def test_the_parcels_history_says_whether_its_recipient_was_reached():
     assert opening is not None
     facts = calls.accept_stream(opening.token, now=NOW)
     assert facts is not None
+    trust.note_level(trust.caller_of(facts.call_id), Level.L1_PLUS)
     for _ in range(2):
         calls.end_call(facts.call_id, Ending("caller_hangup", None, {}, {}, 30.0), now=LATER)
 
@@ -559,6 +562,97 @@ def test_o13_what_came_of_an_answered_call_decides_whether_there_is_another(reas
     assert OutboundCall.objects.open().count() == again
     if again:
         assert OutboundCall.objects.open().get().not_before == NOW.replace(hour=5) + timedelta(days=1)
+
+
+def an_answered_call(row: OutboundCall) -> int:
+    dial(Platform())
+    opening = opened(webhook(row))
+    assert opening is not None
+    facts = calls.accept_stream(opening.token, now=NOW)
+    assert facts is not None
+    return facts.call_id
+
+
+def reports_who(call_id: int, who: str) -> dict[str, object]:
+    args = {"who": who}
+    return tools.run(
+        "report_answered_by", args, trust.caller_of(call_id), tools.business_key("report_answered_by", args)
+    )
+
+
+def test_o13_a_wrong_number_is_never_rung_again_for_the_parcel_and_somebody_looks_into_it():
+    parcel = a_parcel(status=Status.IN_TRANSIT)
+    other = a_parcel(parcel.phone, tracking_id="KM-7001", status=Status.IN_TRANSIT)
+    row = planned(parcel, Purpose.CONFIRM_ADDRESS)
+    call_id = an_answered_call(row)
+    waiting = dialing.plan(parcel, Purpose.RESCHEDULE_OFFER, by="test", now=NOW, not_before=LATER).outbound
+    assert waiting is not None
+
+    for _ in range(2):
+        told = reports_who(call_id, "Wrong_Number")
+    calls.end_call(call_id, Ending("agent_hangup", "wrong_number", {}, {}, 30.0), now=LATER)
+
+    assert told["status"] == "ok"
+    assert fresh(waiting).state == DialState.SUPPRESSED
+    assert fresh(row).outcome == DialOutcome.WRONG_NUMBER
+    refused = dialing.look(parcel, Purpose.CONFIRM_ADDRESS, now=LATER)
+    assert refused == Never("Somebody else answers at the parcel's telephone number.")
+    assert not isinstance(dialing.look(other, Purpose.CONFIRM_ADDRESS, now=LATER), Never)
+    [task] = worklist.tasks(User.objects.create_superuser("mary"), LATER, ["problem"])
+    assert (task.parcel, task.words) == (
+        parcel.tracking_id,
+        "Somebody else answers at the recipient's number",
+    )
+
+
+def test_a_number_that_was_wrong_and_is_put_right_is_rung():
+    parcel = a_parcel(status=Status.IN_TRANSIT)
+    call_id = an_answered_call(planned(parcel, Purpose.CONFIRM_ADDRESS))
+    reports_who(call_id, "wrong_number")
+    calls.end_call(call_id, Ending("agent_hangup", "wrong_number", {}, {}, 30.0), now=LATER)
+
+    parcel.phone = BRIAN
+    parcel.save()
+
+    assert not isinstance(dialing.look(parcel, Purpose.CONFIRM_ADDRESS, now=LATER), Never)
+
+
+@pytest.mark.parametrize(
+    ("who", "says"),
+    [("voicemail", "called you"), ("screening", "about a delivery"), ("child", "again later")],
+)
+def test_o13_what_is_no_person_is_told_the_companys_name_and_nothing_of_a_parcel(settings, who, says):
+    settings.COURIER_NAME, settings.SAUTIKIT_NUMBER = "Example Couriers", "+254700000900"
+    row = planned(a_parcel(status=Status.IN_TRANSIT), Purpose.CONFIRM_ADDRESS)
+
+    told = reports_who(an_answered_call(row), who)
+
+    assert told["data"] == {"answered_by": who}
+    assert says in str(told["message"])
+    assert ("+254700000900" in str(told["message"])) is (who == "voicemail")
+    assert not any(word in str(told) for word in (row.shipment.tracking_id, row.shipment.shipper, row.number))
+
+
+def test_o13_who_was_not_available_is_rung_two_hours_later_and_the_history_says_so():
+    row = planned(a_parcel(status=Status.IN_TRANSIT), Purpose.CONFIRM_ADDRESS)
+    call_id = an_answered_call(row)
+
+    calls.end_call(call_id, Ending("agent_hangup", "not_available", {}, {}, 30.0), now=LATER)
+
+    assert fresh(row).outcome == DialOutcome.NOT_AVAILABLE
+    assert OutboundCall.objects.open().get().not_before == LATER + timedelta(hours=2)
+    written = TrackingEvent.objects.get(source="voice_agent")
+    assert (written.substatus, written.reason) == ("", "consignee_not_available")
+
+
+def test_who_answered_and_never_said_who_he_is_was_not_reached():
+    row = planned(a_parcel(status=Status.IN_TRANSIT), Purpose.CONFIRM_ADDRESS)
+    call_id = an_answered_call(row)
+
+    calls.end_call(call_id, Ending("caller_hangup", None, {}, {}, 30.0), now=LATER)
+
+    assert TrackingEvent.objects.get(source="voice_agent").substatus == ""
+    assert OutboundCall.objects.open().count() == 0
 
 
 def test_o15_news_out_of_order_twice_and_of_strangers_change_nothing():

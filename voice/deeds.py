@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, TypedDict
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
@@ -15,7 +16,7 @@ from shipments.proofs import try_pin
 from shipments.rules import POLICY
 from shipments.spelling import readings
 from shipments.statuses import ChangeKind
-from voice import callbacks, dialing, handles, quotas, trust
+from voice import answerer, callbacks, dialing, handles, outbound, quotas, trust
 from voice.errors import ToolError
 from voice.levels import Level
 from voice.spoken import digits_of
@@ -78,15 +79,41 @@ def _named(caller: Caller, shipment: Shipment, answered: dict[str, object]) -> d
     return answered | {"alias": handles.alias(caller, shipment)}
 
 
+_RANG_US = "You rang us, so there is nobody to ask for. How can I help you?"
+
+
 def confirm_recipient(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
     """Keep that who answered our call said to be the person we asked for: L1+, on a number that is proved."""
     if not caller.outbound:
-        raise ToolError("You rang us, so there is nobody to ask for. How can I help you?")
+        raise ToolError(_RANG_US)
     level = replace(caller, agreed=True).level()
     if level < Level.L1_PLUS:
         raise NobodyAskedForError
     trust.note_level(caller, level)
     return answer("ok", "Thank you.", {})
+
+
+def report_answered_by(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Note what answered our call, and return all that may be said to it."""
+    if not caller.outbound:
+        raise ToolError(_RANG_US)
+    who, courier = args["who"].casefold(), settings.COURIER_NAME
+    number = settings.SAUTIKIT_NUMBER
+    match who:
+        case answerer.PERSON:
+            words = NobodyAskedForError.sentence
+        case answerer.CHILD:
+            words = "Thank you. We call again later. Goodbye."
+        case answerer.VOICEMAIL:
+            words = f"{courier} called you. {f'Our number is {number}. ' if number else ''}Goodbye."
+        case answerer.SCREENING:
+            words = f"This is {courier}, about a delivery."
+        case answerer.WRONG_NUMBER:
+            words = "I am sorry, that was a wrong number. We do not call you about this again. Goodbye."
+            outbound.disown(caller.call_public_id, timezone.now())
+        case _:
+            raise ToolError("I did not get who is speaking. Please say it again.")
+    return answer("ok", words, {"answered_by": who})
 
 
 def track_shipment(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:

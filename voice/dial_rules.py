@@ -123,6 +123,7 @@ class Seen:
     at_once: int = 0
     spent_minor: int = 0
     opted_out: bool = False
+    wrong_number: bool = False
     holidays: frozenset[date] = frozenset()
     rest: Rest | None = None
     paused: str = ""
@@ -266,6 +267,8 @@ def _person(parcel: Parcel, wish: Wish, seen: Seen, policy: DialPolicy, now: dat
     # Whoever asks us to call back wants this one call; that lifts nothing for the next.
     if seen.opted_out and not wish.asked_for:
         return Never("The recipient does not want to be called.")
+    if seen.wrong_number and not wish.asked_for:
+        return Never("Somebody else answers at the parcel's telephone number.")
     return None
 
 

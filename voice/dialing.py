@@ -19,7 +19,7 @@ from voice import dial_rules
 from voice.dial_rules import Answer, At, DialPolicy, Never, Now, Parcel, Seen, Wish
 from voice.models import BILLED_KES_MINOR, Call, OutboundCall
 from voice.shared import DialSwitch
-from voice.statuses import DialState, Direction, Purpose, dial_sources
+from voice.statuses import DialOutcome, DialState, Direction, Purpose, dial_sources
 
 _SWITCH = 1
 _USE = timedelta(days=2)
@@ -81,6 +81,8 @@ class Books:
         self._of_parcel: dict[int, int] = {}
         for pk in rung.filter(shipment__in=shipments, asked_for=False).values_list("shipment_id", flat=True):
             self._of_parcel[pk] = self._of_parcel.get(pk, 0) + 1
+        wrong = OutboundCall.objects.filter(shipment__in=shipments, outcome=DialOutcome.WRONG_NUMBER)
+        self._wrong = set(wrong.values_list("shipment_id", "number"))
         # A day lasts 25 hours at most, wherever it is.
         self._of_number: dict[str, list[tuple[datetime, bool]]] = {}
         for number, at, asked_for in rung.filter(
@@ -124,6 +126,7 @@ class Books:
             at_once=self._at_once,
             spent_minor=self._spent_minor,
             opted_out=opted_out,
+            wrong_number=(shipment.pk, shipment.phone) in self._wrong,
             holidays=self._calendar.of(shipment),
             rest=rest,
             paused=self._paused,
@@ -322,11 +325,13 @@ def cancel(pks: Iterable[int], *, by: str, now: datetime) -> int:
     return waiting.update(state=DialState.CANCELLED, reason=f"Cancelled by {by}."[:300], ended_at=now)
 
 
-def forget(number: str, *, reason: str, now: datetime) -> int:
-    """Suppress what is planned for a number, for the moment somebody says that he wants no calls."""
+def forget(number: str, *, reason: str, now: datetime, shipment: Shipment | None = None) -> int:
+    """Suppress what is planned for a number, or only about one parcel, the moment that calls are unwanted."""
     waiting = OutboundCall.objects.filter(
         number=number, asked_for=False, state__in=dial_sources(DialState.SUPPRESSED)
     )
+    if shipment is not None:
+        waiting = waiting.filter(shipment=shipment)
     return waiting.update(state=DialState.SUPPRESSED, reason=reason[:300], ended_at=now)
 
 

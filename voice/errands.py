@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from voice import notes
+from voice import answerer, notes
 from voice.alarms import Alarm
 from voice.events import Command, Hearing, Record, Run, Tell, ToolDone, Withdraw
 from voice.floor import Floor
@@ -73,9 +73,9 @@ class Errands:
             told = {"status": "refused", "retryable": False, "message": notes.TOO_MANY, "data": {}}
             return self._tell([tool], told, now_s)
         match self.ledger.ask(tool, now_s):
-            case Asked.NEW if tool.name in self._scene.brief.confirming and not self._scene.consent.is_given:
+            case Asked.NEW if words := self._too_early(tool.name):
                 measures.count("unanswered_confirmations")
-                return self.finish(self._unanswered(tool, now_s), now_s, over=False)
+                return self.finish(self._unanswered(tool, words, now_s), now_s, over=False)
             case Asked.NEW:
                 self._scene.alarms.set(Alarm.PENDING, now_s + limits.pending_s)
                 return [*self._hide_code(tool), Run(tool)]
@@ -129,11 +129,12 @@ class Errands:
         return self.ledger.lines()
 
     def news(self) -> list[str]:
-        """Return what was done without the model's knowing, in words for it, once."""
-        return [
+        """Return what came about without the model's knowing, in words for it, once."""
+        told = [
             notes.done_meanwhile(done.call.name, str(done.result.get("message", "")))
             for done in self.ledger.untold()
         ]
+        return [*told, notes.RECORDING] if self._scene.answerer.take_sign() else told
 
     # Codes, and what the caller has to answer
 
@@ -155,8 +156,17 @@ class Errands:
         private = tool.name in self._scene.brief.private
         return tool.args if isinstance(tool.args, dict) and not private else {}
 
-    def _unanswered(self, tool: gemini.ToolCall, now_s: float) -> ToolDone:
-        told = {"status": "refused", "retryable": True, "message": notes.NOT_ANSWERED, "data": {}}
+    def _too_early(self, name: str) -> str:
+        """Return what to do before a tool may be called; empty when it may."""
+        who = self._scene.answerer
+        if name in self._scene.brief.confirming and not self._scene.consent.is_given:
+            return notes.NOT_ANSWERED
+        if name != answerer.CONFIRM or who.may_confirm:
+            return ""
+        return notes.RECORDING if who.is_recording or who.leaves else notes.not_asked(who.question)
+
+    def _unanswered(self, tool: gemini.ToolCall, words: str, now_s: float) -> ToolDone:
+        told = {"status": "refused", "retryable": True, "message": words, "data": {}}
         key = self._scene.brief.business_key(tool.name, tool.args)
         return ToolDone(tool, told, "unanswered", key, self._scene.ms(now_s), 0)
 
@@ -168,12 +178,22 @@ class Errands:
         elif done.call.name in brief.confirming and done.state != "unanswered":
             scene.consent.settle()
         told = done.result.get("data")
+        if done.state == "ok":
+            self._note_who(done.call.name, told)
         code = told.get("code") if isinstance(told, Mapping) else None
         if done.state == "ok" or code == SPENT:
             scene.secrecy.settle()
         elif code == NEEDS_CODE or done.call.name in brief.private:
             scene.secrecy.ask()
         scene.transcript.hides_caller = scene.secrecy.is_asked
+
+    def _note_who(self, name: str, told: object) -> None:
+        who = self._scene.answerer
+        if name == answerer.CONFIRM:
+            who.settle()
+        elif name == answerer.REPORT and isinstance(told, Mapping):
+            who.report(str(told.get("answered_by", "")))
+            self._scene.measures.meet(who.kind)
 
     def _tell(
         self, tools: list[gemini.ToolCall], result: Mapping[str, object], now_s: float

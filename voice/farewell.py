@@ -1,6 +1,7 @@
 """Decide how a call comes to its end: who says goodbye, and when it has been heard."""
 
 from dataclasses import dataclass
+from math import inf
 
 from voice import notes
 from voice.alarms import Alarm
@@ -16,6 +17,7 @@ class _Plan:
     code: int
     final: bool  # it is not for the caller to avert by speaking
     said: bool = False  # a goodbye is on its way to the ear
+    latest_s: float = inf  # when it has taken long enough, heard out or not
 
 
 class Farewell:
@@ -63,6 +65,18 @@ class Farewell:
         scheduling = "SILENT" if said and self._scene.able.scheduling else ""
         return [Tell(gemini.tool_response(tool.id, tool.name, answer, scheduling))]
 
+    def close_soon(self, now_s: float) -> bool:
+        """Close the line on who is not to be spoken with, once he has heard what a tool gave to say.
+
+        It is no minute until then. False when the call ends anyway.
+        """
+        if self._plan is not None and self._plan.final:
+            return False
+        reason = self._scene.answerer.reason or "agent_hangup"
+        plan = self._set_out(reason, CLOSE_NORMAL, now_s, final=True)
+        plan.latest_s = now_s + self._scene.limits.message_s
+        return True
+
     def give_up(self, summary: str, now_s: float) -> list[Command]:
         """End a call that has no model: have somebody call back first, so as to say so truthfully."""
         self._set_out("model_failure", CLOSE_UPSTREAM, now_s, final=True)
@@ -109,9 +123,10 @@ class Farewell:
 
     def wait(self, now_s: float) -> bool:
         """Tell whether a long goodbye is still being said, and wait on; the call has a limit of its own."""
-        if self._floor.is_playing:
+        waits = self._floor.is_playing and self._plan is not None and now_s < self._plan.latest_s
+        if waits:
             self._scene.alarms.set(Alarm.LEAVE, now_s + self._scene.limits.goodbye_again_s)
-        return self._floor.is_playing
+        return waits
 
     def _set_out(self, reason: str, code: int, now_s: float, *, final: bool) -> _Plan:
         alarms, limits = self._scene.alarms, self._scene.limits

@@ -72,6 +72,7 @@ class Floor:
                 self._scene.alarms.unset(Alarm.ASK, Alarm.SILENCE)
         if self.turn.sound:
             self._scene.consent.note_speech()
+            self._scene.answerer.note_sound()
         self.turn.audio = self.is_generating = self.is_playing = True
         return [Play(speech.pcm, speech.rate_hz)]
 
@@ -79,7 +80,7 @@ class Floor:
         """Silence the agent: the caller cut in."""
         # The carrier is told even when nothing is queued here: it still holds up to the lead.
         self._scene.measures.interruptions += 1
-        self._scene.consent.note_cut_off()
+        self._be_unheard()
         self.is_generating = self.is_playing = False
         self.turn.interrupted = self.heard_out = True
         self._muted_until_s = now_s + self._scene.limits.late_audio_s
@@ -93,11 +94,12 @@ class Floor:
         """Keep what the agent says, and stop it when it may not be said."""
         scene = self._scene
         commands = kept(scene.transcript.add("agent", text, scene.ms(now_s)))
+        scene.answerer.note_words(text)
         if self._silenced or scene.speech.is_clean(scene.transcript.agent_says):
             return commands
         self._silenced = True
         scene.measures.count("speech_cut")
-        scene.consent.note_cut_off()
+        self._be_unheard()
         self.is_generating = self.is_playing = False
         if self.turn.audio:  # else its words came after it, and what follows is another turn
             self._muted_until_s = math.inf
@@ -126,7 +128,7 @@ class Floor:
         self.expect_nothing()
         self.caller_speaks = False
         self._muted_until_s, self._silenced = 0.0, False
-        self._scene.consent.note_cut_off()
+        self._be_unheard()
         self.turn, self.awaits_sound = _Turn(), True
         if not self.is_generating:
             return []
@@ -136,6 +138,10 @@ class Floor:
             EndUtterance(),
             *kept(self._scene.transcript.close(interrupted=True)),
         ]
+
+    def _be_unheard(self) -> None:
+        self._scene.consent.note_cut_off()
+        self._scene.answerer.note_cut_off()
 
     def expect(self, otherwise: str, nudge_s: float, now_s: float) -> None:
         """Expect the model to speak; when it has not after `nudge_s`, it is told so."""
@@ -181,6 +187,7 @@ class Floor:
         self._marks_speech = True
         self.caller_speaks = started
         self._caller_stopped_s = None if started else now_s
+        self._scene.answerer.note_activity(now_s, started=started)
         if started:
             self._scene.consent.note_caller()
             self.expect_nothing()
@@ -217,6 +224,7 @@ class Floor:
         self.is_playing = False
         if not self.is_generating:
             self._scene.consent.note_heard_out()
+            self._scene.answerer.note_heard_out()
         link, alarms, limits = self._scene.link, self._scene.alarms, self._scene.limits
         if self.is_generating or (self.expected and link.is_ready):  # a pause, or a recording of ours
             return

@@ -61,6 +61,9 @@ class Limits:
     ask_s: float = setting("SILENCE_ASK_S", 20.0)
     silence_s: float = setting("SILENCE_END_S", 40.0)
     no_frames_s: float = setting("CALL_NO_FRAMES_S", 15.0)
+    # Who answers a call that we place
+    recording_s: float = setting("VOICEMAIL_SPEECH_S", 6.0)
+    message_s: float = setting("VOICEMAIL_MESSAGE_S", 30.0)
     # The call
     call_s: float = setting("CALL_LIMIT_S", 600.0)
     warning_s: float = setting("CALL_WARNING_S", 60.0)

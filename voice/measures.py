@@ -14,7 +14,13 @@ _OUTCOMES = {
     "confirm_hold_for_pickup": "hold_requested",
     "confirm_address_change": "address_change_requested",
 }
-_WEIGHTS = tuple(_OUTCOMES.values())
+_MET = {
+    # what answered a call that we placed → what the call was good for
+    "child": "not_available",
+    "screening": "not_available",
+    "wrong_number": "wrong_number",
+}
+_WEIGHTS = ("not_available", *_OUTCOMES.values(), "wrong_number")
 _KEPT = 100
 
 
@@ -46,7 +52,13 @@ class Measures:
 
     def achieve(self, tool: str) -> None:
         """Take the success of a tool; the weightiest stays."""
-        new = _OUTCOMES.get(tool)
+        self._weigh(_OUTCOMES.get(tool))
+
+    def meet(self, who: str) -> None:
+        """Take what answered a call that we placed."""
+        self._weigh(_MET.get(who))
+
+    def _weigh(self, new: str | None) -> None:
         if new is not None and (not self.outcome or _WEIGHTS.index(new) > _WEIGHTS.index(self.outcome)):
             self.outcome = new
 

@@ -23,8 +23,13 @@ UNSAID = (
 )
 TYPED = "The caller has typed the code on the keypad. Call submit_pin now, without a code."
 NOT_ANSWERED = (
-    "Nothing has been done: the caller has not answered. Say the question or the proposal to its end, wait "
+    "Nothing has been changed: the caller has not answered. Read the proposal to the caller to its end, wait "
     "for the answer, and confirm after a yes."
+)
+
+RECORDING = (
+    "What answered speaks without a pause, as a recording does. Say nothing of a parcel. At a voicemail "
+    "call report_answered_by with voicemail; otherwise say that we call again, say goodbye and call end_call."
 )
 
 TOO_MANY = "That is enough for now. Use no more tools until the caller has spoken; tell them what you know."
@@ -41,6 +46,11 @@ END_CALL = {
 
 _TURNS = 12
 _SAID = 300
+
+
+def not_asked(question: str) -> str:
+    """Say that nobody has answered yet whether he is the recipient."""
+    return f'Nobody has answered that yet. Ask "{question}" to its end, and wait for the answer.'
 
 
 def done_meanwhile(name: str, message: str) -> str:

@@ -16,7 +16,7 @@ from voice.clients import gemini as gemini_client
 from voice.errors import RemoteError, ToolError
 from voice.orm import run_db
 from voice.ports import OUT_OF_REACH, Journal, Outcome, Ports, Telephone
-from voice.prompts import greeting_nudge, system_instruction
+from voice.prompts import greeting_nudge, question, system_instruction
 from voice.proof import NumberProof
 from voice.scene import Brief
 from voice.spool import SPOOL
@@ -60,7 +60,7 @@ def brief(facts: CallFacts) -> Brief:
         confirming=frozenset(name for name, tool in tools.TOOLS.items() if tool.step == "confirm"),
         private=frozenset(name for name, tool in tools.TOOLS.items() if tool.private),
         guarded=facts.guarded,
-        asks_who=facts.direction == Direction.OUTBOUND,
+        question=question(facts.language) if facts.direction == Direction.OUTBOUND else "",
     )
 
 

@@ -7,8 +7,10 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from shipments.contact import note_contact
+from shipments.problems import note_wrong_number
 from voice import dialing
 from voice.ends import tell_ended
+from voice.levels import Level
 from voice.models import Call, OutboundCall
 from voice.statuses import LIVE, CallStatus, DialOutcome, DialState, Direction, EndedReason, Outcome
 
@@ -35,6 +37,7 @@ _ENDED = {
 _ACHIEVED = {
     Outcome.WRONG_NUMBER: DialOutcome.WRONG_NUMBER,
     Outcome.VOICEMAIL_NO_MESSAGE: DialOutcome.VOICEMAIL,
+    Outcome.NOT_AVAILABLE: DialOutcome.NOT_AVAILABLE,
 }
 
 
@@ -119,7 +122,7 @@ def follow(call: Call, now: datetime) -> None:
         outcome = _outcome(call)
         if dialing.move(outbound.pk, DialState.DONE, reason="", outcome=outcome, ended_at=now):
             if outcome is not DialOutcome.WRONG_NUMBER:
-                _tell_of(outbound, call, now, reached=outcome is not DialOutcome.VOICEMAIL)
+                _tell_of(outbound, call, now, reached=call.level >= Level.L1_PLUS)
             _try_again(outbound, outcome, now)
     elif status in _RUNG:
         outcome = _RUNG[status]
@@ -141,6 +144,19 @@ def _outcome(call: Call) -> DialOutcome:
     by_reason = _ENDED.get(EndedReason(call.ended_reason)) if call.ended_reason else None
     by_work = _ACHIEVED.get(Outcome(call.outcome)) if call.outcome else None
     return by_reason or by_work or DialOutcome.ANSWERED
+
+
+def disown(call_public_id: str, now: datetime) -> None:
+    """Take the word of whoever answered that it is a wrong number: it is rung no more for this parcel."""
+    with transaction.atomic():
+        Call.objects.filter(public_id=call_public_id).update(outcome=Outcome.WRONG_NUMBER)
+        mine = OutboundCall.objects.filter(call__public_id=call_public_id)
+        outbound = mine.select_related("shipment").first()
+        if outbound is None:
+            return
+        OutboundCall.objects.filter(pk=outbound.pk).update(outcome=DialOutcome.WRONG_NUMBER)
+        dialing.forget(outbound.number, reason="It is a wrong number.", now=now, shipment=outbound.shipment)
+        note_wrong_number(outbound.shipment, call_public_id=call_public_id, now=now)
 
 
 def _try_again(outbound: OutboundCall, outcome: DialOutcome, now: datetime) -> None:

@@ -14,6 +14,7 @@ class _Language:
     name: str
     inbound: str
     outbound: str
+    question: str
     nudge: str
 
 
@@ -21,15 +22,15 @@ _LANGUAGES: Mapping[str, _Language] = {
     "en": _Language(
         name="English",
         inbound="Hello, you are speaking with the AI assistant of {courier}. How can I help you?",
-        outbound="Hello, this is the AI of {courier}, an automated assistant, about a delivery. "
-        "Am I speaking with the person expecting it?",
+        outbound="Hello, this is {courier}, an automated AI assistant, about a delivery.",
+        question="Am I speaking with the person expecting it?",
         nudge="The call has just been answered. Greet the caller now.",
     ),
     "sw": _Language(
         name="Swahili",
         inbound="Habari, unazungumza na msaidizi wa akili bandia, AI, wa {courier}. Nikusaidie vipi?",
-        outbound="Habari, mimi ni msaidizi wa akili bandia, AI, wa {courier}, nakupigia kuhusu mzigo. "
-        "Je, nazungumza na mtu anayeusubiri?",
+        outbound="Habari, mimi ni msaidizi wa akili bandia, AI, wa {courier}, nakupigia kuhusu mzigo.",
+        question="Je, nazungumza na mtu anayeusubiri?",
         nudge="Simu imepokelewa sasa hivi. Msalimie mpigaji sasa, kwa Kiswahili.",
     ),
     "fr": _Language(
@@ -37,7 +38,8 @@ _LANGUAGES: Mapping[str, _Language] = {
         inbound="Bonjour, vous parlez avec l'assistant IA, une intelligence artificielle, de {courier}. "
         "Comment puis-je vous aider ?",
         outbound="Bonjour, ici l'assistant IA, une intelligence artificielle, de {courier}, "
-        "au sujet d'une livraison. Est-ce que je parle à la personne qui l'attend ?",
+        "au sujet d'une livraison.",
+        question="Est-ce que je parle à la personne qui l'attend ?",
         nudge="L'appel vient d'être pris. Saluez la personne maintenant, en français.",
     ),
 }
@@ -63,9 +65,10 @@ _RULES = """\
 - When a tool refuses, say its message and what it offers instead. When you cannot help, say that a colleague
   can call back."""
 _ASKED = (
-    "Somebody answered; you do not know who. Ask the question above and wait. After a yes call "
-    "confirm_recipient before anything else: until it has succeeded no tool tells you of a parcel. After "
-    "anything but a yes apologise, say nothing of a parcel, and end the call."
+    "Somebody or something answered; you do not know who. Ask the question above and wait. After a yes call "
+    "confirm_recipient before anything else: until it has succeeded no tool tells you of a parcel. At a "
+    "voicemail, a service that screens calls, a child or a wrong number call report_answered_by at once, and "
+    "say no more than its message. After any other answer say that we call again, and end the call."
 )
 _MANNER = """\
 - You are on a telephone: one or two short sentences at a time, no lists, no markup.
@@ -95,13 +98,13 @@ def system_instruction(
     speech = _language(language)
     name = told(courier) or "the courier"
     outbound = direction == "outbound"
-    greeting = (speech.outbound if outbound else speech.inbound).format(courier=name)
+    greeting = f"{speech.outbound} {speech.question}" if outbound else speech.inbound
     task = _PURPOSES.get(purpose) or _PURPOSES["outbound" if outbound else "inbound"]
     asked = (_ASKED,) if outbound else ()
     return "\n\n".join(
         (
             f"You are the AI voice assistant of {name}, a courier company. You speak {speech.name}.",
-            f'Say first, word for word:\n"{greeting}"',
+            f'Say first, word for word:\n"{greeting.format(courier=name)}"',
             task.format(courier=name),
             *asked,
             f"Rules:\n{_RULES}",
@@ -109,6 +112,11 @@ def system_instruction(
             f"Parcels that belong to the number of this call:\n{_known(parcels)}",
         )
     )
+
+
+def question(language: str) -> str:
+    """Return what the agent asks whoever answers a call that we placed."""
+    return _language(language).question
 
 
 def greeting_nudge(language: str) -> str:

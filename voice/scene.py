@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from voice.alarms import Alarms
+from voice.answerer import Answerer
 from voice.consent import Consent
 from voice.events import Command, Record, Say
 from voice.limits import Limits
@@ -29,7 +30,7 @@ class Brief:
     `business_key` tells equal wishes to tools from others, `changing` are the tools that change something,
     and `clips` the words of our own recordings, by their names. Tools are `proposing` what is read back, and
     `confirming` it; nothing is kept of what `private` ones are given. `guarded` are places not to be said.
-    `asks_who` tells whether the greeting asks for a person, whose answer is confirmed as a proposal's is.
+    `question` asks who answered a call that we placed; it is empty when the caller rang us.
     """
 
     setup: gemini.Setup
@@ -42,7 +43,7 @@ class Brief:
     confirming: frozenset[str] = frozenset()
     private: frozenset[str] = frozenset()
     guarded: tuple[str, ...] = ()
-    asks_who: bool = False
+    question: str = ""
 
 
 class Scene:
@@ -57,8 +58,7 @@ class Scene:
         self.alarms = Alarms()
         self.secrecy = Secrecy()
         self.consent = Consent()
-        if brief.asks_who:
-            self.consent.propose()
+        self.answerer = Answerer(brief.question, limits.recording_s)
         self.speech = SpeechCheck(brief.guarded)
         self.speech.allow(brief.setup.instruction)
         self.transcript = Transcript(cleaned=self.speech.masked)
@@ -72,6 +72,8 @@ class Scene:
         """Play one of our recordings, and keep its words as the agent's."""
         self.measures.count(f"clip_{clip}")
         words = self.brief.clips.get(clip, f"[{clip}]")
+        self.answerer.note_sound()
+        self.answerer.note_words(words)
         ended = [
             *self.transcript.close(),
             *self.transcript.add("agent", words, self.ms(now_s)),

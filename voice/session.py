@@ -92,7 +92,7 @@ class Session:
             case call.ModelClosed(why, silent):
                 return self._lose(why, now_s, silent=silent)
             case call.ToolDone():
-                return self._errands.finish(event, now_s, over=False)
+                return self._finish(event, now_s)
             case call.AgentHeard():
                 self._floor.note_heard(now_s)
                 return []
@@ -113,7 +113,9 @@ class Session:
             case call.Flooded():
                 return self._end("carrier_error", call.CLOSE_BUDGET, now_s)
             case call.HungUp():
-                return self._end("caller_hangup", call.CLOSE_NORMAL, now_s, hang_up=False)
+                return self._end(
+                    self._scene.answerer.reason or "caller_hangup", call.CLOSE_NORMAL, now_s, hang_up=False
+                )
             case call.Broken():
                 self._measures.count("crashes")
                 return self._end("model_failure", call.CLOSE_UPSTREAM, now_s)
@@ -274,6 +276,12 @@ class Session:
         commands = self._errands.take(tool, now_s)
         return self._be_stuck(now_s, anew=True) if self._errands.runs_away else commands
 
+    def _finish(self, done: call.ToolDone, now_s: float) -> list[Command]:
+        commands = self._errands.finish(done, now_s, over=False)
+        if self._scene.answerer.leaves and self._farewell.close_soon(now_s):
+            self.state = State.LEAVING
+        return commands
+
     # The end
 
     def _leave(
@@ -356,7 +364,7 @@ class Session:
         self._floor.expect_nothing()
         told = gemini.client_content([("user", notes.GREETED)], complete=False)
         tell: list[Command] = [Tell(told)] if self._scene.able.content_mid_session else []
-        return [*tell, *self._floor.say("greeting", now_s)]
+        return [*tell, *self._floor.say("question" if self._brief.question else "greeting", now_s)]
 
     # After every event
 

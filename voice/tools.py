@@ -16,7 +16,7 @@ from shipments.errors import ParcelUnknownError, ShipmentError
 from shipments.spelling import readings
 from shipments.statuses import ChangeKind
 from shipments.text import plain
-from voice import deeds, handles, quotas
+from voice import answerer, deeds, handles, quotas
 from voice.errors import ToolError
 from voice.levels import Level
 from voice.toolkit import Caller, Parameter, Status, Tool, answer
@@ -174,12 +174,28 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 private=True,
             ),
             Tool(
-                "confirm_recipient",
+                answerer.CONFIRM,
                 "In a call that we placed: note that the person who answered said yes, they expect the "
                 "delivery. Only after that answer, and never to a recording.",
                 (),
                 deeds.confirm_recipient,
-                step="confirm",
+                changes=True,
+                for_anybody=True,
+            ),
+            Tool(
+                answerer.REPORT,
+                "In a call that we placed: report at once that a voicemail, a service that screens calls, a "
+                "child or somebody with another's number answered, and say the returned message and no more.",
+                (
+                    Parameter(
+                        "who",
+                        f"What answered: {', '.join(answerer.KINDS)}.",
+                        limit=40,
+                        required=True,
+                        question="Am I speaking with the person expecting a delivery?",
+                    ),
+                ),
+                deeds.report_answered_by,
                 changes=True,
                 for_anybody=True,
             ),

@@ -372,21 +372,3 @@ def test_what_was_said_may_be_said_back(text):
     check.allow(text)
 
     assert check.is_clean(text)
-
-
-def test_o13_the_recipient_is_confirmed_only_after_the_question_was_heard_and_answered():
-    setup = gemini.Setup(model="gemini-3.8-live", instruction="You are a test.")
-    one = frozenset({"confirm_recipient"})
-    brief = Brief(setup, nudge="Greet.", changing=one, confirming=one, asks_who=True)
-    session = Session(brief, Limits(), 0.0)
-    greeted = [call.Answered(), call.ModelOpened(), gemini.SetupComplete("")]
-    question = [gemini.Audio(PCM, 24_000), gemini.GenerationComplete(), call.PlayedOut()]
-    answered = [gemini.Activity(started=True), gemini.Activity(started=False)]
-    ran = []
-
-    for number, step in enumerate((greeted, question, answered)):
-        for event in (*step, gemini.ToolCall(f"c{number}", "confirm_recipient", {})):
-            commands = session.handle(event, number * 10.0)
-        ran.append(any(isinstance(command, call.Run) for command in commands))
-
-    assert ran == [False, False, True]

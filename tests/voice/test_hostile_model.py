@@ -321,6 +321,46 @@ def test_the_oracle_finds_a_hole(unlimited, monkeypatch):
     assert list(faults_written(world))
 
 
+@pytest.mark.django_db
+def test_o13_in_a_call_that_we_placed_a_hostile_model_learns_nothing_before_the_recipient_is_confirmed(
+    unlimited,
+):
+    random = Random(17)
+    world = a_world(random)
+    webhook = sautikit.parse_webhook(
+        {
+            "sessionId": "HD_placed",
+            "callerNumber": "+254700000900",
+            "destinationNumber": AMINA,
+            "callSessionState": "Ringing",
+            "direction": "Outbound",
+        }
+    )
+    placed = calls.open_call(
+        webhook, own_number="+254700000900", region="KE", now=timezone.now(), signed=True
+    )
+    assert placed is not None
+    call_id = placed.facts.call_id
+    words = frozenset().union(*(marked.own | marked.secret for marked in world.parcels))
+
+    def hostile(name: str, args: object) -> str:
+        answer = tools.run(name, args, trust.caller_of(call_id), tools.business_key(name, args))
+        said = json.dumps(answer, ensure_ascii=False)
+        return ",".join(word for word in words if word in said and word not in json.dumps(args, default=str))
+
+    # That tool is refused in the session until the recipient has answered: see test_answerer.
+    tried = [a_hostile_call(random, world, []) for _ in range(400)]
+    told = [hostile(name, args) for name, args in tried if name != "confirm_recipient"]
+    before = trust.caller_of(call_id).agreed
+    hostile("confirm_recipient", {})
+    after = [hostile(name, args) for name, args in tried]
+
+    assert placed.facts.parcels == ()
+    assert not before
+    assert not any(told)
+    assert any(after)  # there was something to learn
+
+
 # The cases by name
 
 

@@ -14,7 +14,7 @@ from voice.audio import TELEPHONE_HZ
 from voice.errors import LocalError
 
 OURS = Path(__file__).parent
-NAMES = ("greeting", "filler", "goodbye", "apology", "apology_callback")
+NAMES = ("greeting", "question", "filler", "goodbye", "apology", "apology_callback")
 FALLBACK = "en"
 
 
