@@ -34,7 +34,7 @@ _TOKEN = re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])")
 _OURS = ("courier", "shipments", "voice")
 # Threads that are made once and stay: asgiref's, the runner's, and the pool's of database connections.
 _STAYING_THREADS = ("ThreadPoolExecutor", "asyncio_", "pool-", "execnet", "psycopg")
-_LEAVING_S = 2.0
+_LEAVING_S = 10.0
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses

@@ -40,6 +40,7 @@ Shipment.objects.bulk_create(
 print(sum(planned.outbound is not None for planned in dialing.plan_arrivals(now=now)))
 """
 STATES = "SELECT number, state, outcome, may_have_rung FROM voice_outboundcall WHERE attempt = 1"
+LOST = "SELECT number FROM voice_outboundcall WHERE attempt = 1 AND state = 'unknown'"
 NOT_DONE = """
     SELECT count(*) FROM voice_outboundcall
     WHERE attempt = 1 AND (state IN ('claimed', 'dialling', 'ringing') OR state = 'planned')
@@ -101,6 +102,7 @@ def test_p12_of_all_calls_of_a_fleet_none_rings_twice_and_none_is_lost(tmp_path:
                                            "AND attempt = 1 LIMIT 1") == [], CALLS / 5)  # fmt: skip
             fleet.enter_context(line.command("place_calls", "--loop"))  # it looks after what the killed left
             await until(lambda: found(url, NOT_DONE) == [(0,)], 60)
+            await until(lambda: not {number for (number,) in found(url, LOST)} & set(platform.rings), 60)
 
         assert [dialler.returncode for dialler in diallers[:2]] == [-9, -9]
         rows = {number: rest for number, *rest in found(url, STATES)}

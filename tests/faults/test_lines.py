@@ -319,3 +319,4 @@ def test_half_a_frame_and_a_reset_are_no_fault_of_ours(lines):
     with lines.call() as (other, model):
         other.send(FRAME * 2)
         eventually(lambda: FRAME in model.heard)
+    eventually(lambda: all(session.closed.is_set() for session in lines.line.model.sessions))
