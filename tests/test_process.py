@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection
 
 from tests.line import CALLER, Line, ModelSession, a_line, eventually, free_port, tokens_in
@@ -191,6 +192,21 @@ def test_i5_a_second_call_of_one_number_hears_a_sentence(tmp_path):
 
         assert "<Say" in second
         assert tokens_in(another)
+
+
+def test_i5_of_two_streams_of_one_number_at_once_the_second_is_refused_and_its_call_ended(tmp_path):
+    with a_line(tmp_path, ADMISSION_CALLS_PER_NUMBER="1") as line:
+        first, second = line.stream_path(), line.stream_path()  # both rang before either was connected
+        with line.connect(first) as telephone, talking(telephone):
+            eventually(lambda: line.model.sessions)
+
+            with pytest.raises(InvalidStatus):
+                line.connect(second)
+
+            ended = eventually(
+                lambda: line.rows("SELECT status, ended_reason FROM voice_call WHERE ended_at IS NOT NULL")
+            )
+            assert ended == [("failed", "capacity")]
 
 
 def test_when_the_model_cannot_be_had_the_next_caller_hears_a_sentence_at_once(tmp_path):

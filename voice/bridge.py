@@ -136,12 +136,14 @@ class Bridge:
     def _fill_silence(self) -> None:
         """Keep the model's input going when the telephone sends nothing: it waits for ever otherwise."""
         now_s = self._time()
-        self._pass_on(now_s)
-        if now_s - self._playing_s > self._tuning.stall_s and self._end is None:
-            self._playing_s = inf
-            self._group.create_task(self._do(call.Flooded()))  # the telephone reads nothing any more
-        # A timer of the loop's, not a task that sleeps: five times a second, in a fifth of the time.
-        self._filling = self._loop.call_later(self._clock.wait_s(now_s), self._fill_silence)
+        try:
+            self._pass_on(now_s)
+            if now_s - self._playing_s > self._tuning.stall_s and self._end is None:
+                self._playing_s = inf
+                self._group.create_task(self._do(call.Flooded()))  # the telephone reads nothing any more
+        finally:  # what went wrong once, and the loop reports, must not leave the model waiting for good
+            # A timer of the loop's, not a task that sleeps: five times a second, in a fifth of the time.
+            self._filling = self._loop.call_later(self._clock.wait_s(now_s), self._fill_silence)
 
     # From the model to the telephone
 

@@ -21,8 +21,10 @@ from voice.journal import CallJournal
 from voice.limits import Limits, Tuning, from_settings
 from voice.orm import run_db
 from voice.proof import NumberProof
+from voice.records import Ending
 from voice.roster import ROSTER
 from voice.session import Session
+from voice.statuses import EndedReason
 from voice.watched import watched
 
 logger = logging.getLogger(__name__)
@@ -100,6 +102,8 @@ class AudioConsumer(AsyncWebsocketConsumer):
             call_id.set(facts.public_id)
             if GATE.take_number(facts.customer_number) is not None:
                 await self.close()
+                # Its token is used, so it is answered in the books, and nobody else would end it there.
+                await CallJournal(facts.call_id).finish(Ending(EndedReason.CAPACITY, None, {}, {}, 0.0))
                 return
             try:
                 await self.accept(SUBPROTOCOL)

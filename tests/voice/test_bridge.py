@@ -93,6 +93,28 @@ def test_zeros_keep_the_models_input_going_when_the_carrier_is_silent():
     assert heard_s == pytest.approx(4 - 0.1, abs=0.25)
 
 
+def test_zeros_go_on_after_one_that_could_not_be_sent():
+    faults: list[str] = []
+
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: faults.append(what["message"]))
+        send_now = model.send_now
+
+        def fail_once(frame: bytes) -> None:
+            model.send_now = send_now  # type: ignore[method-assign]
+            raise ValueError("a fault of ours")
+
+        await talk(telephone, 1)
+        await asyncio.sleep(1)
+        model.send_now = fail_once  # type: ignore[method-assign]
+        await asyncio.sleep(2)
+
+    placed = call(scenario)
+
+    assert len(faults) == 1
+    assert len(placed.model.heard) / 32_000 == pytest.approx(4 - 0.1, abs=0.3)
+
+
 def test_a_slow_tool_is_answered_in_five_seconds_and_holds_up_nothing():
     async def slow(tool_call: gemini.ToolCall) -> Outcome:
         await asyncio.sleep(60)
