@@ -10,8 +10,10 @@ from typing import Any, cast
 import pytest
 
 from tests.line import CALLER, OWN_NUMBER, ROUTING, Line, LocalModel, eventually
+from voice.sandbox.call_record import CallRecord
+from voice.sandbox.callees import Nobody
 from voice.sandbox.caller import Say, Script
-from voice.sandbox.carrier import CallRecord, FakeCarrier
+from voice.sandbox.carrier import FakeCarrier
 from voice.sandbox.live_server import LiveServer
 from voice.sandbox.scenario import parse
 from voice.sandbox.scripted import scripted_voice
@@ -132,7 +134,7 @@ def test_whom_nobody_reaches_is_called_again_later_and_the_queue_says_why(tmp_pa
         assert record.status == "no_answer"
         await house.become(("failed", "no_answer"), ("planned", ""))
 
-    in_house(tmp_path, scenario, callee=lambda _: None)
+    in_house(tmp_path, scenario, callee=lambda _: Nobody.NO_ANSWER)
 
 
 def test_quiet_hours_print_the_reason_and_ring_nobody(tmp_path):

@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import secrets_in
 from tests.line import ROUTING, Line, LocalModel, eventually
 from tests.services import postgres
+from voice.sandbox.callees import Nobody
 from voice.sandbox.carrier import FakeCarrier
 from voice.sandbox.rest import RestError
 
@@ -51,7 +52,7 @@ class Moody(FakeCarrier):
     """A platform at which nobody picks up, and that now and then fails: before it rings, or just after."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(url, api_key=API_KEY, callee=lambda _: None, ring_s=0.1)
+        super().__init__(url, api_key=API_KEY, callee=lambda _: Nobody.NO_ANSWER, ring_s=0.1)
         self.rings: Counter[str] = Counter()
         self.refused: set[str] = set()
         self._dice = random.Random(5)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.line import ROOT
 from tests.test_outbound_call import PARCEL, House, in_house
+from voice.sandbox.callees import Nobody
 
 pytestmark = pytest.mark.slow
 
@@ -34,4 +35,4 @@ def test_ctrl_c_leaves_nothing_half_done_and_what_was_not_begun_stays_planned(tm
         assert not {"claimed", "dialling"} & set(states)
         assert "planned" in states
 
-    in_house(tmp_path, scenario, callee=lambda _: None, DIAL_PER_SECOND="0.2")
+    in_house(tmp_path, scenario, callee=lambda _: Nobody.NO_ANSWER, DIAL_PER_SECOND="0.2")

@@ -18,8 +18,9 @@ import numpy as np
 from tests.line import OWN_NUMBER, ROUTING, Line, LocalModel
 from voice.prompts import greeting_nudge
 from voice.sandbox.brain import SILENCE, FunctionCall, Reply, Voice
+from voice.sandbox.call_record import CallRecord
 from voice.sandbox.caller import Moment, is_audible
-from voice.sandbox.carrier import CallRecord, FakeCarrier
+from voice.sandbox.carrier import FakeCarrier
 from voice.sandbox.live_server import LiveServer, Seen
 from voice.sandbox.mishaps import Mishap
 from voice.sandbox.pbx import TICK_BYTES, TICK_S

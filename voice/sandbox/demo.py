@@ -15,8 +15,9 @@ from shipments.statuses import ChangeKind, ChangeState
 from voice.audio import MODEL_OUT_HZ, TELEPHONE_HZ
 from voice.models import Call, OutboundCall
 from voice.sandbox import tones
+from voice.sandbox.call_record import CallRecord
 from voice.sandbox.caller import Caller, Greet, Interrupt, Line, Say, Script
-from voice.sandbox.carrier import CallRecord, FakeCarrier
+from voice.sandbox.carrier import FakeCarrier
 from voice.sandbox.recording import at_telephone_rate, measure, stereo_wav
 
 

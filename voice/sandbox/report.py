@@ -9,7 +9,7 @@ from typing import Any
 from django.db import DatabaseError
 
 from voice.models import Call, ToolRun, Turn
-from voice.sandbox.carrier import CallRecord
+from voice.sandbox.call_record import CallRecord
 from voice.sandbox.delays import Added
 from voice.sandbox.recording import measure
 

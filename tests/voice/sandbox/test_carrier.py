@@ -12,8 +12,11 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
+from voice.sandbox.call_record import CallRecord
+from voice.sandbox.callees import Nobody, by_suffix
 from voice.sandbox.caller import Interrupt, Press, Say, Script
-from voice.sandbox.carrier import CallRecord, FakeCarrier, Family, signature
+from voice.sandbox.carrier import FakeCarrier
+from voice.sandbox.hooks import Family, Manners, signature
 from voice.sandbox.pbx import TICK_BYTES
 from voice.sandbox.rest import Loopback
 from voice.sandbox.stream import Leg, Metadata
@@ -290,7 +293,7 @@ def test_nobody_answering_the_webhook_is_a_failed_call_and_no_crash():
 def test_the_samples_names_and_json_are_another_family():
     peer = Peer()
 
-    record = call(peer, Script(patience_s=0.1), family=Family.SAMPLES, as_json=True)
+    record = call(peer, Script(patience_s=0.1), manners=Manners(family=Family.SAMPLES, as_json=True))
 
     assert peer.posts[0][1] == {"From": CUSTOMER, "To": OURS, "CallId": record.session_id}
     assert peer.posts[0][3]["content-type"] == "application/json"
@@ -370,10 +373,96 @@ def test_nobody_picks_up():
         placed = await client.post("/v1/calls", json=ORDER)
         return await carrier.finished(placed.json()["session_id"])
 
-    record = outbound(peer, talk, callee=lambda _: None)
+    record = outbound(peer, talk, callee=lambda _: Nobody.NO_ANSWER)
 
     assert record.status == "no_answer"
     assert peer.edges() == ["NoAnswer"]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "status", "edges"), [("71", "busy", ["Busy"]), ("72", "no_answer", ["NoAnswer"])]
+)
+def test_a_number_that_is_busy_or_rings_in_vain_says_so_to_whoever_asks(suffix, status, edges):
+    peer, order = Peer(), {**ORDER, "to": [CUSTOMER[:-2] + suffix]}
+
+    async def talk(carrier: FakeCarrier, client: httpx.AsyncClient) -> Any:
+        placed = await client.post("/v1/calls", json=order)
+        await carrier.finished(placed.json()["call_id"])
+        return (await client.get(f"/v1/calls/{placed.json()['call_id']}")).json()
+
+    told = outbound(peer, talk, callee=by_suffix)
+
+    assert (told["status"], told["duration_seconds"], told["cost_minor"]) == (status, 0, 0)
+    assert peer.edges() == edges
+
+
+def test_a_call_that_is_over_has_its_price():
+    async def talk(carrier: FakeCarrier, client: httpx.AsyncClient) -> Any:
+        placed = await client.post("/v1/calls", json=ORDER)
+        record = await carrier.finished(placed.json()["call_id"])
+        return record, (await client.get(f"/v1/calls/{record.call_id}")).json(), placed.json()
+
+    record, told, placed = outbound(Peer(), talk, callee=lambda _: Script(patience_s=0.2))
+
+    assert (told["cost_minor"], told["currency"]) == (5 * math.ceil(record.duration_s), "KES")
+    assert "cost_minor" not in placed
+
+
+def test_a_voicemail_greets_whoever_rings_before_anybody_speaks():
+    peer = Peer()
+
+    async def talk(carrier: FakeCarrier, client: httpx.AsyncClient) -> None:
+        placed = await client.post("/v1/calls", json={**ORDER, "to": [CUSTOMER[:-2] + "73"]})
+        await asyncio.wait_for(peer.spoken_to.wait(), 5)
+        await client.post(f"/v1/calls/{placed.json()['call_id']}/hangup")
+        await carrier.finished(placed.json()["call_id"])
+
+    outbound(peer, talk, callee=by_suffix)
+
+    assert peer.spoken_to.is_set()
+
+
+@pytest.mark.parametrize(("flipped", "caller", "called"), [(False, OURS, CUSTOMER), (True, CUSTOMER, OURS)])
+def test_the_two_sides_of_a_placed_call_may_be_named_the_other_way_round(flipped, caller, called):
+    peer = Peer()
+
+    async def talk(carrier: FakeCarrier, client: httpx.AsyncClient) -> None:
+        placed = await client.post("/v1/calls", json=ORDER)
+        await carrier.finished(placed.json()["call_id"])
+
+    outbound(peer, talk, callee=lambda _: Script(patience_s=0.1), manners=Manners(flipped=flipped))
+
+    first = peer.posts[0][1]
+    assert (first["callerNumber"], first["destinationNumber"]) == (caller, called)
+
+
+IN_ORDER = ["call.answered", "call.stream_stopped", "call.completed"]
+
+
+@pytest.mark.parametrize(
+    ("manners", "kinds"),
+    [
+        (Manners(events_twice=True), [kind for kind in IN_ORDER for _ in range(2)]),
+        (Manners(events_backwards=True), IN_ORDER[::-1]),
+        (Manners(events_late_s=0.3), IN_ORDER),
+    ],
+)
+def test_events_come_as_the_carrier_pleases(manners, kinds):
+    async def scenario(peer: Peer) -> list[str]:
+        async with (
+            deployment(peer) as url,
+            FakeCarrier(url + "/voice", events_url=url + "/events", manners=manners) as carrier,
+        ):
+            await carrier.place_call(OURS, CUSTOMER, Script(patience_s=0.1))
+            return peer.edges("/events")
+
+    peer = Peer()
+    when_over = asyncio.run(scenario(peer))
+
+    ids = [fields["event_id"] for path, fields, *_ in peer.posts if path == "/events"]
+    assert peer.edges("/events") == kinds
+    assert len(set(ids)) == 3
+    assert (IN_ORDER[-1] in when_over) == (not manners.events_late_s)
 
 
 def test_hanging_up_ends_the_call_once_and_for_all():

@@ -12,7 +12,7 @@ from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.statuses import ChangeKind, ChangeState, Source
 from voice.models import Call
 from voice.sandbox import demo, demo_scenes
-from voice.sandbox.carrier import CallRecord
+from voice.sandbox.call_record import CallRecord
 from voice.sandbox.demo import Scene, Shown, Turn
 from voice.sandbox.stream import Media
 

@@ -20,9 +20,11 @@ from voice.access import voice_address
 from voice.audio import MODEL_OUT_HZ
 from voice.sandbox import report
 from voice.sandbox.brain import Voice
+from voice.sandbox.call_record import CallRecord
 from voice.sandbox.caller import Interrupt, Line, Say, Script
-from voice.sandbox.carrier import CallRecord, FakeCarrier, Family
+from voice.sandbox.carrier import FakeCarrier
 from voice.sandbox.delays import Added, ModelWatch
+from voice.sandbox.hooks import Family, Manners
 from voice.sandbox.live_server import LiveServer, Seen
 from voice.sandbox.recording import at_telephone_rate, read_wav, stereo_wav
 from voice.sandbox.scenario import load
@@ -88,7 +90,7 @@ async def _place(options: dict[str, Any]) -> tuple[CallRecord, Added | None]:
     carrier = FakeCarrier(
         options["url"] or voice_address(),
         api_key=settings.SAUTIKIT_API_KEY or "sandbox-key",
-        family=Family(options["family"]),
+        manners=Manners(family=Family(options["family"])),
         signing_secret=secret,
         leg=Leg(irregular=options["irregular"], hiss=2),
         port=_port_of(settings.SAUTIKIT_BASE_URL) or 0,
