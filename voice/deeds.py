@@ -12,7 +12,8 @@ from django.utils import timezone
 from shipments import addresses, contacts, enquiries, problems, proposals, rescheduling, telling, wishes
 from shipments.facts import Fact, is_right
 from shipments.models import Shipment
-from shipments.proofs import try_pin
+from shipments.proofs import try_pin, try_shift_pin
+from shipments.riders import Driver
 from shipments.rules import POLICY
 from shipments.spelling import readings
 from shipments.statuses import ChangeKind
@@ -186,10 +187,13 @@ _NOT_RIGHT = (
 
 
 def submit_pin(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
-    """Compare a delivery code, as it was said or typed, with the parcel's."""
+    """Compare a code, as it was said or typed, with the parcel's, or of no parcel with the driver's shift."""
     now, code = timezone.now(), digits_of(args["pin"])
     if not _FEWEST_DIGITS <= len(code) <= _MOST_DIGITS:
-        raise ToolError("A delivery code has four to six digits. Please say it once more.")
+        raise ToolError("A code has four to six digits. Please say it once more.")
+    driver = None if "tracking_id" in args else Driver.objects.on_shift_at(caller.number)
+    if driver is not None:
+        return _submit_shift_pin(caller, driver, code, now)
     shipment = _mine(caller, args)
     quotas.take_try(caller, shipment.tracking_key, now)
     if not try_pin(shipment.pk, code):
@@ -198,6 +202,16 @@ def submit_pin(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, o
     handles.note_code(caller, shipment, now)
     trust.note_level(caller, handles.level_for(caller, shipment))
     return answer("ok", "Thank you, that code is right.", _named(caller, shipment, {}))
+
+
+def _submit_shift_pin(caller: Caller, driver: Driver, code: str, now: datetime) -> dict[str, object]:
+    about = f"driver {driver.pk}"
+    quotas.take_try(caller, about, now)
+    if not try_shift_pin(driver.pk, code):
+        return answer("refused", "That code is not right.", {"code": "not_right"}, retryable=True)
+    quotas.give_back_try(caller, about)
+    trust.note_driver(caller, driver.pk)
+    return answer("ok", "Thank you, that code is right.", {})
 
 
 _FEWEST_DIGITS, _MOST_DIGITS = 4, 6

@@ -4,6 +4,7 @@
     L1   the number is proved, or two facts of one parcel were named unprompted
     L1+  we dialled the number of record ourselves, and who answered said to be the person asked for
     L2   L1, and the delivery code of the parcel
+    DRIVER   the number of a driver on shift is proved, and his shift PIN was right: his own round, no parcels
 
 A level opens tools; of which parcel is another question, asked anew each time.
 """
@@ -19,6 +20,7 @@ class Level(IntEnum):
     L1 = 1
     L1_PLUS = 2
     L2 = 3
+    DRIVER = 4
 
     @property
     def label(self) -> str:
@@ -50,6 +52,7 @@ class Standing:
 
     `named_facts` tells whether the caller named two facts of one parcel, `agreed` whether a person spoke
     after being asked whether they are the recipient, and `code` whether the parcel's delivery code was right.
+    `shift` tells whether it was the PIN of the driver on shift whose number this is.
     """
 
     number: str = ""
@@ -58,6 +61,7 @@ class Standing:
     named_facts: bool = False
     agreed: bool = False
     code: bool = False
+    shift: bool = False
 
 
 def first_proof(wanted: ProofWanted, *, signed: bool) -> Proof:
@@ -72,6 +76,8 @@ def level_of(standing: Standing) -> Level:
     proved = bool(standing.number) and standing.proof is not Proof.NOBODY
     if not (proved or standing.named_facts):
         return Level.L0
+    if proved and standing.shift:
+        return Level.DRIVER
     if standing.code:
         return Level.L2
     return Level.L1_PLUS if proved and standing.outbound and standing.agreed else Level.L1

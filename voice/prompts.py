@@ -77,7 +77,7 @@ _MANNER = """\
 - If the caller speaks another language that you know, go on in that language."""
 _PURPOSES: Mapping[str, str] = {
     "inbound": "The caller rang {courier}. Find out what they need: where a parcel is, another delivery day, "
-    "or whether we have the right address.",
+    "or whether we have the right address. A driver of ours asks for his next stop or reports on one.",
     "outbound": "You rang the recipient of a parcel for {courier}. Once they agree to talk, say in one "
     "sentence what it is about; if it is a bad time or the wrong person, apologise and say goodbye.",
     "confirm_address": "You rang the recipient of a parcel for {courier} to check where it is to be "
@@ -85,6 +85,8 @@ _PURPOSES: Mapping[str, str] = {
     "reschedule": "You rang the recipient of a parcel for {courier} because it has to be delivered on "
     "another day. Offer the free windows and book one.",
     "delivery_update": "You rang the recipient of a parcel for {courier} to tell them when it comes.",
+    "driver_request": "You rang the recipient of a parcel for {courier} because the driver is near and "
+    "cannot reach the door. Ask them to open or to come to the gate.",
 }
 
 

@@ -32,17 +32,19 @@ class Caller:
     outbound: bool = False
     agreed: bool = False
     tester: User | None = None
+    driver: int | None = None
+    """The driver on shift whose number this is, once his shift PIN was right in this call."""
 
     @property
     def is_test(self) -> bool:
         """Whether this call is a member of staff trying the line out."""
         return self.tester is not None
 
-    def level(self, *, named_facts: bool = False, code: bool = False) -> Level:
+    def level(self, *, named_facts: bool = False, code: bool = False, shift: bool = False) -> Level:
         """Return how far this call is trusted, given what it showed of one parcel."""
         # That a number stands here says that it is proved, whoever did it.
         proof = Proof.WORD if self.number else Proof.NOBODY
-        return level_of(Standing(self.number, proof, self.outbound, named_facts, self.agreed, code))
+        return level_of(Standing(self.number, proof, self.outbound, named_facts, self.agreed, code, shift))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,16 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from django.utils import timezone
 
 from shipments.errors import ParcelUnknownError, ShipmentError
 from shipments.spelling import readings
-from shipments.statuses import ChangeKind
+from shipments.statuses import ChangeKind, Reason
 from shipments.text import plain
-from voice import answerer, deeds, handles, quotas
+from voice import answerer, deeds, driver_deeds, handles, quotas
 from voice.errors import ToolError
 from voice.levels import Level
 from voice.toolkit import Caller, Parameter, Status, Tool, answer
@@ -69,7 +70,8 @@ def run(name: str, args: object, caller: Caller, key: str) -> dict[str, object]:
         checked = tool.checked(args)
         if caller.outbound and not (caller.agreed or tool.for_anybody):
             raise deeds.NobodyAskedForError
-        if handles.best_level(caller) < min(tool.level, Level.L1):
+        # A driver is known by his call; how far it is trusted with parcels is nothing to his round.
+        if tool.level is not Level.DRIVER and handles.best_level(caller) < min(tool.level, Level.L1):
             raise deeds.NumberNotProvedError
         return tool.run(caller, checked, key)
     except deeds.LevelError as refusal:
@@ -112,6 +114,13 @@ def _confirming(name: str, kind: ChangeKind) -> Tool:
         changes=True,
     )
 
+
+_STOP = Parameter(
+    "stop",
+    "The number of the stop on the driver's round, as next_stop told it. Leave it out for the next one.",
+    limit=20,
+)
+_FOR_DRIVERS = "Only for a driver on shift, who tells his shift PIN first."
 
 _DAY = "The day as the caller said it, such as 'tomorrow', 'Friday', '27 November', or as YYYY-MM-DD."
 
@@ -157,8 +166,9 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
             ),
             Tool(
                 "submit_pin",
-                "Check the delivery code of the caller's parcel, when a tool asked for it. Leave it out "
-                "when it was typed on the keypad. Never repeat a code.",
+                "Check the delivery code of the caller's parcel, or a driver's shift PIN (then without a "
+                "tracking number), when a tool asked for it. Leave it out when it was typed on the keypad. "
+                "Never repeat a code.",
                 (
                     _TRACKING_ID,
                     Parameter(
@@ -371,6 +381,64 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                     ),
                 ),
                 deeds.report_problem,
+                changes=True,
+            ),
+            Tool(
+                "next_stop",
+                f"Tell where the driver goes next. {_FOR_DRIVERS}",
+                (),
+                driver_deeds.next_stop,
+                Level.DRIVER,
+            ),
+            Tool(
+                "stop_directions",
+                "Tell the way to the door of a stop: landmark, directions, notes on the gate. You know no "
+                f"code of a gate: it is sent to the driver's telephone. {_FOR_DRIVERS}",
+                (_STOP,),
+                driver_deeds.stop_directions,
+                Level.DRIVER,
+            ),
+            Tool(
+                "report_attempt",
+                f"Note that a parcel could not be handed over at a stop, and why. {_FOR_DRIVERS}",
+                (
+                    replace(_STOP, required=True, question=driver_deeds.WHICH_STOP),
+                    Parameter(
+                        "reason",
+                        f"One of: {', '.join(Reason)}.",
+                        limit=60,
+                        required=True,
+                        question="Why could it not be handed over?",
+                    ),
+                ),
+                driver_deeds.report_attempt,
+                Level.DRIVER,
+                changes=True,
+            ),
+            Tool(
+                "running_late",
+                "Move the times of all stops that are left, when the driver says that he is late. "
+                + _FOR_DRIVERS,
+                (
+                    Parameter(
+                        "minutes",
+                        "By how many minutes, in digits, beyond the times that stand.",
+                        limit=20,
+                        required=True,
+                        question=driver_deeds.HOW_LATE,
+                    ),
+                ),
+                driver_deeds.running_late,
+                Level.DRIVER,
+                changes=True,
+            ),
+            Tool(
+                "call_recipient",
+                "Have us ring the recipient of a stop, when the driver cannot find the door or "
+                f"nobody opens. Nobody is told the recipient's number. {_FOR_DRIVERS}",
+                (_STOP,),
+                driver_deeds.call_recipient,
+                Level.DRIVER,
                 changes=True,
             ),
             Tool(

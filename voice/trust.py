@@ -96,7 +96,7 @@ def caller_of(call_id: int) -> Caller:
 
     Asked anew for every tool, since a number counts from the moment on that somebody does.
     """
-    call = Call.objects.select_related("tester").get(pk=call_id)
+    call = Call.objects.select_related("tester", "driver").get(pk=call_id)
     number = call.customer_number
     if call.is_test and has_something_real(number):  # since it was chosen: now it is nobody's to play with
         number = ""
@@ -108,7 +108,23 @@ def caller_of(call_id: int) -> Caller:
         outbound=call.direction == Direction.OUTBOUND,
         agreed=call.level >= Level.L1_PLUS,
         tester=call.tester,
+        driver=_driver_of(call, number),
     )
+
+
+def _driver_of(call: Call, number: str) -> int | None:
+    """Return the driver who showed his PIN in this call, as long as he is on shift and the number is his."""
+    driver = call.driver
+    if driver is None or not number or not call.proof:
+        return None
+    return driver.pk if driver.on_shift and driver.phone == number else None
+
+
+def note_driver(caller: Caller, driver_id: int) -> None:
+    """Keep that the shift PIN of a driver was right in this call, and the level that follows."""
+    level = caller.level(shift=True)
+    if level is Level.DRIVER:
+        Call.objects.filter(public_id=caller.call_public_id).update(driver_id=driver_id, level=level)
 
 
 def note_level(caller: Caller, level: Level) -> None:

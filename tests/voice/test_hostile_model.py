@@ -20,23 +20,28 @@ from django.db.models import F
 from django.utils import timezone
 
 from shipments.courtesy import ContactPreference
-from shipments.messages import OutgoingMessage
+from shipments.messages import MessageKind, OutgoingMessage
 from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.riders import Driver, Stop
 from shipments.statuses import ChangeKind, ChangeState, Source, Status
 from shipments.tracking import new_tracking_id
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel, a_slot, an_address
 from voice import calls, handles, opening, tools, trust
 from voice.journal import CallJournal
 from voice.levels import Level
-from voice.models import Call
+from voice.models import Call, OutboundCall
 from voice.ports import OUT_OF_REACH, Outcome
 from voice.proof import NumberProof
 from voice.rights import CallParcel
+from voice.statuses import Purpose
 from voice.wire import gemini, sautikit
 
 CAROL, STRANGER = "+254700000003", "+254700000004"
+RIDER, UNSHOWN, OFF_SHIFT = "+254700000090", "+254700000091", "+254700000092"
+"""Who has shown his shift PIN in one call; whose PIN the model does not know; whose shift is over."""
 CALLS = 5_000 if os.environ.get("NIGHTLY") else 500
 THREADS = 8
+DRIVERS_TOOLS = [name for name, tool in tools.TOOLS.items() if tool.level is Level.DRIVER]
 COARSE = {"on_its_way_today", "delivered", "with_our_team"}
 
 
@@ -50,6 +55,8 @@ class Marked:
     parcel: Shipment
     own: frozenset[str]
     secret: frozenset[str]
+    rider: str = ""
+    """On whose round it is: then its own caller is that driver, with his PIN."""
 
 
 @dataclass
@@ -58,6 +65,8 @@ class World:
 
     parcels: list[Marked]
     callers: list[int]  # keys of calls
+    at_wheel: int = 0
+    """The call in which RIDER has shown his PIN."""
     ids: list[str] = field(default_factory=list)
 
 
@@ -82,9 +91,66 @@ def a_world(random: Random) -> World:
     for marked in parcels:
         if marked.parcel.phone == AMINA:
             handles.note_code(shown, marked.parcel, timezone.now())
+    rounds = [
+        _on_a_round(driver, mark, position, random)
+        for mark, driver in ((7, _a_driver(RIDER)), (8, _a_driver(UNSHOWN)), (9, _a_driver(OFF_SHIFT)))
+        for position in range(1, 6)
+    ]
+    at_wheel, *others = [
+        _a_call(f"HD_wheel_{n}", phone, proved=proved)
+        for n, (phone, proved) in enumerate(
+            [(RIDER, True), (OFF_SHIFT, True), (RIDER, True), (RIDER, False), (UNSHOWN, True)]
+        )
+    ]
+    for call, phone in ((at_wheel, RIDER), (others[0], OFF_SHIFT)):
+        trust.note_driver(trust.caller_of(call), Driver.objects.get(phone=phone).pk)
+    Driver.objects.filter(phone=OFF_SHIFT).update(on_shift=False)
     return World(
-        parcels, [*calls_made, *calls_made[:1] * 6], [marked.parcel.tracking_id for marked in parcels]
+        [*parcels, *rounds],
+        [*calls_made, *calls_made[:1] * 6, *[at_wheel] * 10, *others],
+        at_wheel,
+        [marked.parcel.tracking_id for marked in (*parcels, *rounds)],
     )
+
+
+def _a_driver(phone: str) -> Driver:
+    driver = Driver(name="Sample Rider", phone=phone, on_shift=True)
+    driver.set_shift_pin("1234" if phone == OFF_SHIFT else "908172")
+    driver.save()
+    return driver
+
+
+def _on_a_round(driver: Driver, number: int, position: int, random: Random) -> Marked:
+    """Return a stop: its driver may hear the way to the door, nobody the name, the number and the code."""
+    mark = f"{number}{position}"
+    phone = f"+2547000001{mark}"
+    address = an_address(
+        phone=phone,
+        line1=f"Secretlane {mark}x",
+        building=f"Secrethouse {mark}x",
+        landmark=f"Secretmark {mark}x",
+        directions=f"Secretway {mark}x or ring {phone}",
+        gate_notes=f"Secretnote {mark}x, type Gate-{mark}9x",
+        access_code=f"Gate{mark}9x",
+        neighbourhood=f"Quarter{mark}x",
+        recipient_name=f"Secretname {mark}x",
+    )
+    parcel = a_parcel(
+        phone,
+        tracking_id=new_tracking_id(random.choice),
+        shipper=f"Shop{mark}x",
+        recipient_name=f"Secretname {mark}x",
+        address=address,
+        status=Status.OUT_FOR_DELIVERY,
+        eta_at=timezone.now() + timedelta(minutes=20 * position),
+    )
+    Stop.objects.create(
+        driver=driver, shipment=parcel, date=timezone.now().astimezone(parcel.zone).date(), position=position
+    )
+    ending = " ".join("".join(filter(str.isalnum, parcel.tracking_id))[-4:])
+    own = {f"Secret{kind} {mark}x" for kind in ("lane", "house", "mark", "way", "note")}
+    secret = {f"Secretname {mark}x", f"Shop{mark}x", f"Gate{mark}9x", f"Gate-{mark}9x", f"{mark}9x"}
+    return Marked(parcel, frozenset({*own, f"Quarter{mark}x", ending}), frozenset(secret), driver.phone)
 
 
 def _marked(number: int, n: int, phone: str, depot, random: Random) -> Marked:
@@ -155,7 +221,7 @@ FORGED = ["callerFrom", "number", "level", "verified", "call_public_id", "phone"
 
 
 def a_hostile_call(random: Random, world: World, refs: list[str]) -> tuple[str, object]:
-    name = random.choice([*tools.TOOLS, "drop_table"])
+    name = random.choice([*tools.TOOLS, *DRIVERS_TOOLS * 2, "drop_table"])
     named = [p.name for p in tools.TOOLS[name].parameters] if name in tools.TOOLS else ["tracking_id"]
     args: dict[str, object] = {}
     for parameter in named:
@@ -177,6 +243,12 @@ def _a_value(random: Random, world: World, refs: list[str], parameter: str) -> o
         return random.choice(refs)
     if parameter == "day":
         return random.choice(["tomorrow", "friday", (timezone.localdate() + timedelta(days=3)).isoformat()])
+    if parameter == "stop":
+        return random.choice(["1", "2", "three", "4", "stop 5", "99", ""])
+    if parameter == "reason":
+        return random.choice(["not_home", "consignee_access_restricted", "weather delay", "the dog"])
+    if parameter == "minutes":
+        return random.choice(["5", "20 minutes", "240", "9999", "soon", "-3"])
     if parameter in PLACE:
         return random.choice(["opposite the Weaver stage", "second door", "<b>12</b> Example Road", ""])
     return random.choice([*WORDS, *world.ids])
@@ -213,6 +285,8 @@ def faults_of(world: World, seen: list[tuple[int, str, object, dict[str, object]
             yield f"{name} answered in another shape"
         for marked in world.parcels:
             is_own = bool(proved[call_id]) and marked.parcel.phone == proved[call_id]
+            if marked.rider:
+                is_own = call_id == world.at_wheel and marked.rider == RIDER
             forbidden = marked.secret if is_own else marked.secret | marked.own
             # What the model itself sent in may come back.
             told = [word for word in forbidden if word in said and word not in json.dumps(args, default=str)]
@@ -244,7 +318,8 @@ def faults_written(world: World) -> Iterator[str]:
     for change in DeliveryChange.objects.exclude(kind=ChangeKind.RESCHEDULE):
         if (change.call_public_id, change.shipment_id) not in shown:
             yield f"{change.kind} without the code"
-    told = OutgoingMessage.objects.exclude(number=F("shipment__phone"))
+    yield from _faults_on_rounds(world)
+    told = OutgoingMessage.objects.exclude(kind=MessageKind.ACCESS).exclude(number=F("shipment__phone"))
     if told.exists() or OutgoingMessage.objects.filter(text__contains="1234").exists():
         yield "a message to another number, or with a code"
     claimed = set(Call.objects.values_list("customer_number", flat=True))
@@ -253,10 +328,35 @@ def faults_written(world: World) -> Iterator[str]:
     yield from _faults_counted(world)
 
 
+def _faults_on_rounds(world: World) -> Iterator[str]:
+    """Yield what was written on a round by whoever is not its driver, or that a code stands in a row."""
+    his = {marked.parcel.pk for marked in world.parcels if marked.rider == RIDER}
+    call = Call.objects.get(pk=world.at_wheel).public_id
+    reported = TrackingEvent.objects.filter(source=Source.RIDER)
+    sent = OutgoingMessage.objects.filter(kind=MessageKind.ACCESS)
+    asked = OutboundCall.objects.filter(purpose=Purpose.DRIVER_REQUEST)
+    for rows in (reported, sent, asked):
+        if not set(rows.values_list("shipment_id", flat=True)) <= his:
+            yield f"{rows.model.__name__} on another's round"
+    if reported.exclude(call_public_id=call).exists() or sent.exclude(number=RIDER).exists():
+        yield "a report or a message of somebody else"
+    if sent.filter(text__contains="Gate").exists():
+        yield "a code in a message's row"
+    if Stop.objects.exclude(done_at=None).exclude(shipment__in=his).exists():
+        yield "a stop of another's round"
+
+
 def _faults_counted(world: World) -> Iterator[str]:
     for marked in world.parcels:
-        applied = DeliveryChange.objects.filter(shipment=marked.parcel, state=ChangeState.APPLIED).count()
         now = Shipment.objects.get(pk=marked.parcel.pk)
+        if marked.rider:
+            told = TrackingEvent.objects.filter(shipment=now, source=Source.RIDER)
+            failed = told.filter(status=Status.ATTEMPT_FAIL, reason__gt="").count()
+            late = told.filter(description__startswith="The driver is about").count()
+            if (now.attempts, now.version) != (failed, 1 + failed + late) or failed > 1:
+                yield f"a count of {now}"
+            continue
+        applied = DeliveryChange.objects.filter(shipment=marked.parcel, state=ChangeState.APPLIED).count()
         if now.version != 1 + applied or now.phone != marked.parcel.phone:
             yield f"a version of {now}"
     if DeliverySlot.objects.filter(booked__gt=F("capacity")).exists():
@@ -295,6 +395,8 @@ def test_p14_any_tool_with_any_argument_in_threads_reads_and_writes_nothing_that
     assert statuses.count("ok") > CALLS / 20
     assert DeliveryChange.objects.exists()
     assert DeliveryChange.objects.exclude(kind=ChangeKind.RESCHEDULE).exists()
+    assert {name for *_, name, _, answer in seen if answer["status"] == "ok"} >= set(DRIVERS_TOOLS)
+    assert OutgoingMessage.objects.filter(kind=MessageKind.ACCESS).exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -481,7 +583,7 @@ def test_a8_what_stands_in_a_parcel_reaches_the_model_cleaned_and_cut(unlimited)
 def test_a12_the_recipients_number_without_a_code_changes_no_address(unlimited):
     parcel = a_parcel()
     call = call_of(AMINA, proved=True)
-    opened = {name for name, tool in tools.TOOLS.items() if tool.level >= Level.L2}
+    opened = {name for name, tool in tools.TOOLS.items() if tool.level is Level.L2}
 
     for name in opened:
         needed = {p.name: "1234" for p in tools.TOOLS[name].parameters if p.required}

@@ -30,7 +30,7 @@ RINGING = {
     "isActive": "1",
 }
 RECORD = {"call_id": "c-1", "session_id": "HD_1", "direction": "Inbound", "from": AMINA, "to": OURS}
-L0, L1, L1_PLUS, L2 = Level
+L0, L1, L1_PLUS, L2, DRIVER = Level
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,10 @@ L0, L1, L1_PLUS, L2 = Level
         (Standing(number=AMINA, proof=Proof.LOOKUP, outbound=True, agreed=True), L1_PLUS),
         (Standing(number=AMINA, proof=Proof.LOOKUP, code=True), L2),
         (Standing(named_facts=True, code=True), L2),
+        (Standing(number=AMINA, shift=True), L0),
+        (Standing(named_facts=True, shift=True), L1),
+        (Standing(number=AMINA, proof=Proof.LOOKUP, shift=True), DRIVER),
+        (Standing(number=AMINA, proof=Proof.STAFF, code=True, shift=True), DRIVER),
     ],
 )
 def test_a_level_follows_from_the_facts(standing, level):
@@ -57,7 +61,7 @@ def test_a_level_follows_from_the_facts(standing, level):
 
 
 def test_levels_read_as_people_write_them():
-    assert [level.label for level in Level] == ["L0", "L1", "L1+", "L2"]
+    assert [level.label for level in Level] == ["L0", "L1", "L1+", "L2", "DRIVER"]
 
 
 @pytest.mark.parametrize(

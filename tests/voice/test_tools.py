@@ -162,7 +162,9 @@ def test_t6_what_is_missing_is_asked_for():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", [name for name, tool in tools.TOOLS.items() if tool.level >= Level.L1])
+@pytest.mark.parametrize(
+    "name", [name for name, tool in tools.TOOLS.items() if Level.L1 <= tool.level <= Level.L2]
+)
 def test_below_its_level_a_tool_is_refused_with_the_way_to_it(name):
     a_parcel(tracking_id=MINTED)
     needed = {p.name: "x" for p in tools.TOOLS[name].parameters if p.required}
