@@ -10,9 +10,10 @@ from typing import Any, cast
 import pytest
 
 from tests.line import CALLER, OWN_NUMBER, ROUTING, Line, LocalModel, eventually
+from voice.levels import Level
 from voice.sandbox.call_record import CallRecord
 from voice.sandbox.callees import Nobody
-from voice.sandbox.caller import Say, Script
+from voice.sandbox.caller import Greet, Say, Script
 from voice.sandbox.carrier import FakeCarrier
 from voice.sandbox.live_server import LiveServer
 from voice.sandbox.scenario import parse
@@ -30,6 +31,30 @@ SCENARIO = parse(
         ]
     }
 )
+ASKING = {"nudged": "", "say": "Hello. Am I speaking with the person expecting it?", "once": True}
+CONFIRMING = parse(
+    {
+        "when": [
+            ASKING,
+            {"heard": "yes", "calls": [{"name": "confirm_recipient"}]},
+            {"answered": "confirm_recipient", "say": "Someone will come."},
+        ]
+    }
+)
+TALKED_OVER = parse(
+    {
+        "when": [
+            ASKING,
+            {"heard": "tone", "calls": [{"name": "track_shipment"}, {"name": "confirm_recipient"}]},
+            {
+                "answered": "confirm_recipient",
+                "calls": [{"name": "report_answered_by", "args": {"who": "voicemail"}}],
+            },
+            {"answered": "report_answered_by", "say": "The courier called you."},
+        ]
+    }
+)
+"""A model that tries all that it can at a voicemail, before it sees what it has before it."""
 PARCEL = """
 from datetime import timedelta
 from django.utils import timezone
@@ -74,11 +99,18 @@ class House:
         return self.line.rows("SELECT state, outcome FROM voice_outboundcall ORDER BY id")
 
 
-def in_house(folder: Path, scenario: Any, *, callee: Any = lambda _: answers(), **environment: str) -> None:
+def in_house(
+    folder: Path,
+    scenario: Any,
+    *,
+    callee: Any = lambda _: answers(),
+    talk: Any = SCENARIO,
+    **environment: str,
+) -> None:
     """Run `scenario` in a house of its own."""
 
     async def run() -> None:
-        async with LiveServer(voice=scripted_voice(SCENARIO)) as model:
+        async with LiveServer(voice=scripted_voice(talk)) as model:
             settings = {
                 "SAUTIKIT_API_KEY": API_KEY,
                 "DIAL_HOURS": "00:00-24:00",
@@ -121,6 +153,46 @@ def test_an_outbound_eta_call_is_placed_answered_and_carried(tmp_path):
         assert [speaker for speaker, _ in turns][:3] == ["agent", "caller", "agent"]
 
     in_house(tmp_path, scenario)
+
+
+def test_o13_who_hears_the_question_and_answers_is_the_recipient_and_was_contacted(tmp_path):
+    async def scenario(house: House) -> None:
+        await house.manage("shell", "-v0", "-c", PARCEL.format(phones=[CALLER], minutes=10))
+
+        await house.manage("place_calls", "--due")
+        await house.over()
+        await house.become(("done", "answered"))
+
+        assert house.line.rows("SELECT name, state FROM voice_toolrun") == [("confirm_recipient", "ok")]
+        assert house.line.rows("SELECT level FROM voice_call") == [(Level.L1_PLUS,)]
+        assert house.line.rows("SELECT substatus FROM shipments_trackingevent") == [("OutForDelivery_003",)]
+
+    in_house(tmp_path, scenario, talk=CONFIRMING)
+
+
+def test_o13_a_voicemail_confirms_nothing_and_is_rung_again_another_day(tmp_path):
+    greeting = encode("you have reached me leave word after the tone", 16_000)
+
+    async def scenario(house: House) -> None:
+        await house.manage("shell", "-v0", "-c", PARCEL.format(phones=[CALLER], minutes=10))
+
+        await house.manage("place_calls", "--shipment", "km 900000", "--purpose", "confirm_address")
+        await house.over()
+        await house.become(("done", "voicemail"), ("planned", ""))
+
+        runs = house.line.rows("SELECT name, state FROM voice_toolrun ORDER BY id")
+        assert sorted(runs) == [
+            ("confirm_recipient", "refused"),
+            ("report_answered_by", "ok"),
+            ("track_shipment", "refused"),
+        ]
+        assert house.line.rows("SELECT ended_reason FROM voice_call") == [("voicemail",)]
+        assert house.line.rows("SELECT reason FROM shipments_trackingevent") == [("consignee_not_available",)]
+
+    def machine(_: object) -> Script:
+        return Script([Greet(greeting)], linger_ms=8_000)
+
+    in_house(tmp_path, scenario, callee=machine, talk=TALKED_OVER, VOICEMAIL_SPEECH_S="1")
 
 
 def test_whom_nobody_reaches_is_called_again_later_and_the_queue_says_why(tmp_path):

@@ -359,6 +359,12 @@ def _dialling() -> Iterator[CheckMessage]:
             hint="Set it above zero; to stop dialling, pause it.",
             id="voice.E022",
         )
+    if settings.VOICEMAIL_MESSAGE_S + settings.CALL_GOODBYE_LONGEST_S >= 60:
+        yield Error(
+            "A voicemail could be spoken to for a minute and more.",
+            hint="Keep VOICEMAIL_MESSAGE_S and CALL_GOODBYE_LONGEST_S together below 60 seconds.",
+            id="voice.E026",
+        )
 
 
 _CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (

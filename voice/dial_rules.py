@@ -40,6 +40,7 @@ _COMES_NO_MORE = frozenset(
         Substatus.CANCELLED_BY_SHIPPER,
     }
 )
+_OTHERS = "Somebody else answers at the parcel's telephone number."
 _ON_ITS_WAY = frozenset(set(Status) - OVER - {Status.ATTEMPT_FAIL, Status.AVAILABLE_FOR_PICKUP})
 
 
@@ -265,11 +266,9 @@ def _number(parcel: Parcel, wish: Wish, seen: Seen, policy: DialPolicy, now: dat
 
 def _person(parcel: Parcel, wish: Wish, seen: Seen, policy: DialPolicy, now: datetime) -> Never | None:
     # Whoever asks us to call back wants this one call; that lifts nothing for the next.
-    if seen.opted_out and not wish.asked_for:
-        return Never("The recipient does not want to be called.")
-    if seen.wrong_number and not wish.asked_for:
-        return Never("Somebody else answers at the parcel's telephone number.")
-    return None
+    if wish.asked_for or not (seen.opted_out or seen.wrong_number):
+        return None
+    return Never("The recipient does not want to be called." if seen.opted_out else _OTHERS)
 
 
 def _worth(parcel: Parcel, wish: Wish, seen: Seen, policy: DialPolicy, now: datetime) -> Never | None:
@@ -382,12 +381,8 @@ def _opening(
                 continue
             if not is_quiet(hours, parcel.zone, opens, seen.holidays, due=due_on(day), rest=seen.rest):
                 until = spoken(opens, parcel.zone)
-                return At(
-                    opens,
-                    f"The recipient wants no calls until {until}."
-                    if wished
-                    else f"It is quiet hours there until {until}.",
-                )
+                because = "The recipient wants no calls" if wished else "It is quiet hours there"
+                return At(opens, f"{because} until {until}.")
     return At(now + timedelta(days=_FAR_DAYS), "Nobody there may be called for a month.")
 
 

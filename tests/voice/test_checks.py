@@ -66,6 +66,7 @@ def test_the_defaults_are_possible():
         ("DIAL_HOURS", "20:00-08:00", "voice.E021"),
         ("DIAL_SUNDAY_FROM", "ten", "voice.E021"),
         ("DIAL_PER_SECOND", 0.0, "voice.E022"),
+        ("VOICEMAIL_MESSAGE_S", 40.0, "voice.E026"),
     ],
 )
 def test_an_impossible_value_is_found(settings, name, value, found):
