@@ -152,13 +152,13 @@ class _stops:  # noqa: N801 - used as a verb
 
 
 def _named(options: dict[str, Any]) -> list[Shipment]:
-    found = []
-    for said in dict.fromkeys(options["shipment"]):
+    found = {}  # however often and in whatever spelling one is named
+    for said in options["shipment"]:
         matching = list(Shipment.objects.by_said_id(said)[:2])
         if len(matching) != 1:
             raise CommandError(f"There is no parcel {said}.")
-        found += matching
-    return found
+        found[matching[0].pk] = matching[0]
+    return list(found.values())
 
 
 def _due(limit: int | None) -> list[int]:
