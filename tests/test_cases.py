@@ -11,6 +11,8 @@ CASES = (
     | {f"S{number}" for number in range(1, 23)}
     | {f"G{number}" for number in range(1, 14)}
     | {f"I{number}" for number in range(1, 9)}
+    | {f"O{number}" for number in range(1, 16)}
+    | {"P12"}
 )
 _PROMISE = re.compile(r"^\| [^|]+ \| `(\w+)` \| `(\w+)` \| [^|]+ \|$", re.MULTILINE)
 _ROW = re.compile(r"^\| ([A-Z]\d+) \| [^|]+ \| ([^|]+) \| [^|]* \|$", re.MULTILINE)
