@@ -67,7 +67,7 @@ class Answerer:
         self.kind = kind
         if kind == SCREENING:
             self._unask()
-            self._answered = False
+            self._answered = self._settled = False
 
     def take_sign(self) -> bool:
         """Tell once that there was a sign of a recording."""

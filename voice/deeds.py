@@ -114,6 +114,8 @@ def report_answered_by(caller: Caller, args: Mapping[str, str], key: str) -> dic
             outbound.disown(caller.call_public_id, timezone.now())
         case _:
             raise ToolError("I did not get who is speaking. Please say it again.")
+    if who != answerer.PERSON:
+        trust.doubt(caller)
     return answer("ok", words, {"answered_by": who})
 
 

@@ -128,5 +128,10 @@ def note_driver(caller: Caller, driver_id: int) -> None:
 
 
 def note_level(caller: Caller, level: Level) -> None:
-    """Keep the highest level that a call has reached, for those who read its page; it never falls."""
+    """Keep the highest level that a call has reached, for those who read its page."""
     Call.objects.filter(public_id=caller.call_public_id, level__lt=level).update(level=level)
+
+
+def doubt(caller: Caller) -> None:
+    """Take back that the recipient is on the line: whoever is there now has said no such thing."""
+    Call.objects.filter(public_id=caller.call_public_id, level__gte=Level.L1_PLUS).update(level=Level.L1)

@@ -228,6 +228,26 @@ def test_o13_before_the_recipient_is_known_no_tool_tells_of_a_parcel(wanting, na
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("who", "known"), [("person", True), ("child", False), ("screening", False)])
+def test_o13_a_recipient_who_hands_the_telephone_on_is_no_longer_on_the_line(wanting, who, known):
+    a_parcel()
+    placed = {"direction": "Outbound", "callerNumber": OURS, "destinationNumber": AMINA}
+    call_id = an_opening(signed=True, **placed).facts.call_id
+
+    def run(name: str, **args: str) -> dict[str, Any]:
+        return tools.run(name, args, trust.caller_of(call_id), tools.business_key(name, args))
+
+    run("confirm_recipient")
+    before = run("track_shipment")
+    run("report_answered_by", who=who)
+    after = run("track_shipment")
+
+    assert before["status"] == "ok"
+    assert (after["status"] == "ok") is known
+    assert (Call.objects.get().level == L1_PLUS) is known
+
+
+@pytest.mark.django_db
 def test_a_call_whose_number_nobody_vouches_for_is_confirmed_by_no_yes(wanting):
     a_parcel()
     call_id = an_opening(direction="Outbound", callerNumber=OURS, destinationNumber=AMINA).facts.call_id
