@@ -47,6 +47,8 @@ class Person:
     neighbourhood: str
     landmark: str
     directions: str
+    gate_notes: str = ""
+    access_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,71 @@ CITIES: dict[City, tuple[Person, ...]] = {
     ),
 }
 
+ROUNDS: dict[str, tuple[Person, ...]] = {
+    # Who else is on the round of a city's driver today; behind gates, of which he is sent the codes.
+    "Nairobi": (
+        Person(
+            "Mercy Wafula",
+            "9 Example Drive",
+            "Weaver Gardens",
+            "Kileleshwa",
+            "opposite Sample Stage",
+            "Take the lane beside the stage, second gate on the right",
+            "The bell is broken: use the keypad on the left post",
+            "52071",
+        ),
+        Person(
+            "John Kiprono",
+            "",
+            "Specimen Towers",
+            "Upper Hill",
+            "behind Heron Hospital",
+            "Use the service entrance at the back",
+            "Sign in with the guard and leave the motorcycle outside",
+        ),
+    ),
+    "Lagos": (
+        Person(
+            "Bola Akinwale",
+            "7 Sample Close",
+            "Lagoon Court",
+            "Ikoyi",
+            "near Kingfisher Bridge",
+            "Last gate before the water",
+            "Keypad beside the small door",
+            "8830",
+        ),
+    ),
+    "Accra": (
+        Person(
+            "Esi Appiah",
+            "",
+            "Kente House",
+            "Labone",
+            "beside Sample Junction",
+            "Brown gate after the junction",
+            "Keypad under the lamp",
+            "4496",
+        ),
+    ),
+    "Kampala": (
+        Person(
+            "Peter Opio",
+            "2 Specimen Rise",
+            "",
+            "Bugolobi",
+            "opposite Crested Market",
+            "Up the hill, third gate",
+            "Keypad on the right post",
+            "6158",
+        ),
+    ),
+}
+SHIFT_PIN = "3905"
+"""What the drivers of the demonstration show themselves by."""
+_ROUND_NUMBERS = 81
+"""From where on the people of a round are numbered."""
+
 _SHIPPERS = (
     "Example Books",
     "Sample Electronics",
@@ -214,13 +281,20 @@ _DESCRIPTIONS: dict[Status, str] = {
 def parcels(seed: int, now: datetime) -> list[DemoParcel]:
     """Return the day's parcels; times hang on `now`, rounded down to ten minutes."""
     now = now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0)
-    identity, drawn = _random("parcels 1442"), _random(f"arrivals {seed}")
-    codes = _random("codes 1442")
-    return [
-        _parcel(city, person, place, identity, drawn, "".join(codes.sample("1234567890", 4)), now)
+    dice = _Dice(_random("parcels 1442"), _random(f"arrivals {seed}"), _random("codes 1442"))
+    expected = [
+        _parcel(city, person, people.index(person) + 1, _life(place, len(people)), dice, now)
         for city, people in CITIES.items()
         # One more parcel than people: the last of each city waits for two.
         for place, person in enumerate((*people, people[-1]))
+    ]
+    # With dice of their own, which leave the others as they fell.
+    dice = _Dice(_random("rounds 1442"), _random(f"rounds {seed}"), _random("codes of rounds 1442"))
+    road = (Status.OUT_FOR_DELIVERY, "")
+    return expected + [
+        _parcel(city, person, number, road, dice, now)
+        for city in CITIES
+        for number, person in enumerate(ROUNDS[city.name], start=_ROUND_NUMBERS)
     ]
 
 
@@ -228,34 +302,43 @@ def _random(seed: str) -> Random:
     return Random(seed)  # noqa: S311 - to be drawn again is the point
 
 
+@dataclass(frozen=True, slots=True)
+class _Dice:
+    """What draws who and what, when it comes, and the delivery codes."""
+
+    identity: Random
+    arrivals: Random
+    codes: Random
+
+
+def _life(place: int, people: int) -> tuple[Status, str]:
+    return (Status.INFO_RECEIVED, "") if place == people else _LIVES[place % len(_LIVES)]
+
+
 def _parcel(
-    city: City, person: Person, place: int, identity: Random, drawn: Random, code: str, now: datetime
+    city: City, person: Person, number: int, life: tuple[Status, str], dice: _Dice, now: datetime
 ) -> DemoParcel:
-    people = CITIES[city]
-    status, substatus = _LIVES[place % len(_LIVES)]
-    if place == len(people):
-        status, substatus = Status.INFO_RECEIVED, ""
+    status, substatus = life
     zone = ZoneInfo(city.time_zone)
-    number = people.index(person) + 1
-    eta_min = drawn.randrange(40, 171, 10)
+    eta_min = dice.arrivals.randrange(40, 171, 10)
     promised_on = now.astimezone(zone).date() + timedelta(days=1)
     promised_on += timedelta(days=promised_on.weekday() == SUNDAY)
-    promised = tuple(datetime.combine(promised_on, at, zone) for at in WINDOWS[drawn.randrange(3)])
+    promised = tuple(datetime.combine(promised_on, at, zone) for at in WINDOWS[dice.arrivals.randrange(3)])
     return DemoParcel(
-        tracking_id=new_tracking_id(identity.choice),
+        tracking_id=new_tracking_id(dice.identity.choice),
         phone=f"{city.dialling}{number:02}",
         person=person,
         city=city,
-        shipper=identity.choice(_SHIPPERS),
+        shipper=dice.identity.choice(_SHIPPERS),
         status=status,
         substatus=substatus,
         attempts=1 if status == Status.ATTEMPT_FAIL else 0,
         changes_allowed=True,
-        cod_minor=identity.choice((0, 0, 125_000, 89_900)),
+        cod_minor=dice.identity.choice((0, 0, 125_000, 89_900)),
         eta_at=now + timedelta(minutes=eta_min) if status == Status.OUT_FOR_DELIVERY else None,
         promised=(promised[0], promised[1]) if status == Status.IN_TRANSIT else None,
         events=tuple(_events(status, substatus, zone, now)),
-        delivery_code=code,
+        delivery_code="".join(dice.codes.sample("1234567890", 4)),
     )
 
 

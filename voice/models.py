@@ -131,13 +131,9 @@ class Call(models.Model):
         help_text="who speaks from a browser: this is a test call, and reaches demo parcels only",
     )
     driver = models.ForeignKey(
-        "shipments.Driver",
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="+",
-        help_text="whose shift PIN was right in this call; set by code only",
+        "shipments.Driver", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    """Whose shift PIN was right in this call; set by code only."""
     purpose = models.CharField(max_length=32, default="enquiry")
     language = models.CharField(max_length=8, default="en")
     shipment = models.ForeignKey(

@@ -10,10 +10,11 @@ from django.core.management import CommandError, call_command
 from django.forms.models import model_to_dict
 from django.utils import timezone
 
-from shipments import demo, enquiries, rescheduling
+from shipments import demo, enquiries, rescheduling, rounds
 from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.phones import normalise
-from shipments.proofs import try_pin
+from shipments.proofs import try_pin, try_shift_pin
+from shipments.riders import Driver, Stop
 from shipments.statuses import Status
 from shipments.tracking import check_character
 from tests.shipments.builders import NOW, a_parcel
@@ -184,3 +185,38 @@ def test_a_real_parcel_is_never_written_over():
     with pytest.raises(CommandError):
         seed()
     assert Shipment.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_each_driver_is_on_shift_with_his_round_of_today_in_the_order_of_arrival():
+    seed()
+    seed()
+
+    for driver in Driver.objects.all():
+        stops = Stop.objects.round_of(driver.pk, timezone.now(), demo=True)
+        due = [stop.shipment.eta_at for stop in stops if stop.shipment.eta_at is not None]
+        assert [stop.position for stop in stops] == list(range(1, len(stops) + 1))
+        assert len(due) == len(stops) >= 2
+        assert due == sorted(due)
+        assert any(stop.shipment.address.gate_code for stop in stops)
+        assert try_shift_pin(driver.pk, demo.SHIFT_PIN)
+    assert Driver.objects.count() == len(demo.CITIES)
+
+
+@pytest.mark.django_db
+def test_running_it_again_puts_a_round_back():
+    seed()
+    driver = Driver.objects.get(name="Nairobi demo rider")
+    now = timezone.now()
+    wheel = rounds.AtWheel(driver.pk, "call", now, demo=True)
+    before = rounds.next_stop(wheel)
+    rounds.report_attempt(wheel, 1, "not_home")
+    for _ in range(10):
+        try_shift_pin(driver.pk, "0000")
+    Driver.objects.update(on_shift=False)
+
+    seed()
+
+    assert Stop.objects.round_of(driver.pk, now)[0].done_at is None
+    assert {**rounds.next_stop(wheel), "say": ""} == {**before, "say": ""}
+    assert try_shift_pin(driver.pk, demo.SHIFT_PIN)

@@ -17,7 +17,6 @@ class Migration(migrations.Migration):
             name="driver",
             field=models.ForeignKey(
                 blank=True,
-                help_text="whose shift PIN was right in this call; set by code only",
                 null=True,
                 on_delete=django.db.models.deletion.SET_NULL,
                 related_name="+",

@@ -3,17 +3,17 @@
 import json
 from argparse import ArgumentParser
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.utils import timezone
 
 from shipments import demo
 from shipments.models import Address, DeliveryChange, DeliverySlot, Depot, Shipment, TrackingEvent
-from shipments.riders import Driver
+from shipments.riders import Driver, Stop
 from shipments.statuses import ChangeState, Source, Status
 
 
@@ -38,6 +38,8 @@ class Command(BaseCommand):
             parcels = demo.parcels(seed, now)
             for parcel in parcels:
                 _write_parcel(parcel, depots[parcel.city], drivers[parcel.city], now)
+            for city, driver in drivers.items():
+                _write_round(driver, now.astimezone(ZoneInfo(city.time_zone)).date())
         self.stdout.write(_as_json(parcels) if json else _as_text(parcels, seed))
 
 
@@ -60,7 +62,8 @@ def _as_text(parcels: list[demo.DemoParcel], seed: int) -> str:
         f"{p.tracking_id}  {p.phone:<15} {p.person.name:<18} code {p.delivery_code}  {p.status.label}"
         for p in parcels
     ]
-    return "\n".join([*lines, f"{len(parcels)} parcels, seed {seed}"])
+    riders = [f"{_rider(city):<18} {_rider_number(city)}  shift PIN {demo.SHIFT_PIN}" for city in demo.CITIES]
+    return "\n".join([*lines, *riders, f"{len(parcels)} parcels, seed {seed}"])
 
 
 def _write_depot(city: demo.City, seed: int, now: datetime) -> Depot:
@@ -76,11 +79,33 @@ def _write_depot(city: demo.City, seed: int, now: datetime) -> Depot:
     return depot
 
 
+def _rider(city: demo.City) -> str:
+    return f"{city.name} demo rider"
+
+
+def _rider_number(city: demo.City) -> str:
+    return f"{city.dialling}90"
+
+
 def _write_driver(city: demo.City) -> Driver:
-    driver, _ = Driver.objects.get_or_create(
-        name=f"{city.name} demo rider", defaults={"phone": f"{city.dialling}90"}
+    driver, _ = Driver.objects.update_or_create(
+        name=_rider(city), defaults={"phone": _rider_number(city), "on_shift": True}
     )
+    if driver.pin_failures or not driver.is_shift_pin(demo.SHIFT_PIN):
+        driver.set_shift_pin(demo.SHIFT_PIN)
+        driver.save()
     return driver
+
+
+def _write_round(driver: Driver, today: date) -> None:
+    """Plan a driver's stops of today anew, in the order in which his parcels come."""
+    on_the_road = Shipment.objects.filter(is_demo=True, driver=driver, status=Status.OUT_FOR_DELIVERY)
+    ordered = list(on_the_road.order_by("eta_at", "tracking_id"))
+    Stop.objects.filter(Q(driver=driver) | Q(shipment__in=ordered), date=today).delete()
+    Stop.objects.bulk_create(
+        Stop(driver=driver, shipment=shipment, date=today, position=position)
+        for position, shipment in enumerate(ordered, start=1)
+    )
 
 
 def _write_parcel(parcel: demo.DemoParcel, depot: Depot, driver: Driver, now: datetime) -> None:
@@ -146,6 +171,8 @@ def _address_fields(parcel: demo.DemoParcel) -> dict[str, object]:
         "country": parcel.city.country,
         "landmark": person.landmark,
         "directions": person.directions,
+        "gate_notes": person.gate_notes,
+        "access_code": person.access_code,
         "verified_at": None,
         "verified_by": "",
     }
