@@ -24,7 +24,7 @@ from shipments.statuses import Status
 from tests.dialled import opened, webhook
 from tests.shipments.builders import a_parcel
 from voice import calls, dialing, outbound, placing, reports
-from voice.dial_rules import Hours, Now, is_quiet
+from voice.dial_rules import Hours, Now, Rest, is_quiet, parse_rest
 from voice.models import OutboundCall
 from voice.records import Ending
 from voice.statuses import NEXT_DIAL, DialState, Purpose
@@ -65,6 +65,7 @@ class Dialling(RuleBasedStateMachine):
         self._transaction.__enter__()
         self.now = BEGIN
         self.unwanted: set[str] = set()
+        self.rests: dict[str, Rest | None] = {}
         self.rung: list[tuple[int, datetime, bool]] = []
         self.held: list[OutboundCall] = []
         self.late: list[tuple[OutboundCall, Placement]] = []
@@ -109,11 +110,22 @@ class Dialling(RuleBasedStateMachine):
             self.held.append(row)
         elif isinstance(said, Now) and dies != 1:
             if rings:
-                self.rung.append((row.pk, self.now, row.number in self.unwanted))
+                self.rung.append((row.pk, self.now, self._is_disturbed(row.number)))
             if dies == 3:
                 self.late.append((row, placement))
             elif dies != 2:
                 placing.settle(row, placement, self.now, lambda: 0.5)
+
+    def _is_disturbed(self, number: str) -> bool:
+        zone, rest = ZoneInfo(NUMBERS[number]), self.rests.get(number)
+        return number in self.unwanted or is_quiet(Hours(), zone, self.now, rest=rest)
+
+    @rule(parcel=st.integers(0, 1), span=st.sampled_from(["", "12:00-14:00", "17:30-10:15", "00:00-09:00"]))
+    def rest(self, parcel: int, span: str) -> None:
+        """Want no calls at some hours from now on, or at any of the courier's again."""
+        number = self.parcels[parcel].phone
+        ContactPreference.objects.update_or_create(number=number, defaults={"quiet_hours": span})
+        self.rests[number] = parse_rest(span)
 
     @precondition(lambda self: self.late)
     @rule(which=st.integers(0, 9))

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from django.urls import reverse
 
 from tests.voice.builders import NOW
 from voice import bills, budget, call_page, dialing, reconcile
@@ -64,6 +65,14 @@ def test_the_carriers_bill_takes_the_place_of_our_estimate_and_is_asked_for_once
     assert before == (("Telephone is", "our estimate"),)
     assert call_page.reckoned(call) == (("We reckoned", "KES 4.50"), ("Difference", "+KES 1.50"))
     assert call_page.both_bills(call).startswith("KES 6.00")
+
+
+def test_the_calls_page_shows_how_far_the_carriers_bill_is_from_our_estimate(admin_client):
+    call = ended(carrier_cost_minor=600, carrier_duration_s=97)
+
+    page = admin_client.get(reverse("admin:voice_call_change", args=[call.pk])).content.decode()
+
+    assert all(shown in page for shown in ("KES 6.00", "KES 4.50", "+KES 1.50", "1:37"))
 
 
 @pytest.mark.parametrize(
