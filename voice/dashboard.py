@@ -57,7 +57,7 @@ class Spending:
     calls: int
     bills: tuple[str, str]
     saved: int
-    each: tuple[str, str]
+    each: str
     address: str
 
 
@@ -182,7 +182,9 @@ def _spendings(
             calls=count,
             bills=(call_page.kes(kes[purpose]), call_page.usd(usd[purpose], places=2)),
             saved=saved.get(purpose, 0),
-            each=_each(kes[purpose], usd[purpose], saved.get(purpose, 0)),
+            each=" + ".join(_each(kes[purpose], usd[purpose], saved[purpose]))
+            if saved.get(purpose)
+            else NONE,
             address=_today(midnight, purpose__exact=purpose),
         )
         for purpose, count in calls.most_common()
