@@ -41,6 +41,7 @@ _LETTER_NAMES: dict[str, str] = {
     "haitch": "H",
     "jay": "J",
     "kay": "K",
+    "ke": "K",
     "ee": "E",
     "el": "L",
     "ell": "L",
@@ -77,6 +78,8 @@ _EITHER: dict[str, tuple[str, ...]] = {
     "you": ("U", ""),
     "why": ("Y",),
     "be": ("B", ""),
+    "de": ("D", ""),
+    "ka": ("K", ""),
     "us": ("US", ""),
     "is": ("", "IS"),
     "it": ("", "IT"),
@@ -97,6 +100,9 @@ _FILLER = frozenset(
         "le la est mon numero colis suivi tiret s'il vous plait capital letter digit"
     )
 )
+_SET_PHRASES = ((re.compile(r"\bx\W?ray\b"), "xray"), (re.compile(r"\b(?:the|that|this) one\b"), " "))
+"""What is one word of a spelling alphabet, and a "one" that is no digit."""
+
 _AS_IN = re.compile(
     # "D as in delta", "D for dog", "D like Dar", "D kama Dodoma", "D comme Daniel"
     r"\b([a-z])\W+(?:as\W+in|for|like|kama|comme)\W+([a-z])[a-z]+\b",
@@ -128,7 +134,10 @@ def names_an_id(said: str) -> bool:
 
 
 def _spelled(said: str) -> list[str]:
-    text = _AS_IN.sub(lambda m: f" {m[1]} " if m[1] == m[2] else m[0], plain(said))
+    text = plain(said)
+    for phrase, meant in _SET_PHRASES:
+        text = phrase.sub(meant, text)
+    text = _AS_IN.sub(lambda m: f" {m[1]} " if m[1] == m[2] else m[0], text)
     options = list(_options(re.findall(r"[a-z0-9']+", text)))
     return ["".join(choice) for choice in islice(product(*options), _READINGS_LIMIT)]
 
