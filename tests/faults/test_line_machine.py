@@ -274,7 +274,7 @@ class LineMachine(CallMachine):
         assert CallbackRequest.objects.count() <= 1
 
 
-def test_no_order_of_events_does_anything_twice_or_by_half():
+def test_p17_no_order_of_events_does_anything_twice_or_by_half():
     run_state_machine_as_test(
         LineMachine,
         settings=settings(
