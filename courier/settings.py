@@ -65,6 +65,7 @@ env = _Env()
 # Django
 
 SECRET_KEY = env.str("SECRET_KEY", default=BARE_SECRET_KEY)
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 DEBUG = env.bool("DEBUG", default=False)
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 _PUBLIC = urlsplit(PUBLIC_URL)

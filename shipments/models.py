@@ -19,6 +19,7 @@ from shipments.kept import Kept, KeptQuerySet
 from shipments.messages import OutgoingMessage  # noqa: F401 # the same
 from shipments.notices import Endpoint, Notice  # noqa: F401 # the same
 from shipments.riders import Driver, Stop  # noqa: F401 # the same
+from shipments.sealed import SealedCharField
 from shipments.spelling import readings
 from shipments.statuses import OVER, ChangeKind, ChangeState, Reason, Source, Status
 from shipments.tracking import new_ref, said_key
@@ -131,8 +132,8 @@ class Address(models.Model):
     landmark = models.CharField(max_length=200, blank=True)
     directions = models.TextField(max_length=1000, blank=True)
     gate_notes = models.TextField(max_length=500, blank=True, help_text="for drivers, never for customers")
-    access_code = models.CharField(
-        max_length=32, blank=True, help_text="never spoken: sent to the driver whose next stop this is"
+    access_code = SealedCharField(
+        max_length=255, blank=True, help_text="never spoken: sent to the driver whose next stop this is"
     )
     plus_code = models.CharField(max_length=20, blank=True)
     latitude = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)

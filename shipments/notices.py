@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q, TextChoices
 
 from shipments.clients import ApiClient
+from shipments.sealed import SealedCharField
 
 
 class Kind(TextChoices):
@@ -27,12 +28,12 @@ class NoticeState(TextChoices):
 
 
 class Endpoint(models.Model):
-    """Where one of the courier's systems is told things; the secret signs them, so it is kept as it is."""
+    """Where one of the courier's systems is told things; the secret signs them, and is kept to be read."""
 
     client = models.ForeignKey(ApiClient, on_delete=models.CASCADE, related_name="endpoints")
     url = models.CharField(max_length=500, help_text="https, and reachable from here")
     kinds = models.JSONField(default=list)
-    secret = models.CharField(max_length=64, editable=False)
+    secret = SealedCharField(max_length=255, editable=False)
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True, help_text="told nothing since")
 

@@ -94,6 +94,8 @@ def sign(secret: str, body: bytes, at_s: int) -> str:
 
 def _post(http: httpx.Client, notice: Notice, resolve: Resolve) -> tuple[bool, str]:
     """Send one notice; return whether it was taken, and what was answered."""
+    if not notice.endpoint.secret:
+        return False, "not sent: its secret cannot be read"
     body = notice.body.encode()
     try:
         url, headers, extensions = _target(httpx.URL(notice.endpoint.url), resolve)
