@@ -10,9 +10,10 @@ CASES = (
     {f"W{number}" for number in range(1, 13)}
     | {f"S{number}" for number in range(1, 23)}
     | {f"G{number}" for number in range(1, 14)}
-    | {f"I{number}" for number in range(1, 9)}
+    | {f"I{number}" for number in range(1, 11)}
     | {f"O{number}" for number in range(1, 16)}
-    | {"P12"}
+    | {f"A{number}" for number in range(1, 18)}
+    | {"D1", "D3", "D4", "D5", "P12", "P13", "P14", "P15", "P17"}
 )
 _PROMISE = re.compile(r"^\| [^|]+ \| `(\w+)` \| `(\w+)` \| [^|]+ \|$", re.MULTILINE)
 _ROW = re.compile(r"^\| ([A-Z]\d+) \| [^|]+ \| ([^|]+) \| [^|]* \|$", re.MULTILINE)

@@ -59,7 +59,7 @@ def kinds(answers: Sequence[object]) -> list[type]:
 
 
 @pytest.mark.parametrize("places", [1, 3])
-def test_the_last_places_of_a_window_are_given_once(places):
+def test_p13_the_last_places_of_a_window_are_given_once(places):
     depot = a_depot()
     slot = a_slot(depot, capacity=places)
     numbers = [f"+2547000001{n:02}" for n in range(8)]
