@@ -371,7 +371,7 @@ DIAL_RETRY: dict[str, dict[str, float]] = {
     "voicemail": {"after_s": 0, "times": 9},
 }
 
-# The courier's own systems: how many requests a minute one of them may make of one process
+# The courier's own systems: how many requests a minute one of them may make
 
 SPECTACULAR_SETTINGS = {
     "TITLE": f"{COURIER_NAME}: parcels and calls",

@@ -33,6 +33,9 @@ class ApiClient(models.Model):
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True, help_text="to the minute")
     revoked_at = models.DateTimeField(null=True, blank=True)
+    requests = models.PositiveIntegerField(default=0, editable=False)
+    requests_until = models.DateTimeField(null=True, editable=False)
+    """What was asked for in the minute that ends then: kept here, so that all processes count as one."""
 
     class Meta:
         app_label = "shipments"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from shipments.audit import AuditEntry
 from shipments.clients import ApiClient, Scope
@@ -15,6 +15,7 @@ from shipments.errors import ScopeUnknownError
 _PREFIX = "courier_"
 """So that whoever finds a token somewhere, or a scanner for secrets, knows what it is."""
 _USED = timedelta(minutes=1)
+_MINUTE = timedelta(minutes=1)
 
 
 def make_client(
@@ -56,6 +57,23 @@ def client_of(token: str, now: datetime) -> ApiClient | None:
     if client.last_used_at is None or client.last_used_at < now - _USED:
         ApiClient.objects.filter(long_ago, pk=client.pk).update(last_used_at=now)
     return client
+
+
+def wait_s(client: ApiClient, per_minute: int, now: datetime) -> float:
+    """Count a request of a client's; return for how many seconds it is refused, 0 when it may go on.
+
+    A minute begins with the first request in it, and is counted in the database: the processes of a
+    deployment share one count.
+    """
+    row = ApiClient.objects.filter(pk=client.pk)
+    within = row.filter(requests_until__gt=now, requests__lt=per_minute)
+    if within.update(requests=F("requests") + 1):
+        return 0.0
+    row.exclude(requests_until__gt=now).update(requests=0, requests_until=now + _MINUTE)
+    if within.update(requests=F("requests") + 1):  # another may have begun the minute, so it is asked again
+        return 0.0
+    until = row.values_list("requests_until", flat=True).get()
+    return max((until - now).total_seconds(), 1.0) if until is not None else 1.0
 
 
 def digest(token: str) -> str:

@@ -1,5 +1,6 @@
 """A client is made once, its token told once, and who made it and shut it out is written down."""
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -107,3 +108,18 @@ def test_only_administrators_keep_clients():
 
     assert found == {"Dispatcher": (403, 403), "Supervisor": (403, 403), "Administrator": (200, 204)}
     assert tokens.client_of(token, NOW) is None
+
+
+def test_a_minute_is_counted_from_its_first_request_and_told_how_long_it_lasts():
+    client, _ = made()
+    at = [NOW + timedelta(seconds=s) for s in (0, 20, 45, 60)]
+
+    waits = [tokens.wait_s(client, 2, moment) for moment in at]
+
+    assert waits == [0, 0, 15, 0]
+
+
+def test_who_may_ask_for_nothing_waits():
+    client, _ = made()
+
+    assert tokens.wait_s(client, 0, NOW) == 60

@@ -1,5 +1,6 @@
 """Several calls at the same moment: each place is given once, and each yes counts once."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,7 +10,8 @@ from typing import TypeVar
 import pytest
 from django.db import connection
 
-from shipments import rescheduling
+from shipments import rescheduling, tokens
+from shipments.clients import Scope
 from shipments.errors import AlreadyWaitingError, ParcelChangedError, ShipmentError, SlotFullError
 from shipments.models import DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.statuses import ChangeState, Source, Status
@@ -159,3 +161,11 @@ def test_one_wish_heard_four_times_is_one_proposal():
         ]
         == "applied"
     )
+
+
+def test_the_requests_of_a_client_are_counted_together_wherever_they_arrive():
+    client, _ = tokens.make_client(name="warehouse", scopes=[Scope.SHIPMENTS_READ], by="mary", now=NOW)
+
+    waits = at_once(*[lambda: tokens.wait_s(client, 5, NOW)] * 8)
+
+    assert Counter(waits) == {0.0: 5, 60.0: 3}

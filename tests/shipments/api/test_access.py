@@ -1,7 +1,6 @@
 """Only who has a token comes in, to what its scopes and its shipper allow, and not without end."""
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -88,7 +87,6 @@ def test_what_is_not_there_and_what_is_anothers_is_answered_alike():
 
 def test_a_client_that_asks_too_often_is_told_when_to_come_back(settings):
     settings.API_PER_MINUTE = 3
-    cache.clear()
     eager, other = System(), System(name="other")
 
     answers = [eager.get("shipments") for _ in range(4)]

@@ -32,7 +32,7 @@ def test_a_page_asks_the_database_three_times(django_assert_num_queries):
     system = System()
     system.get("shipments")
 
-    with django_assert_num_queries(2):  # who asks, and what there is
+    with django_assert_num_queries(3):  # who asks, how often, and what there is
         system.get("shipments")
 
 
