@@ -181,11 +181,12 @@ class Bridge:
     def _dial(self) -> None:
         self._listener = self._group.create_task(self._listen())
 
-    def _drop(self) -> None:
+    def _drop(self, *, awaited: bool) -> None:
         model, listener = self._model, self._listener
         self._model = self._listener = None
         if model is not None:
-            self._closing = self._group.create_task(model.close())
+            closing = self._group.create_task(model.close())
+            self._closing = closing if awaited else self._closing
         elif listener is not None:  # it is still dialling
             listener.cancel()
 
@@ -278,8 +279,8 @@ class Bridge:
         match command:
             case call.Dial():
                 self._dial()
-            case call.Drop():
-                self._drop()
+            case call.Drop(awaited):
+                self._drop(awaited=awaited)
             case call.Tell(frame):
                 await self._tell(frame)
             case call.Listen(how):

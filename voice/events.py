@@ -144,7 +144,13 @@ class Dial:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Close the connection to the model, or stop dialling it; nothing of it is reported any more."""
+    """Close the connection to the model, or stop dialling it; nothing of it is reported any more.
+
+    The next one waits until it is closed, or the model would refuse to go on there; one on which nothing was
+    begun is not `awaited`, as the model may not even answer its close.
+    """
+
+    awaited: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@
 
 A conversation is resumed by the newest handle that the model gave. The model refuses that while it holds
 the old connection for open, and for a second after an idle one closed (gemini-live.md §6.5); so the old
-one is closed first, and after two tries a new conversation begins.
+one is closed first, and after two tries a new conversation begins. The tries share the time until then: two
+that hang, one after the other, keep a caller waiting no longer than two that are refused.
 """
 
 from dataclasses import replace
@@ -38,6 +39,7 @@ class Link:
         self._renew_by_s = inf
         self._failures = 0
         self._tries = self._limits.tries  # with the handle, that are left
+        self._dials = 0  # since the connection was lost
         self._from_idle = True
 
     @property
@@ -72,10 +74,8 @@ class Link:
             self._tries -= 1
         else:
             self._handle = ""
-        limit_s = self._limits.setup_again_s if self._ever_ready else self._limits.setup_s
-        self._setup_by_s = now_s + limit_s
-        if self.is_resumption and self.gap_began_s is not None:  # or a new one would begin too late
-            self._setup_by_s = min(self._setup_by_s, self.gap_began_s + self._limits.resume_s)
+        self._setup_by_s = now_s + self._patience_s(now_s)
+        self._dials += 1
         return [Dial()]
 
     def introduce(self, setup: gemini.Setup) -> Command:
@@ -154,7 +154,9 @@ class Link:
             return False
         if self._handle and self._tries > 0:
             wait_s = self._limits.idle_wait_s if self._from_idle and not silent else 0.0
-            self._dial_at_s = now_s + (self._limits.idle_wait_s / 2 if retried else wait_s)
+            if retried:  # what hung has waited enough already
+                wait_s = 0.0 if why == "late" else self._limits.idle_wait_s / 2
+            self._dial_at_s = now_s + wait_s
         if not self._may_resume(self._dial_at_s):
             self._dial_at_s = now_s + (0.0 if self._ever_ready else self._limits.idle_wait_s / 4)
         return True
@@ -163,8 +165,20 @@ class Link:
         lost_s = at_s if self.gap_began_s is None else self.gap_began_s
         return bool(self._handle) and self._tries > 0 and at_s - lost_s + _ROOM_S <= self._limits.resume_s
 
+    def _patience_s(self, now_s: float) -> float:
+        """Return how long the connection that is begun now may take to be ready."""
+        if not self._ever_ready:
+            return self._limits.setup_s
+        left = self._limits.tries - self._dials
+        if left > 0 and self.gap_began_s is not None:
+            share_s = (self.gap_began_s + self._limits.resume_s - now_s) / left
+            if share_s >= _ROOM_S:
+                return min(share_s, self._limits.setup_again_s)
+        return self._limits.setup_again_s
+
     def _let_go(self, now_s: float, *, idle: bool) -> None:
         if self.gap_began_s is None:
             self.gap_began_s = now_s
+            self._dials = 0
         self._from_idle = idle
         self.stop()

@@ -322,7 +322,7 @@ class Session:
             return self._end("carrier_error", call.CLOSE_IDLE, now_s)
         commands: list[Command] = []
         if self._link.setup_is_late(now_s):
-            commands += [call.Drop(), *self._lose("late", now_s)]
+            commands += [call.Drop(awaited=False), *self._lose("late", now_s)]
         if self._link.renewal_is_pressing(now_s):
             commands += self._renew(now_s)
         commands += self._link.tick(now_s)

@@ -262,7 +262,7 @@ async def _renewal() -> list[Row]:
     """Force reconnects of up to five seconds while six callers speak without a pause."""
     setups = [Mishap(setup_s=setup_s) for setup_s in (0.25, 1.0, 1.8, 2.5, 3.0, 3.3)]
     mishaps = [*[Mishap(life_s=16.0, notice_s=5.0)] * _SPEAKERS, *setups]
-    async with a_stage(mishaps=mishaps, GEMINI_SETUP_AGAIN_S="6", GEMINI_RESUME_S="9") as stage:
+    async with a_stage(mishaps=mishaps, GEMINI_SETUP_AGAIN_S="6", GEMINI_RESUME_S="15") as stage:
         talkers = await stage.place(_SPEAKERS)
         for number, talker in enumerate(talkers):
             talker.say(_marked(number, seconds=17.0))

@@ -143,12 +143,41 @@ def test_g3_the_caller_is_told_in_time_although_the_first_try_hangs(at_s):
     played = rehearse(met(Mishap(close=(1011, "Internal"), close_after_s=at_s), hangs), seconds=14)
 
     lost_s = played.sessions[0].opened_s + at_s
-    told_s = next(at for at, frame in played.telephone.got if _is_recorded(frame) and at >= lost_s)
-    ear_s = max(at for at in played.heard_at if at < told_s)
-    assert told_s - max(lost_s, ear_s) <= 1.5
+    assert _told_after_s(played, lost_s) <= 1.5
     assert played.ending.timings["gaps_ms"][0] <= 4_000
     assert played.sessions[1].closed_s is not None
     assert played.sessions[1].closed_s - lost_s <= 3.0, "by then a new conversation is begun"
+
+
+_DEAF_TOO = ((0.0, 60.0),)
+
+
+@pytest.mark.parametrize("hangs", [Mishap(setup_s=inf), Mishap(setup_s=inf, stalls=_DEAF_TOO)])
+@pytest.mark.parametrize("close", [(1011, "Internal error encountered."), (1006, "")])
+@pytest.mark.parametrize("says", ["", "Your parcel is in Nairobi and will be with you tomorrow morning."])
+def test_g3_two_tries_that_hang_keep_a_caller_waiting_four_seconds_at_most(says, close, hangs):
+    rules = {"when": [GREETING, {"after_s": 11.6, "say": says}]} if says else {"when": [GREETING]}
+    lost = Mishap(close=close, close_after_s=12.0)
+
+    played = rehearse(Scenario(parse(rules).rules, connections=(lost, hangs, hangs)), seconds=20)
+
+    lost_s = played.sessions[0].opened_s + 12.0
+    assert played.ending.reason == "caller_hangup"
+    assert len(played.sessions) == 4
+    assert (played.sessions[1].opened_s - lost_s < 1) == bool(says), "one of both is in mid-sentence"
+    assert [gap_ms <= 4_000 for gap_ms in played.ending.timings["gaps_ms"]] == [True]
+    assert [session.from_us[1:] for session in played.sessions[1:3]] == [[], []], "one that hung was used"
+    assert _told_after_s(played, lost_s) <= 1.5
+    assert any(lost_s + 3 < at < lost_s + 5 for at in played.heard_at), "the agent speaks again"
+    for before, after in pairwise(played.sessions):
+        assert before.closed_s is not None
+        assert before.closed_s <= after.opened_s
+
+
+def _told_after_s(played: Played, lost_s: float) -> float:
+    """Return how long after a loss, or after what was still heard then, a recording began."""
+    told_s = next(at for at, frame in played.telephone.got if _is_recorded(frame) and at >= lost_s)
+    return told_s - max(lost_s, *(at for at in played.heard_at if at < told_s))
 
 
 def _is_recorded(frame: str | bytes) -> bool:

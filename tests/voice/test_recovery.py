@@ -119,14 +119,42 @@ def test_a_silent_loss_gets_one_try_at_once_and_then_a_new_conversation():
     assert '"handle"' not in setups(line, lost_s)[1]
 
 
-def test_a_try_that_is_not_answered_is_given_two_seconds_and_the_handle_three_from_the_loss():
+def test_two_tries_that_hang_share_the_time_until_a_new_conversation_is_begun():
     line = talking()
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    for wait_s in (1.3, 1.0, 1.1):
+        line.wait(wait_s)
+        line.take(call.ModelOpened())
+
+    dials = line.dials()[1:]
+    handles = ['"handle": "h1"' in setup for setup in setups(line, lost_s)]
+    assert dials == pytest.approx([lost_s + 1.2, lost_s + 2.25, lost_s + 3.3])
+    assert handles == [True, True, False]
+    assert line.commands(call.Drop, lost_s).count(call.Drop(awaited=False)) == 2
+
+
+def test_no_try_in_a_call_is_given_more_than_two_seconds():
+    line = talking(Limits(resume_s=20.0, failures=9))
     lost_s = line.now_s
 
     line.take(call.ModelClosed("lost"))
     line.wait(6)
 
-    assert line.dials()[1:] == pytest.approx([lost_s + 1.2, lost_s + 3.0, lost_s + 5.0])
+    assert line.dials()[1:] == pytest.approx([lost_s + 1.2, lost_s + 3.2, lost_s + 5.2])
+
+
+def test_a_refused_try_leaves_the_next_one_its_whole_share():
+    line = talking()
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(1.3)
+    line.take(call.ModelOpened(), call.ModelClosed("lost"))
+    line.wait(2.1)
+
+    assert line.dials()[1:] == pytest.approx([lost_s + 1.2, lost_s + 1.9, lost_s + 3.3])
 
 
 def test_a_refused_handle_is_dropped_for_one_new_conversation():

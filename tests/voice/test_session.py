@@ -85,7 +85,7 @@ def test_g2_a_model_that_never_gets_ready_is_tried_twice_and_then_given_up():
     session.heard_s = 16.0
     second = session.handle(call.Tick(), 16.3)
 
-    assert first == [call.Say("filler"), an_utterance_of("[filler]", 0, 4.0), call.Drop()]
+    assert first == [call.Say("filler"), an_utterance_of("[filler]", 0, 4.0), call.Drop(awaited=False)]
     assert redialled == [call.Dial()]
     assert kinds(second) == ["Drop", "Drop", "AskCallback"]
     assert session.ending().counters["model_late"] == 2
