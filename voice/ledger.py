@@ -38,8 +38,8 @@ class Ledger:
     """The tool calls of one telephone call.
 
     `changing` are the tools that change something: of these a success stands for the whole call. Of the
-    others an answer stands for `repeat_s`, as long as the tool was asked nothing else; a refusal only until
-    something is done, since that may be what it asked for.
+    others an answer stands for `repeat_s`, as long as it was asked nothing else and nothing was changed;
+    a refusal only until something is done, since that may be what it asked for.
     """
 
     key_of: Callable[[str, object], str]
@@ -126,13 +126,20 @@ class Ledger:
             if name in self.changing:
                 return wish if wish.done.state == "ok" else None
             fresh = place == 0 and now_s - wish.done_s <= self.repeat_s
-            stands = wish.done.state == "ok" or (wish.done.state == "refused" and not self._done_after(wish))
-            return wish if fresh and stands else None
+            return wish if fresh and self._stands(wish, wish.done) else None
         return None
 
-    def _done_after(self, wish: _Wish) -> bool:
+    def _stands(self, wish: _Wish, done: ToolDone) -> bool:
+        """Tell whether what was done since leaves the answer true: a round moves on, a parcel is moved."""
         later = self._wishes[self._wishes.index(wish) + 1 :]
-        return any(other.done is not None and other.done.state == "ok" for other in later)
+        since = {other.first.name for other in later if other.done is not None and other.done.state == "ok"}
+        match done.state:
+            case "ok":
+                return not since & self.changing
+            case "refused":
+                return not since
+            case _:
+                return False
 
 
 def _came_to(done: ToolDone | None) -> str:

@@ -319,3 +319,23 @@ def test_what_was_refused_stands_while_nothing_was_done_since():
     line.take(first, done(first, "refused"), code, done(code, "refused"), again)
 
     assert runs(line) == ["c1", "c2"]
+
+
+def test_what_was_told_is_asked_anew_once_something_was_changed():
+    line = talking()
+    first, again = a_tool_call("c1", "next_stop"), a_tool_call("c3", "next_stop")
+    report = a_tool_call("c2", "report_attempt", stop="1", reason="not home")
+
+    line.take(first, done(first), report, done(report), again)
+
+    assert runs(line) == ["c1", "c2", "c3"]
+
+
+def test_what_was_told_stands_while_nothing_was_changed():
+    line = talking()
+    first, again = a_tool_call("c1", "next_stop"), a_tool_call("c3", "next_stop")
+    way = a_tool_call("c2", "stop_directions", stop="1")
+
+    line.take(first, done(first), way, done(way), again)
+
+    assert runs(line) == ["c1", "c2"]
