@@ -15,6 +15,7 @@ from shipments.history import record, scoped
 from shipments.intake import Sender
 from shipments.models import Shipment, TrackingEvent
 from shipments.riders import Driver, Stop
+from shipments.round_errors import RoundDoneError
 from shipments.round_rules import Door
 from shipments.scans import Scan
 from shipments.statuses import Reason, Source, Status, Substatus
@@ -147,9 +148,11 @@ def report_attempt(wheel: AtWheel, position: int | None, said_reason: str) -> di
             sender = Sender(_name(stop.driver), Source.RIDER)
             scans.report(shipment_id=stop.shipment_id, scan=scan, sender=sender, now=wheel.now)
     failed = TrackingEvent.objects.filter(shipment=stop.shipment_id, status=Status.ATTEMPT_FAIL)
+    following = round_rules.next_of(doors_of(wheel.stops()))
+    then = f"Your next stop is number {following.position}." if following else RoundDoneError.sentence
     kept = Reason(failed.values_list("reason", flat=True).latest("occurred_at", "pk") or Reason.UNKNOWN)
     return {
-        "say": f"I have noted that stop {stop.position} was not handed over: {kept.label.lower()}.",
+        "say": f"I have noted that stop {stop.position} was not handed over: {kept.label.lower()}. {then}",
         "stop": stop.position,
         "reason": kept.value,
     }

@@ -8,7 +8,6 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from django.utils import timezone
@@ -119,6 +118,14 @@ _STOP = Parameter(
     "stop",
     "The number of the stop on the driver's round, as next_stop told it. Leave it out for the next one.",
     limit=20,
+)
+_THAT_STOP = Parameter(
+    # Never the next one: in the same words a second wish is a repeat, and by then that is another stop.
+    "stop",
+    "The number of the stop on the driver's round, as next_stop told it.",
+    limit=20,
+    required=True,
+    question=driver_deeds.WHICH_STOP,
 )
 _FOR_DRIVERS = "Only for a driver on shift, who tells his shift PIN first."
 
@@ -402,7 +409,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 "report_attempt",
                 f"Note that a parcel could not be handed over at a stop, and why. {_FOR_DRIVERS}",
                 (
-                    replace(_STOP, required=True, question=driver_deeds.WHICH_STOP),
+                    _THAT_STOP,
                     Parameter(
                         "reason",
                         f"One of: {', '.join(Reason)}.",
@@ -436,7 +443,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 "call_recipient",
                 "Have us ring the recipient of a stop, when the driver cannot find the door or "
                 f"nobody opens. Nobody is told the recipient's number. {_FOR_DRIVERS}",
-                (_STOP,),
+                (_THAT_STOP,),
                 driver_deeds.call_recipient,
                 Level.DRIVER,
                 changes=True,

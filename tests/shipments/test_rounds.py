@@ -241,13 +241,16 @@ def test_of_another_drivers_round_nothing_is_heard_or_written():
 def test_an_attempt_is_counted_written_down_and_ends_the_stop():
     driver = a_driver()
     stop = a_stop(driver)
+    a_stop(driver, 2)
 
     told = rounds.report_attempt(at_wheel(driver), 1, "not home")
 
     stop.refresh_from_db()
-    event, entry = TrackingEvent.objects.latest("pk"), AuditEntry.objects.get()
+    event, entry = TrackingEvent.objects.filter(shipment=stop.shipment).latest("pk"), AuditEntry.objects.get()
     parcel = stop.shipment
-    assert told["say"] == "I have noted that stop 1 was not handed over: recipient not at home."
+    assert told["say"] == (
+        "I have noted that stop 1 was not handed over: recipient not at home. Your next stop is number 2."
+    )
     assert (parcel.status, parcel.attempts, parcel.version) == (Status.ATTEMPT_FAIL, 1, 2)
     assert (event.reason, event.substatus) == (Reason.CONSIGNEE_NOT_HOME, Substatus.NOT_AVAILABLE)
     assert (event.source, event.actor, event.call_public_id) == (Source.RIDER, "driver Rider 90", CALL)

@@ -207,7 +207,10 @@ def test_a_reported_attempt_is_counted_once_and_the_recipient_is_to_be_called(
         answers = [run(call, "report_attempt", stop="one", reason="not home") for _ in range(2)]
 
     assert answers[0] == answers[1]
-    assert answers[0]["message"] == "I have noted that stop 1 was not handed over: recipient not at home."
+    assert answers[0]["message"] == (
+        "I have noted that stop 1 was not handed over: recipient not at home. "
+        "All your stops of today are done."
+    )
     assert Shipment.objects.get().attempts == 1
     assert OutboundCall.objects.get().purpose == Purpose.REATTEMPT
 
@@ -252,7 +255,7 @@ def test_we_ring_the_recipient_for_the_driver_who_does_not_hear_the_number():
     a_stop(a_driver(), phone=BRIAN)
     call = a_call_at_wheel()
 
-    answers = [run(call, "call_recipient") for _ in range(2)]
+    answers = [run(call, "call_recipient", stop="1") for _ in range(2)]
 
     planned = OutboundCall.objects.get()
     assert answers[0] == answers[1]
@@ -262,11 +265,23 @@ def test_we_ring_the_recipient_for_the_driver_who_does_not_hear_the_number():
     assert TrackingEvent.objects.filter(source=Source.RIDER, call_public_id=call.public_id).count() == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "others"), [("report_attempt", {"reason": "not home"}), ("call_recipient", {})]
+)
+def test_what_is_done_at_a_stop_names_it_since_the_next_one_is_soon_another(name, others):
+    a_stop(a_driver())
+
+    answer = run(a_call_at_wheel(), name, **others)
+
+    assert answer["message"] == "Which stop do you mean? Please tell me its number."
+    assert not OutboundCall.objects.exists()
+
+
 def test_who_does_not_want_to_be_called_is_not_called_for_a_driver():
     a_stop(a_driver())
     ContactPreference.objects.create(number=AMINA, opted_out_at=timezone.now())
 
-    answer = run(a_call_at_wheel(), "call_recipient")
+    answer = run(a_call_at_wheel(), "call_recipient", stop="1")
 
     assert (answer["status"], code_of(answer)) == ("refused", "not_called")
     assert not OutboundCall.objects.exists()
