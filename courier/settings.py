@@ -10,57 +10,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from environ import FileAwareEnv
-from environ.fileaware_mapping import FileAwareMapping
+
+from courier.databases import described
+from courier.environment import Env
 
 # Before anything imports numpy: blocks of 320 ms are too small to share among threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-
-class _Environment(FileAwareMapping):  # type: ignore[misc] # django-environ ships no types
-    """The environment, without the line end that editors leave at the end of a secret's file."""
-
-    def __getitem__(self, key: str) -> str:
-        return str(super().__getitem__(key)).strip()
-
-
-class _Env(FileAwareEnv):  # type: ignore[misc] # django-environ ships no types
-    ENVIRON = _Environment()
-
-    def get_value(self, var: str, cast: Any = None, default: Any = None, parse_default: bool = False) -> Any:
-        """Return a setting as what it is to be; an empty one counts as not set.
-
-        Ours, for three reasons: the package takes a secret that begins with a dollar for a reference, takes
-        DEBUG=of for a no, and its errors do not say which setting they are about.
-
-        Raises:
-            ImproperlyConfigured: the value cannot be read; the message never holds it.
-        """
-        try:
-            text: str = self.ENVIRON.get(var, "")
-        except OSError as error:
-            raise ImproperlyConfigured(
-                f"{var}_FILE names a file that cannot be read: {error.strerror}"
-            ) from None
-        if not text:
-            return default
-        if cast is list:
-            return [part.strip() for part in text.split(",") if part.strip()]
-        if cast is bool:
-            if text.lower() not in _YES | _NO:
-                raise ImproperlyConfigured(f"{var} is neither yes nor no: set it to 1 or 0")
-            return text.lower() in _YES
-        try:
-            return cast(text)
-        except ValueError:
-            raise ImproperlyConfigured(f"{var} is not a number") from None
-
-
-_YES = frozenset(("1", "true", "yes", "on"))
-_NO = frozenset(("0", "false", "no", "off"))
 BASE_DIR = Path(__file__).resolve().parent.parent
 BARE_SECRET_KEY = "bare-checkout-key-which-serve-refuses-to-start-with"  # noqa: S105 - public on purpose
-env = _Env()
+env = Env()
 
 # Django
 
@@ -149,42 +108,8 @@ REST_FRAMEWORK = {
 
 ORM_THREADS = env.int("ORM_THREADS", default=16)
 DATABASE_QUERY_S = env.float("DATABASE_QUERY_S", default=5.0)
-_DATABASES = ("sqlite", "postgres", "postgresql")
-
-
-def _database(url: str) -> dict[str, Any]:
-    """Return Django's description of the database at `url`."""
-    if urlsplit(url).scheme not in _DATABASES:
-        raise ImproperlyConfigured(f"DATABASE_URL begins with none of: {', '.join(_DATABASES)}")
-    config: dict[str, Any] = env.db_url_config(url)
-    options = config.setdefault("OPTIONS", {})
-    if config["ENGINE"].endswith("sqlite3"):
-        # The one combination that lost nothing under 16 writers: WAL alone failed 2,182 of 2,400 times.
-        options |= {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": DATABASE_QUERY_S,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        }
-    elif config["ENGINE"].endswith("postgresql"):
-        # Threads come and go under ASGI, and each would keep a connection of its own.
-        config["CONN_MAX_AGE"] = 0
-        config["CONN_HEALTH_CHECKS"] = True  # else as many calls fail after a restart as the pool is large
-        from courier.postgres import BoundedConnection  # noqa: PLC0415 - its driver is an extra
-
-        options["pool"] = {
-            "min_size": 2,
-            "max_size": ORM_THREADS + 4,  # and pages: else threads would wait for each other's
-            "timeout": DATABASE_QUERY_S,
-            "connection_class": BoundedConnection,
-        }
-        options.setdefault("connect_timeout", 3)
-        # The server gives up what nobody waits for: else each retry behind one lock would cost a backend.
-        options.setdefault("options", "-c client_connection_check_interval=1000")
-    return config
-
-
 DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
-DATABASES = {"default": _database(DATABASE_URL)}
+DATABASES = {"default": described(DATABASE_URL, wait_s=DATABASE_QUERY_S, threads=ORM_THREADS)}
 REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL and urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
     raise ImproperlyConfigured("REDIS_URL begins with none of: redis, rediss, unix")
