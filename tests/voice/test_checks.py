@@ -1,10 +1,14 @@
 """Impossible settings are found at start-up, each by its id."""
 
+import ast
+from collections import Counter
 from datetime import date
+from pathlib import Path
 
 import pytest
 from django.conf import settings as as_they_are
 
+from voice import checks, quantities
 from voice.checks import serve_refusals, settings_are_possible
 
 ROW = as_they_are.RATES[0]
@@ -59,7 +63,7 @@ def test_the_defaults_are_possible():
         ("PLAYOUT_TAIL_MS", -1, "voice.E012"),
         ("DRAIN_S", 10, "voice.W013"),
         ("RECONCILE_S", 19.0, "voice.E023"),
-        ("CALLBACK_WRITE_S", 5.0, "voice.E024"),
+        ("CALLBACK_WRITE_S", 5.0, "voice.E027"),
         ("GEMINI_VAD_START", "LOW", "voice.E014"),
         ("GEMINI_VAD_END", "START_SENSITIVITY_LOW", "voice.E014"),
         ("GEMINI_COMPRESS_TARGET_TOKENS", 25_600, "voice.E015"),
@@ -127,3 +131,25 @@ def test_production_refuses_what_only_a_bare_checkout_may_have(settings, name, v
     setattr(settings, name, value)
 
     assert [refusal.id for refusal in serve_refusals()] == [found]
+
+
+def test_an_id_names_one_check():
+    functions = [
+        node
+        for module in (checks, quantities)
+        for node in ast.parse(Path(str(module.__file__)).read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    ]
+
+    used = Counter(
+        found
+        for function in functions
+        for found in {
+            str(node.value.value)
+            for node in ast.walk(function)
+            if isinstance(node, ast.keyword) and node.arg == "id" and isinstance(node.value, ast.Constant)
+        }
+    )
+
+    assert len(used) > 25
+    assert [found for found, times in used.items() if times > 1] == []
