@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 
 from shipments import tokens
 from shipments.audit import AuditEntry
@@ -70,7 +71,7 @@ def test_a_shell_makes_lists_and_shuts_out():
     assert client.scopes == ["calls:place", "shipments:read"]
     assert said("list") == "warehouse  open  Example Books  calls:place shipments:read"
     assert said("revoke", "warehouse", "--reason", "Lost") == "warehouse is shut out"
-    assert tokens.client_of(token, NOW) is None
+    assert tokens.client_of(token, timezone.now()) is None
     with pytest.raises(CommandError, match="already"):
         said("make", "warehouse", "shipments:read")
     with pytest.raises(CommandError, match="no client named"):
@@ -107,7 +108,7 @@ def test_only_administrators_keep_clients():
     }
 
     assert found == {"Dispatcher": (403, 403), "Supervisor": (403, 403), "Administrator": (200, 204)}
-    assert tokens.client_of(token, NOW) is None
+    assert tokens.client_of(token, timezone.now()) is None
 
 
 def test_a_minute_is_counted_from_its_first_request_and_told_how_long_it_lasts():
