@@ -12,5 +12,5 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from voice.routing import websocket_urlpatterns  # noqa: E402
 
 _sockets = URLRouter(websocket_urlpatterns)  # type: ignore[arg-type] # the stubs know no consumer in `path`
-# Nothing is wrapped around the sockets: the telephone sends no cookie, and our own host as origin.
+# Nothing is wrapped around all sockets: the telephone sends no cookie, and our own host as origin.
 application = ProtocolTypeRouter({"http": _http, "websocket": _sockets})

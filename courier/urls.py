@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from shipments.api.parcels import NowhereView
 from voice.desk import worklist_page
+from voice.live_page import live_page, order
 from voice.softphone_page import softphone_page
 
 API = [path("api/v1/", include("shipments.api.urls")), path("api/v1/", include("voice.api"))]
@@ -13,6 +14,8 @@ API = [path("api/v1/", include("shipments.api.urls")), path("api/v1/", include("
 
 urlpatterns = [
     path("admin/worklist/", admin.site.admin_view(worklist_page), name="worklist"),
+    path("admin/live/", admin.site.admin_view(live_page), name="live"),
+    path("admin/live/order", admin.site.admin_view(order), name="live-order"),
     path("admin/softphone/", admin.site.admin_view(softphone_page), name="softphone"),
     path("admin/", admin.site.urls),
     *API,

@@ -21,6 +21,7 @@ _ROLES = (
     "0014_supervisors_take_files",
     "0017_staff_place_test_calls",
     "0019_rounds_are_kept_up",
+    "0022_staff_steer_calls",
 )
 """The migrations that give roles more than the first one did, which each of them makes anew."""
 

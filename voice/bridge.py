@@ -18,6 +18,7 @@ from voice.errors import ModelLost, RemoteError, RemoteProtocolError
 from voice.events import Hearing
 from voice.limits import Bucket, Tuning
 from voice.ports import OUT_OF_REACH, Model, Outcome, Ports
+from voice.records import ToolRecord, TurnRecord, UsageSeen
 from voice.session import Session
 from voice.wire import gemini, sautikit
 
@@ -73,10 +74,10 @@ class Bridge:
             self._is_carrying = False
             await self._wind_up()
 
-    def stop(self, *, at_once: bool) -> None:
-        """End a call that is not over, as the process has to stop: `at_once`, or with a goodbye."""
+    def take(self, event: call.Event) -> None:
+        """Take an event that comes by neither socket, unless the call is over."""
         if self._is_carrying and self._end is None:
-            self._group.create_task(self._do(call.Stopping(at_once)))
+            self._group.create_task(self._do(event))
 
     async def _until_over(self) -> None:
         try:
@@ -305,10 +306,17 @@ class Bridge:
             case call.AskCallback(reason, summary):
                 self._group.create_task(self._ask_callback(reason, summary))
             case call.Record(record):
-                self._ports.journal.add(record)
+                self._keep(record)
+            case call.Show(what):
+                self._ports.show(what)
             case call.End():
                 self._end = command
                 raise CallOver
+
+    def _keep(self, record: TurnRecord | ToolRecord | UsageSeen) -> None:
+        self._ports.journal.add(record)
+        if not isinstance(record, UsageSeen):
+            self._ports.show(record)
 
     async def _tell(self, frame: str) -> None:
         if self._model is not None:
@@ -368,7 +376,7 @@ class Bridge:
         for command in commands:
             match command:
                 case call.Record(record):
-                    self._ports.journal.add(record)
+                    self._keep(record)
                 case call.End():
                     self._end = command
                 case _:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -19,12 +20,14 @@ from voice.current import call_id
 from voice.events import CLOSE_UPSTREAM
 from voice.journal import CallJournal
 from voice.limits import Limits, Tuning, from_settings
+from voice.newsroom import NEWSROOM
 from voice.orm import run_db
 from voice.proof import NumberProof
 from voice.records import Ending
-from voice.roster import ROSTER
+from voice.roster import ROSTER, Carried
 from voice.session import Session
 from voice.statuses import EndedReason
+from voice.steering import HELM
 from voice.watched import watched
 
 logger = logging.getLogger(__name__)
@@ -130,15 +133,19 @@ async def _carry(facts: calls.CallFacts, telephone: TelephoneSocket) -> None:
     limits, now_s = from_settings(Limits, settings), asyncio.get_running_loop().time()
     session = Session(opening.brief(facts), limits, now_s)
     try:
-        async with NumberProof(facts) as proof:
+        async with HELM.manned(), NumberProof(facts) as proof:
             ports = opening.ports(facts, telephone, CallJournal(facts.call_id), proof)
-            ports = replace(ports, dial=watched(ports.dial, GATE))
+            show = partial(NEWSROOM.show, facts.public_id)
+            ports = replace(ports, dial=watched(ports.dial, GATE), show=show)
             bridge = Bridge(session, ports, from_settings(Tuning, settings))
-            ROSTER.add(facts.call_id, bridge.stop)
+            carried = Carried(facts.call_id, facts.public_id, bridge.take)
+            ROSTER.add(carried)
+            NEWSROOM.begin(facts.public_id)
             try:
                 await bridge.carry()
             finally:
-                ROSTER.remove(facts.call_id)
+                ROSTER.remove(carried)
+                NEWSROOM.end(facts.public_id)
     except Exception:  # the top of a call: its fault must not reach the server or another call
         logger.exception("a call failed")
         await telephone.close(CLOSE_UPSTREAM)

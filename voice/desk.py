@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from shipments.admin.columns import member
-from voice import softphone, worklist
+from voice import live, softphone, worklist
 
 _URGENCY = {"Late": "danger", "Now": "warning", "Later": "info"}
 _MODELS = (
@@ -54,6 +54,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         for kind, count in counted.items()
     ]
     groups: dict[str, list[dict[str, Any]]] = {"": waiting}
+    if user.has_perm(live.SEES):
+        page = reverse("live")
+        groups["Calls"] = [_item("Live calls", "graphic_eq", page, active=request.path == page)]
     for group, title, icon, model in _MODELS:
         app, _, name = model.partition("_")
         if user.has_perm(f"{app}.view_{name}"):

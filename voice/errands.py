@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from voice import answerer, notes
 from voice.alarms import Alarm
-from voice.events import Command, Hearing, Record, Run, Tell, ToolDone, Withdraw
+from voice.events import Command, Hearing, Record, Run, Show, Tell, ToolDone, Withdraw
 from voice.floor import Floor
 from voice.ledger import Asked, Ledger
-from voice.records import ToolRecord
+from voice.records import ToolBegun, ToolRecord
 from voice.scene import Scene, kept
 from voice.secrecy import CODE_ARGUMENT, NEEDS_CODE, SPENT
 from voice.wire import gemini
@@ -78,7 +78,8 @@ class Errands:
                 return self.finish(self._unanswered(tool, words, now_s), now_s, over=False)
             case Asked.NEW:
                 self._scene.alarms.set(Alarm.PENDING, now_s + limits.pending_s)
-                return [*self._hide_code(tool), Run(tool)]
+                begun = ToolBegun(tool.id, tool.name, self._scene.ms(now_s))
+                return [*self._hide_code(tool), Run(tool), Show(begun)]
             case Asked.KNOWN:
                 measures.count("reissued_tool_calls")
                 return self._tell([tool], self.ledger.settle(tool), now_s)

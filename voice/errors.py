@@ -40,6 +40,14 @@ class CarrierError(RemoteError):
     """The telephone platform refused a request or could not be reached."""
 
 
+class LayerDownError(RemoteError):
+    """The channel layer did not take or give a message in time."""
+
+
+class NotOrderedError(VoiceError):
+    """An order for a live call came to nothing; its text is for the member of staff who gave it."""
+
+
 class NotRungError(VoiceError):
     """A test call may not begin; its text is for the member of staff who wanted it."""
 

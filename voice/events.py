@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from voice.records import ToolRecord, TurnRecord, UsageSeen
+from voice.records import News, ToolRecord, TurnRecord, UsageSeen
 from voice.wire import gemini, sautikit
 
 # What happened, besides what the two wires say
@@ -68,6 +68,23 @@ class Stopping:
     at_once: bool = False
 
 
+class Order(Enum):
+    """What the desk may want of a call."""
+
+    END = "end"
+    NOTE = "note"  # words for the agent alone
+    SAY = "say"  # words for the caller
+    MESSAGE = "message"  # that a message is taken for who rings back
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """The desk wants something of this call; whether it may was looked at where it was said."""
+
+    order: Order
+    words: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class CallbackAsked:
     """The request for a call-back is written, or could not be."""
@@ -113,6 +130,7 @@ Event = (
     | PlayedOut
     | Sifted
     | Stopping
+    | Ordered
     | CallbackAsked
     | WrongAudio
     | Flooded
@@ -234,6 +252,13 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Show:
+    """Let who watches the call see this; nothing is kept of it, and nothing waits for it."""
+
+    what: News
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """End the call: hang the caller up where we are the first to go, then close with `code`.
 
@@ -260,6 +285,7 @@ Command = (
     | Withdraw
     | AskCallback
     | Record
+    | Show
     | End
 )
 

@@ -55,6 +55,14 @@ class Floor:
         busy = self.is_playing or self.is_generating or self.caller_speaks or bool(self.expected)
         return self.heard_out and not busy
 
+    @property
+    def speaker(self) -> str:
+        """Return who speaks now: the agent as long as he is heard."""
+        if self.is_playing:
+            return "agent"
+        by_words = not self._marks_speech and self._scene.transcript.is_callers
+        return "caller" if self.caller_speaks or by_words else ""
+
     # The model
 
     def take_speech(self, speech: gemini.Audio, now_s: float) -> list[Command]:

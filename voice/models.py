@@ -166,6 +166,7 @@ class Call(models.Model):
         permissions = (
             ("view_transcript", "Can read what was said in a call"),
             ("end_call", "Can end a call that runs"),
+            ("steer_call", "Can tell the agent something in a call that runs"),
             ("place_test_call", "Can call the agent from a browser, as somebody of the demonstration"),
         )
         indexes = (models.Index(fields=["status", "-created_at"], name="call_by_status"),)

@@ -15,6 +15,10 @@ REPHRASE = "Nothing of your last answers was heard. Say it again in other words.
 STOPPING = (
     "We have to end this call. Apologise in one sentence, say that they may call again, and say goodbye."
 )
+DESK_ENDS = (
+    "A colleague ends this call. Say in one sentence that somebody will be in touch where it is needed, and "
+    "say goodbye now."
+)
 GREETED = "The caller was greeted already, by a recording. Do not greet them again."
 
 UNSAID = (
@@ -51,6 +55,23 @@ _SAID = 300
 def not_asked(question: str) -> str:
     """Say that nobody has answered yet whether he is the recipient."""
     return f'Nobody has answered that yet. Ask "{question}" to its end, and wait for the answer.'
+
+
+def from_the_desk(order: str, words: str) -> str:
+    """Word what a colleague who follows the call wants the agent to know, to say or to do."""
+    match order:
+        case "say":
+            return f'A colleague who follows this call wants you to say this to the caller now: "{words}"'
+        case "message":
+            return (
+                "A colleague will ring the caller back about this. Say so in one sentence, ask what they "
+                f"shall be told, and then call request_callback with it as the summary. {words}".rstrip()
+            )
+        case _:
+            return (
+                f'A colleague who follows this call tells you, and not the caller: "{words}" '
+                "Go on with the call by it, and do not read it out."
+            )
 
 
 def done_meanwhile(name: str, message: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from voice.records import Ending, ToolRecord, TurnRecord, UsageSeen
+from voice.records import Ending, News, ToolRecord, TurnRecord, UsageSeen
 from voice.wire import gemini
 
 
@@ -82,6 +82,8 @@ class Ports:
     """Keep a tool call from beginning, where it has not begun."""
     ask_callback: Callable[[str, str], Awaitable[bool]] = _nobody_calls_back
     """Write a request for a call-back, with reason and summary; tell soon whether it will be done."""
+    show: Callable[[News], None] = lambda news: None
+    """Let who watches the call see something of it; takes no time and never fails."""
     clips: Mapping[str, bytes] = field(default_factory=dict)
     """Our own recordings by name, 16-bit mono PCM at 16 kHz."""
 

@@ -36,6 +36,34 @@ class ToolRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolBegun:
+    """A tool that the model called and that runs now; milliseconds since the stream opened."""
+
+    model_call_id: str
+    name: str
+    started_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """Who speaks from now on: "caller", "agent" or "" for nobody."""
+
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """An order of the desk's that the call took."""
+
+    order: str
+    at_ms: int
+
+
+News = TurnRecord | ToolRecord | ToolBegun | Speaking | Obeyed
+"""What who watches a call sees of it; a turn comes again, by its position, as more of it is said."""
+
+
+@dataclass(frozen=True, slots=True)
 class UsageSeen:
     """A usage report of the model, as it came."""
 

@@ -1,52 +1,60 @@
-"""Know the live calls of this process: to keep their rows warm, and to end them when it has to stop."""
+"""Know the live calls of this process: to keep their rows warm, and to tell them what comes by no socket."""
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 from django.conf import settings
 from django.db import Error as DatabaseDownError
 
 from voice import calls
+from voice.events import Event, Stopping
 from voice.orm import run_db
 
 logger = logging.getLogger(__name__)
 
 
-class Stop(Protocol):
-    """How one call is brought to an end."""
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A call that is carried here: its row, its public id, and how it is told of an event."""
 
-    def __call__(self, *, at_once: bool) -> None:
-        """End it with a goodbye, or without a word."""
+    call_id: int
+    public_id: str
+    take: Callable[[Event], None]
 
 
 class Roster:
-    """The live calls by their rows; all of it happens on the event loop."""
+    """The live calls by their public ids; all of it happens on the event loop."""
 
     def __init__(self) -> None:
-        self._stops: dict[int, Stop] = {}
+        self._calls: dict[str, Carried] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._beating: asyncio.Task[None] | None = None
 
-    def add(self, call_id: int, stop: Stop) -> None:
+    def add(self, carried: Carried) -> None:
         """Take a call in."""
-        self._stops[call_id] = stop
+        self._calls[carried.public_id] = carried
         if self._timer is None:
             self._beat_later()
 
-    def remove(self, call_id: int) -> None:
+    def remove(self, carried: Carried) -> None:
         """Take a call out."""
-        del self._stops[call_id]
-        if not self._stops and self._timer is not None:
+        del self._calls[carried.public_id]
+        if not self._calls and self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def stop_all(self, *, at_once: bool = False) -> None:
         """Have every call say goodbye and end; `at_once`, without."""
-        for stop in list(self._stops.values()):
-            stop(at_once=at_once)
+        for carried in list(self._calls.values()):
+            carried.take(Stopping(at_once))
+
+    def tell(self, public_id: str, event: Event) -> None:
+        """Tell a call of an event, if it is carried here."""
+        if (carried := self._calls.get(public_id)) is not None:
+            carried.take(event)
 
     def _beat_later(self) -> None:
         loop = asyncio.get_running_loop()
@@ -56,7 +64,7 @@ class Roster:
         self._beat_later()
         # While the database hangs, one beat waits for it and no more.
         if self._beating is None or self._beating.done():
-            self._beating = asyncio.create_task(_beat(tuple(self._stops)))
+            self._beating = asyncio.create_task(_beat([carried.call_id for carried in self._calls.values()]))
 
 
 async def _beat(call_ids: Collection[int]) -> None:

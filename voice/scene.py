@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from voice.alarms import Alarms
 from voice.answerer import Answerer
 from voice.consent import Consent
-from voice.events import Command, Record, Say
+from voice.events import Command, Record, Say, Show
 from voice.limits import Limits
 from voice.link import Link
 from voice.measures import Measures
@@ -67,6 +67,11 @@ class Scene:
     def ms(self, now_s: float) -> int:
         """Return the time since the call began, in milliseconds."""
         return round((now_s - self.began_s) * 1000)
+
+    def shown(self) -> list[Command]:
+        """Return the command that shows what is being said, as far as it was said."""
+        turn = self.transcript.open_turn
+        return [] if turn is None else [Show(turn)]
 
     def say(self, clip: str, now_s: float) -> list[Command]:
         """Play one of our recordings, and keep its words as the agent's."""

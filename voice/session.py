@@ -17,11 +17,11 @@ from voice import notes
 from voice.absence import Absence
 from voice.alarms import Alarm
 from voice.errands import Errands
-from voice.events import Command, End, Event, Hearing, Record, Tell
+from voice.events import Command, End, Event, Hearing, Order, Record, Show, Tell
 from voice.farewell import Farewell
 from voice.floor import Floor
 from voice.limits import Limits
-from voice.records import Ending, UsageSeen
+from voice.records import Ending, Obeyed, Speaking, UsageSeen
 from voice.scene import Brief, Scene, kept
 from voice.wire import gemini, sautikit
 
@@ -57,6 +57,7 @@ class Session:
         self._farewell = Farewell(self._scene, self._floor)
         self._hearing = Hearing.KEEP
         self._notes: list[str] = []  # for the model, once nobody speaks
+        self._speaker = ""  # as it was shown last
         self._ended: End | None = None
         self._ended_s = now_s
 
@@ -107,6 +108,8 @@ class Session:
                 return self._end("agent_hangup", call.CLOSE_DRAINING, now_s)
             case call.Stopping():
                 return self._leave("agent_hangup", call.CLOSE_DRAINING, notes.STOPPING, now_s)
+            case call.Ordered(order, words):
+                return self._obey(order, words, now_s)
             case call.WrongAudio(found):
                 self._measures.count(f"audio_{found}")
                 return self._end("carrier_error", call.CLOSE_BAD_DATA, now_s)
@@ -148,9 +151,9 @@ class Session:
                 return self._complete_turn(reason, now_s)
             case gemini.CallerSaid(text):
                 self._note_caller()
-                return floor.take_words(text, now_s)
+                return [*floor.take_words(text, now_s), *self._scene.shown()]
             case gemini.AgentSaid(text):
-                return floor.take_agent_words(text, now_s)
+                return [*floor.take_agent_words(text, now_s), *self._scene.shown()]
             case gemini.ToolCall():
                 return self._take_call(event, now_s)
             case gemini.ToolsCancelled(ids):
@@ -282,6 +285,18 @@ class Session:
             self.state = State.LEAVING
         return commands
 
+    def _obey(self, order: Order, words: str, now_s: float) -> list[Command]:
+        """Do what the desk wants: at once, or once nobody speaks."""
+        self._measures.count(f"desk_{order.value}")
+        shown: list[Command] = [Show(Obeyed(order.value, self._scene.ms(now_s)))]
+        if order is Order.END:
+            ended = self._leave("agent_hangup", call.CLOSE_NORMAL, notes.DESK_ENDS, now_s)
+            return [*shown, *ended]
+        if order is Order.SAY:  # whoever at the desk wants it said answers for it, number or not
+            self._scene.speech.allow(words)
+        self._notes.append(notes.from_the_desk(order.value, words))
+        return shown
+
     # The end
 
     def _leave(
@@ -379,6 +394,9 @@ class Session:
             commands += self._come_to_nothing(now_s)
         if self.state is State.TALKING and self._link.is_ready and self._floor.is_quiet:
             commands += self._use_the_quiet(now_s)
+        if (speaker := self._floor.speaker) != self._speaker:
+            self._speaker = speaker
+            commands.append(Show(Speaking(speaker)))
         wanted = self._wanted_hearing()
         if wanted is not self._hearing:
             self._hearing = wanted

@@ -74,6 +74,14 @@ def digits_of(text: str) -> str:
     return "".join(_value(found[0]) for found in _TOKEN.finditer(text))
 
 
+def codes_hidden(text: str) -> str:
+    """Return the text without whatever might be a code: a number of four digits or more, written or said."""
+    for digits, start, end in reversed(list(_runs(text))):
+        if len(digits) >= _CODE_DIGITS:
+            text = text[:start] + CODE + text[end:]
+    return text
+
+
 def _flat(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 

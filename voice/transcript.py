@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from voice.records import TurnRecord
-from voice.spoken import CODE
+from voice.spoken import CODE, codes_hidden
 
 Speaker = Literal["caller", "agent"]
 
@@ -73,6 +73,21 @@ class Transcript:
         )
         self.recent.append(record)
         return [record]
+
+    @property
+    def open_turn(self) -> TurnRecord | None:
+        """Return the turn that is open as it may be shown: a code may be said before one is asked for."""
+        turn = self._open
+        if turn is None:
+            return None
+        text = self._text_of(turn)
+        shown = text if turn.speaker == "agent" else codes_hidden(text)
+        return TurnRecord(turn.position, turn.speaker, shown, turn.started_ms, turn.ended_ms)
+
+    @property
+    def is_callers(self) -> bool:
+        """Tell whether the turn that is open is the caller's."""
+        return self._open is not None and self._open.speaker == "caller"
 
     @property
     def agent_says(self) -> str:

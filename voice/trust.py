@@ -2,8 +2,10 @@
 
 import logging
 from datetime import datetime
+from functools import partial
 
 from django.conf import settings
+from django.db import transaction
 
 from shipments import phones
 from shipments.enquiries import opening_fields
@@ -11,6 +13,7 @@ from shipments.models import Shipment
 from shipments.personas import has_something_real
 from voice.levels import Level, Proof, ProofWanted, Standing, first_proof, level_of
 from voice.models import Call
+from voice.newsroom import NEWSROOM
 from voice.spoken import places
 from voice.statuses import Direction
 from voice.toolkit import Caller
@@ -78,6 +81,7 @@ def _prove(call: Call, number: str, proof: Proof, now: datetime) -> None:
         **fields, context=context, shipment_id=shipment_id
     ):
         call.proof, call.level, call.context, call.shipment_id = proof, level, context, shipment_id
+        _tell(call.public_id)
 
 
 def guarded_places(call: Call) -> tuple[str, ...]:
@@ -125,13 +129,21 @@ def note_driver(caller: Caller, driver_id: int) -> None:
     level = caller.level(shift=True)
     if level is Level.DRIVER:
         Call.objects.filter(public_id=caller.call_public_id).update(driver_id=driver_id, level=level)
+        _tell(caller.call_public_id)
 
 
 def note_level(caller: Caller, level: Level) -> None:
     """Keep the highest level that a call has reached, for those who read its page."""
-    Call.objects.filter(public_id=caller.call_public_id, level__lt=level).update(level=level)
+    if Call.objects.filter(public_id=caller.call_public_id, level__lt=level).update(level=level):
+        _tell(caller.call_public_id)
 
 
 def doubt(caller: Caller) -> None:
     """Take back that the recipient is on the line: whoever is there now has said no such thing."""
-    Call.objects.filter(public_id=caller.call_public_id, level__gte=Level.L1_PLUS).update(level=Level.L1)
+    trusted = Call.objects.filter(public_id=caller.call_public_id, level__gte=Level.L1_PLUS)
+    if trusted.update(level=Level.L1):
+        _tell(caller.call_public_id)
+
+
+def _tell(public_id: str) -> None:
+    transaction.on_commit(partial(NEWSROOM.note_change, public_id))

@@ -9,6 +9,7 @@ import pytest
 from tests.peers import FakeModel, FakeTelephone, speech
 from tests.placed import FRAME, Placed, answer_at_once, call, talk
 from voice.errors import ModelLost, ModelRefused
+from voice.events import Stopping
 from voice.limits import Limits
 from voice.ports import Outcome
 from voice.records import ToolRecord, TurnRecord
@@ -196,7 +197,7 @@ def test_a_slow_tool_keeps_nobody_on_a_line_that_is_over():
         await asyncio.sleep(1)
         model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "confirm_reschedule", "args": {}}]}})
         await asyncio.sleep(0.5)
-        placed.bridge.stop(at_once=True)
+        placed.bridge.take(Stopping(at_once=True))
         await asyncio.sleep(10)
 
     placed = call(scenario, run_tool=slow)
@@ -470,7 +471,7 @@ def test_a_goodbye_of_the_models_is_heard_to_its_last_word_before_the_line_is_cl
 def test_a_stopping_process_ends_a_call_in_words():
     async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await talk(telephone, 1)
-        placed.bridge.stop(at_once=False)
+        placed.bridge.take(Stopping())
         await talk(telephone, 0.5)
         model.put(speech(1))
         model.put({"serverContent": {"generationComplete": True}})
@@ -488,7 +489,7 @@ def test_a_call_that_is_over_is_not_stopped():
 
     placed = call(scenario)
 
-    placed.bridge.stop(at_once=False)
+    placed.bridge.take(Stopping())
     assert placed.journal.ending is not None
     assert placed.journal.ending.reason == "caller_hangup"
 

@@ -12,9 +12,16 @@ from voice.wire import gemini, sautikit
 PCM = b"\x01\x00" * 960
 
 
+class Unwatched(Session):
+    """A session whose commands are those that do something: what is shown has tests of its own."""
+
+    def handle(self, event: call.Event, now_s: float) -> list[call.Command]:
+        return [one for one in super().handle(event, now_s) if not isinstance(one, call.Show)]
+
+
 def begun(limits: Limits | None = None) -> Session:
     """Return a session that is being connected, at 0 s."""
-    session = Session(Brief(setup=a_setup(), nudge="Greet.", session_id="HD_1"), limits or Limits(), 0.0)
+    session = Unwatched(Brief(setup=a_setup(), nudge="Greet.", session_id="HD_1"), limits or Limits(), 0.0)
     session.handle(call.Answered(), 0.0)
     return session
 

@@ -1,0 +1,99 @@
+"""Reach the channel layer: publish to a group, listen to one, and know when it is gone.
+
+What is told this way is best effort: the layer may lose it, and be away for as long as it likes. Nothing of a
+call waits for it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from voice.errors import LayerDownError
+
+_DOWN = (OSError, TimeoutError, RedisError)
+_KEPT = 500
+"""How many messages wait for a listener that is slow; after that some are lost, and it is told so."""
+_PROBE = "probe"
+
+
+async def publish(group: str, message: Mapping[str, Any]) -> None:
+    """Send a message to all who listen to a group now, in whatever process.
+
+    Raises:
+        LayerDownError: the layer did not take it in time.
+    """
+    try:
+        async with asyncio.timeout(settings.LIVE_LAYER_S):
+            await _layer().group_send(group, dict(message))
+    except _DOWN as error:
+        raise LayerDownError(type(error).__name__) from error
+
+
+class Inbox:
+    """What a group is told, from the moment on that this listens to it."""
+
+    def __init__(self, group: str, channel: str) -> None:
+        self._group = group
+        self._channel = channel
+        self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_KEPT)
+        self.missed = False
+        """Whether messages were lost since this was last set to False."""
+
+    async def next(self, within_s: float) -> dict[str, Any] | None:
+        """Return the next message; None when there is none in time, and the layer still stands.
+
+        Raises:
+            LayerDownError: nothing came, and the layer does not answer.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                return await self._messages.get()
+        # Who listens is never told that Redis went away: the library tries again for ever, in silence.
+        await publish(self._group, {"type": _PROBE})
+        return None
+
+    async def fill(self) -> None:
+        """Take what comes, until cancelled: with this cancelled the subscription is gone."""
+        while True:
+            message = await _layer().receive(self._channel)
+            if message.get("type") == _PROBE:
+                continue
+            if self._messages.full():
+                self.missed = True
+            else:
+                self._messages.put_nowait(message)
+
+
+@asynccontextmanager
+async def listening(group: str) -> AsyncIterator[Inbox]:
+    """Listen to a group for as long as the block lasts.
+
+    Raises:
+        LayerDownError: the layer does not answer.
+    """
+    await publish(group, {"type": _PROBE})  # first: the library forgets no channel that it could not open
+    try:
+        async with asyncio.timeout(settings.LIVE_LAYER_S):
+            channel = await _layer().new_channel()
+            await _layer().group_add(group, channel)
+    except _DOWN as error:
+        raise LayerDownError(type(error).__name__) from error
+    inbox = Inbox(group, channel)
+    filling = asyncio.create_task(inbox.fill())
+    try:
+        yield inbox
+    finally:
+        filling.cancel()
+        await asyncio.wait({filling})
+        with suppress(*_DOWN):
+            async with asyncio.timeout(settings.LIVE_LAYER_S):
+                await _layer().group_discard(group, channel)
+
+
+def _layer() -> Any:
+    return get_channel_layer()
