@@ -66,10 +66,10 @@ def a_page(line: Line, *flags: str, refused: str = "") -> Iterator[Page]:
     assert not wrong, wrong
 
 
-def a_member_of_staff(line: Line, role: str = "Supervisor") -> None:
-    """Make `USER` in the line's database, in this role."""
+def a_member_of_staff(line: Line, role: str = "Supervisor", user: str = USER) -> None:
+    """Make somebody in the line's database, in this role."""
     line.planted.add(PASSWORD)
-    line.manage("shell", "-v0", "-c", _ROLE.format(user=USER, password=PASSWORD, role=role))
+    line.manage("shell", "-v0", "-c", _ROLE.format(user=user, password=PASSWORD, role=role))
 
 
 def log_in(page: Page, line: Line, role: str = "Supervisor") -> None:

@@ -58,9 +58,9 @@ class ModelSession:
         """Send a frame, as the real one does: JSON in binary."""
         self.socket.send(json.dumps(message).encode())
 
-    def speak(self, seconds: float) -> None:
-        """Say so much, with no sample zero, and that it is all."""
-        pcm = b"\x09\x00" * round(24_000 * seconds)
+    def speak(self, seconds: float, sample: bytes = b"\x09\x00") -> None:
+        """Say so much, with no sample zero, and that it is all; as it stands it is too soft to be speech."""
+        pcm = sample * round(48_000 * seconds / len(sample))
         for at in range(0, len(pcm), 9_600):
             blob = {
                 "mimeType": "audio/pcm;rate=24000",

@@ -185,7 +185,14 @@ def test_staff_log_in_through_nginx_and_their_searches_are_not_logged(tmp_path):
             }
             logged_in = browser.post("/admin/login/", data=said, headers={"Origin": front.url})
             found = browser.get("/admin/shipments/shipment/", params={"q": CALLER})
+            cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+        headers = {"Cookie": cookies, "Origin": front.url}
+        socket = front.url.replace("https", "wss") + "/admin/live/news"
+        with connect(socket, ssl=front.tls, additional_headers=headers, proxy=None) as live:
+            shown = json.loads(live.recv(10))
 
+        assert shown["kind"] == "line"
         assert (page.status_code, logged_in.status_code, found.status_code) == (200, 302, 200)
-        assert front.access_log()[-1]["path"] == "/admin/shipments/shipment/"
+        eventually(lambda: front.access_log()[-1]["path"] == "/admin/live/news")
+        assert front.access_log()[-2]["path"] == "/admin/shipments/shipment/"
         assert secrets_in(front.logs(), front.line.planted) == []

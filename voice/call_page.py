@@ -338,6 +338,10 @@ _COUNTERS = {
     "caller_silence_ms": "Silence put in for the caller",
     "late_audio": "Late audio dropped",
     "records_lost": "Records lost",
+    "desk_end": "Times the desk ended it",
+    "desk_note": "Times the desk told the agent something",
+    "desk_say": "Times the desk had something said",
+    "desk_message": "Times the desk had a message taken",
 }
 
 

@@ -133,7 +133,8 @@ async def _carry(facts: calls.CallFacts, telephone: TelephoneSocket) -> None:
     limits, now_s = from_settings(Limits, settings), asyncio.get_running_loop().time()
     session = Session(opening.brief(facts), limits, now_s)
     try:
-        async with HELM.manned(), NumberProof(facts) as proof:
+        HELM.man()
+        async with NumberProof(facts) as proof:
             ports = opening.ports(facts, telephone, CallJournal(facts.call_id), proof)
             show = partial(NEWSROOM.show, facts.public_id)
             ports = replace(ports, dial=watched(ports.dial, GATE), show=show)

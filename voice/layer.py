@@ -5,6 +5,7 @@ call waits for it.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -14,6 +15,8 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from voice.errors import LayerDownError
+
+logger = logging.getLogger(__name__)
 
 _DOWN = (OSError, TimeoutError, RedisError)
 _KEPT = 500
@@ -41,6 +44,7 @@ class Inbox:
         self._group = group
         self._channel = channel
         self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_KEPT)
+        self._filling = asyncio.create_task(self._fill())
         self.missed = False
         """Whether messages were lost since this was last set to False."""
 
@@ -50,6 +54,8 @@ class Inbox:
         Raises:
             LayerDownError: nothing came, and the layer does not answer.
         """
+        if self._filling.done():
+            raise LayerDownError("nothing is listened to any more")
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 return await self._messages.get()
@@ -57,16 +63,28 @@ class Inbox:
         await publish(self._group, {"type": _PROBE})
         return None
 
-    async def fill(self) -> None:
-        """Take what comes, until cancelled: with this cancelled the subscription is gone."""
+    async def _fill(self) -> None:
         while True:
-            message = await _layer().receive(self._channel)
-            if message.get("type") == _PROBE:
+            try:
+                message = await _layer().receive(self._channel)
+                kind = message["type"]
+            except (ValueError, TypeError, KeyError):  # nothing that we sent
+                logger.warning("what the channel layer brought cannot be read")
+                continue
+            if kind == _PROBE:
                 continue
             if self._messages.full():
                 self.missed = True
             else:
                 self._messages.put_nowait(message)
+
+    async def leave(self) -> None:
+        """Listen no more; the library unsubscribes who stops to wait."""
+        self._filling.cancel()
+        await asyncio.wait({self._filling})
+        with suppress(*_DOWN):
+            async with asyncio.timeout(settings.LIVE_LAYER_S):
+                await _layer().group_discard(self._group, self._channel)
 
 
 @asynccontextmanager
@@ -84,15 +102,10 @@ async def listening(group: str) -> AsyncIterator[Inbox]:
     except _DOWN as error:
         raise LayerDownError(type(error).__name__) from error
     inbox = Inbox(group, channel)
-    filling = asyncio.create_task(inbox.fill())
     try:
         yield inbox
     finally:
-        filling.cancel()
-        await asyncio.wait({filling})
-        with suppress(*_DOWN):
-            async with asyncio.timeout(settings.LIVE_LAYER_S):
-                await _layer().group_discard(group, channel)
+        await inbox.leave()
 
 
 def _layer() -> Any:

@@ -11,6 +11,10 @@ BEGUN, CHANGED, ENDED = "begun", "changed", "ended"
 """What happens to a call as a whole: it runs, its row says something else now, it is over."""
 
 
+ANEW = frozenset({"said", "speaking"})
+"""What who comes late needs to be told again: it is in no database yet, or never is."""
+
+
 def message(news: News) -> Message:
     """Return the message of something that happened inside a call."""
     match news:

@@ -22,6 +22,7 @@ class Newsroom:
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, str], news.Message] = {}
+        self._latest: dict[str, dict[str, news.Message]] = {}  # by call and kind
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -33,15 +34,26 @@ class Newsroom:
         if self._loop is not loop:  # what waited for another one will never be sent
             self._loop, self._timer, self._sending = loop, None, None
             self._waiting.clear()
+            self._latest.clear()
         self.tell(call, news.milestone(news.BEGUN))
 
     def end(self, call: str) -> None:
         """Tell that it is over, and that its row says so."""
+        self._latest.pop(call, None)
         self.tell(call, news.milestone(news.ENDED))
 
     def show(self, call: str, what: News) -> None:
         """Tell what happened in a call; on the event loop."""
-        self.tell(call, news.message(what))
+        told = news.message(what)
+        if told["kind"] in news.ANEW:
+            self._latest.setdefault(call, {})[told["kind"]] = told
+        self.tell(call, told)
+
+    def tell_anew(self) -> None:
+        """Tell who came late what is being said now, and who speaks."""
+        for call, latest in self._latest.items():
+            for told in latest.values():
+                self.tell(call, told)
 
     def note_change(self, call: str) -> None:
         """Tell that the row of a call says something else now; from any thread."""

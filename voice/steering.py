@@ -6,8 +6,7 @@ waits for orders, and goes on without them when the layer is gone.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -23,12 +22,14 @@ from voice.errors import LayerDownError, NotOrderedError
 from voice.events import Order, Ordered
 from voice.layer import listening, publish
 from voice.models import Call
+from voice.newsroom import NEWSROOM
 from voice.roster import ROSTER
 from voice.statuses import CallStatus
 
 logger = logging.getLogger(__name__)
 
 GROUP = "line.orders"
+_ANEW = "line.anew"
 RIGHTS: Mapping[Order, str] = {
     Order.END: "voice.end_call",
     Order.NOTE: "voice.steer_call",
@@ -80,26 +81,15 @@ def _send(message: Mapping[str, Any]) -> None:
 
 
 class Helm:
-    """The one subscription by which this process is given orders, held while it carries calls."""
+    """The one subscription by which this process is given orders."""
 
     def __init__(self) -> None:
-        self._calls = 0
         self._obeying: asyncio.Task[None] | None = None
 
-    @asynccontextmanager
-    async def manned(self) -> AsyncIterator[None]:
-        """Take orders for as long as the block lasts; the first call subscribes, the last one leaves."""
-        self._calls += 1
-        if self._obeying is None:
+    def man(self) -> None:
+        """Take orders from the first call of this process on; anew when a fault put an end to it."""
+        if self._obeying is None or self._obeying.done():
             self._obeying = asyncio.create_task(_obey())
-        try:
-            yield
-        finally:
-            self._calls -= 1
-            if not self._calls:
-                obeying, self._obeying = self._obeying, None
-                obeying.cancel()
-                await asyncio.wait({obeying})
 
 
 async def _obey() -> None:
@@ -108,13 +98,25 @@ async def _obey() -> None:
             async with listening(GROUP) as inbox:
                 while True:
                     if message := await inbox.next(settings.LIVE_CATCH_UP_S):
-                        _carry_out(message)
+                        _take(message)
         except LayerDownError:
             logger.warning("no orders for calls can be taken: the channel layer is gone")
             await asyncio.sleep(settings.LIVE_POLL_S)
 
 
-def _carry_out(message: Mapping[str, Any]) -> None:
+async def ask_anew() -> None:
+    """Have all processes tell what is being said now: who asks has come too late to hear it.
+
+    Raises:
+        LayerDownError: nobody can be asked.
+    """
+    await publish(GROUP, {"type": _ANEW})
+
+
+def _take(message: Mapping[str, Any]) -> None:
+    if message["type"] == _ANEW:
+        NEWSROOM.tell_anew()
+        return
     try:
         order = Order(message["order"])
     except (KeyError, ValueError):  # of another version of ours, in the middle of a deployment

@@ -16,7 +16,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import Error as DatabaseDownError
 
-from voice import live, news
+from voice import live, news, steering
 from voice.errors import LayerDownError
 from voice.layer import Inbox, listening
 from voice.newsroom import GROUP
@@ -96,9 +96,12 @@ class LineConsumer(AsyncWebsocketConsumer):
 
     async def _follow(self, inbox: Inbox) -> None:
         loop = asyncio.get_running_loop()
+        inbox.missed = True  # all that was said before
         while True:
-            inbox.missed = False
+            missed, inbox.missed = inbox.missed, False
             await self._catch_up(stale=False)
+            if missed:
+                await steering.ask_anew()
             until_s = loop.time() + settings.LIVE_CATCH_UP_S
             while not inbox.missed and (left_s := until_s - loop.time()) > 0:
                 message = await inbox.next(min(left_s, settings.LIVE_POLL_S))

@@ -1,0 +1,128 @@
+"""A supervisor watches the line in a real browser: words as they are said, orders, a server that leaves."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import a_page, log_in, needs_chromium, picture
+from tests.conftest import secrets_in
+from tests.line import CALLER, ModelSession, a_line, eventually
+from tests.test_live_line import HURRIED, LOUD, on_the_phone, says
+
+pytestmark = [pytest.mark.slow, needs_chromium]
+LIVE = "/admin/live/"
+SCRIPT = "<img src=x onerror=document.title='broken'>"
+PARCEL = f"""
+from tests.shipments.builders import a_parcel
+a_parcel({CALLER!r}, tracking_id="KM-4279")
+"""
+
+
+def open_the_call(page: Page) -> None:
+    page.get_by_role("link", name="Live calls").click()
+    page.wait_for_url(LIVE)
+    page.locator(".live-card").first.click()
+    expect(page.get_by_role("heading", name="••• 001")).to_be_visible()
+
+
+def converse(model: ModelSession) -> None:
+    """Have a conversation as far as the caller's question and the answer to it."""
+    model.speak(0.3, LOUD)
+    says(model, "Savanna Express, an automated assistant. How can I help?")
+    model.send({"serverContent": {"turnComplete": True}})
+    says(model, f"Where is {SCRIPT} my parcel?", caller=True)
+    tool = {"id": "t1", "name": "track_shipment", "args": {}}
+    model.send({"toolCall": {"functionCalls": [tool]}})
+    eventually(lambda: "toolResponse" in json.dumps(model.said))
+    says(model, "Your parcel is at our depot in Industrial Area.")
+
+
+def test_a_supervisor_sees_words_appear_and_ends_the_call(tmp_path):
+    with a_line(tmp_path, **HURRIED) as line:
+        line.manage("shell", "-v0", "-c", PARCEL)
+        with a_page(line) as page, on_the_phone(line) as (call, model):
+            log_in(page, line)
+            open_the_call(page)
+            converse(model)
+
+            words = page.locator(".live-lines")
+            expect(words).to_contain_text("my parcel?")
+            expect(words).to_contain_text("track shipment: done")
+            expect(words).to_contain_text("Your parcel is at our depot")
+            expect(page.locator(".live-card")).to_contain_text("KM-4279")
+            _pictures(page)
+            page.get_by_placeholder("The shop closes").fill("We close at five.")
+            page.get_by_role("button", name="Have it said").click()
+            expect(page.get_by_text("The agent says it as soon as")).to_be_visible()
+            page.get_by_role("button", name="End the call").click()
+            page.get_by_role("button", name="Press again to end it").click()
+            expect(page.get_by_text("The agent says goodbye")).to_be_visible()
+            model.speak(0.3, LOUD)
+            model.send({"serverContent": {"turnComplete": True}})
+            expect(page.get_by_text("This call is over.")).to_be_visible()
+            expect(page.get_by_text("Nobody is on the line.")).to_be_visible()
+            assert page.title() != "broken"
+        query = "SELECT ended_reason FROM voice_call WHERE public_id = ?"
+        assert line.rows(query, call) == [("agent_hangup",)]
+        assert not secrets_in(line.log(), line.planted)
+
+
+def test_a_page_that_loses_the_server_says_so_and_catches_up(tmp_path):
+    with a_line(tmp_path, **HURRIED) as line:
+        with a_page(line, refused="WebSocket connection") as page:
+            log_in(page, line)
+            page.goto(LIVE)
+            expect(page.get_by_text("Nobody is on the line.")).to_be_visible()
+            line.stop()
+            expect(page.get_by_text("This page lost the server")).to_be_visible()
+            line.start()
+            with on_the_phone(line) as (_, model):
+                says(model, "Hello? Are you there?", caller=True)
+
+                expect(page.locator(".live-card")).to_contain_text("Hello? Are you there?")
+                expect(page.get_by_text("This page lost the server")).not_to_be_visible()
+        assert not secrets_in(line.log(), line.planted)
+
+
+def test_a_dispatcher_sees_calls_of_his_depots_without_words_and_cannot_end_them(tmp_path):
+    with a_line(tmp_path, **HURRIED) as line:
+        line.manage("shell", "-v0", "-c", f"{PARCEL}\n{_HIS}")
+        with a_page(line) as page, on_the_phone(line) as (_, model):
+            log_in(page, line, "Dispatcher")
+            line.manage("shell", "-v0", "-c", _HIS_DEPOT)
+            open_the_call(page)
+            converse(model)
+
+            expect(page.locator(".live-lines")).to_contain_text("track shipment: done")
+            expect(page.locator(".live-lines")).not_to_contain_text("my parcel?")
+            expect(page.get_by_text("What is said is shown to supervisors.")).to_be_visible()
+            expect(page.get_by_role("button", name="Tell the agent")).to_be_visible()
+            expect(page.get_by_role("button", name=re.compile("End the call"))).to_have_count(0)
+            assert CALLER not in page.content()
+
+
+_HIS = """
+from shipments.models import Shipment
+from tests.shipments.builders import a_depot
+Shipment.objects.update(depot=a_depot(name="Own"))
+"""
+_HIS_DEPOT = """
+from django.contrib.auth.models import User
+from shipments.models import Depot
+User.objects.get().depots.set(Depot.objects.all())
+"""
+
+
+def _pictures(page: Page) -> None:
+    """Look at the page in every way that it is looked at; loaded anew, it catches up each time."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.goto(LIVE)
+        page.locator(".live-card").click()
+        expect(page.locator(".live-lines")).to_contain_text("Your parcel is at our depot")
+        for width, kind in ((1400, "desk"), (390, "phone")):
+            page.set_viewport_size({"width": width, "height": 900})
+            picture(page, f"live-{scheme}-{kind}")
+    page.set_viewport_size({"width": 1400, "height": 900})
