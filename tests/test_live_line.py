@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -35,7 +35,7 @@ def desk(line) -> Iterator[Desk]:
 
 
 @contextmanager
-def on_the_phone(line: Line) -> Iterator[tuple[str, ModelSession]]:
+def on_the_phone(line: Line, newest: Callable[[], str] | None = None) -> Iterator[tuple[str, ModelSession]]:
     """Place a call whose caller sends without a pause; yield its public id and the model's session."""
     with line.call() as (telephone, model):
         over = threading.Event()
@@ -50,7 +50,7 @@ def on_the_phone(line: Line) -> Iterator[tuple[str, ModelSession]]:
         talking = threading.Thread(target=talk)
         talking.start()
         try:
-            yield str(line.rows(CALL)[0][0]), model
+            yield newest() if newest else str(line.rows(CALL)[0][0]), model
         finally:
             over.set()
             talking.join()
