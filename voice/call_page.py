@@ -12,6 +12,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.timezone import localtime
 
+from shipments.audit import AuditEntry
 from shipments.models import DeliveryChange
 from shipments.phones import mask_numbers
 from voice import call_timing
@@ -108,6 +109,7 @@ class Page:
     opened_with: tuple[tuple[Row, ...], ...]
     trust: tuple[Row, ...]
     answers: tuple[Answer, ...]
+    ordered: tuple[Row, ...]
     events: tuple[Told, ...]
 
 
@@ -137,6 +139,7 @@ def page_of(call: Call) -> Page:
         ),
         events=tuple(map(_told, call.events.all())),
         trust=tuple(_trust(call)),
+        ordered=tuple(_ordered(call)),
         answers=_answers_of(call),
     )
 
@@ -151,6 +154,21 @@ def _trust(call: Call) -> Iterator[Row]:
         shown = {"surname": parcel.surname_at, "two facts": parcel.facts_at, "the code": parcel.code_at}
         named = [f"{what} at {localtime(at):%H:%M:%S}" for what, at in shown.items() if at]
         yield f"Parcel {parcel}", ", ".join(named) or "nothing named of it"
+
+
+def _ordered(call: Call) -> Iterator[Row]:
+    """Yield what the desk wanted of the call while it ran, and who did."""
+    entries = AuditEntry.objects.filter(call_public_id=call.public_id, verb__in=_ORDERS).order_by("at", "pk")
+    for entry in entries:
+        yield _ORDERS[entry.verb], f"{entry.actor}, {localtime(entry.at):%H:%M:%S}"
+
+
+_ORDERS = {
+    "order_end": "Ended it",
+    "order_note": "Told the agent something",
+    "order_say": "Had something said",
+    "order_message": "Had a message taken",
+}
 
 
 _PROOFS = {
