@@ -209,6 +209,14 @@ def test_what_a_page_says_that_makes_no_sense_leaves_it_as_it_was(desk):
             watch.until(lambda told: told["kind"] == "line")  # the next look
 
 
+def test_a_page_that_is_open_keeps_no_server_from_leaving(tmp_path):
+    with a_line(tmp_path, **HURRIED) as line, a_desk(line) as desk, desk.socket() as socket:
+        Watch(socket).until(lambda told: told["kind"] == "line")
+        line.process.terminate()
+
+        assert line.process.wait(15) == 0
+
+
 # Without Redis
 
 
