@@ -48,7 +48,7 @@ def dial(platform: Platform, now: datetime = NOW, by: str = "d1") -> Answer | pl
     if isinstance(said, Now):
         placing.settle(row, platform.place(row.client_request_id), now, lambda: 1.0)
     elif isinstance(said, placing.Turn):
-        outbound.put_back(row, said.when, "Another dialler's turn.")
+        outbound.release(row, said.when, "Another dialler's turn.")
     return said
 
 

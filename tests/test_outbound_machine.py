@@ -68,6 +68,7 @@ class Dialling(RuleBasedStateMachine):
         self.rests: dict[str, Rest | None] = {}
         self.rung: list[tuple[int, datetime, bool]] = []
         self.held: list[OutboundCall] = []
+        self.halted: list[OutboundCall] = []
         self.late: list[tuple[OutboundCall, Placement]] = []
         self.states: dict[int, DialState] = {}
         self.parcels = [
@@ -102,12 +103,14 @@ class Dialling(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule(which=st.integers(0, 9), outcome=st.sampled_from(PLACEMENTS), dies=st.integers(0, 5))
     def dial(self, which: int, outcome: tuple[Placement, bool], dies: int) -> None:
-        """Let a dialler do its work, be killed before the request or before it wrote the answer, or wait."""
+        """Let a dialler do its work, be killed or halted on the way, or wait for its turn."""
         row = self.held.pop(which % len(self.held))
         placement, rings = outcome
         said = placing.begin(row, self.now)
         if isinstance(said, placing.Turn):
             self.held.append(row)
+        elif isinstance(said, Now) and dies == 4:
+            self.halted.append(row)
         elif isinstance(said, Now) and dies != 1:
             if rings:
                 self.rung.append((row.pk, self.now, self._is_disturbed(row.number)))
@@ -115,6 +118,24 @@ class Dialling(RuleBasedStateMachine):
                 self.late.append((row, placement))
             elif dies != 2:
                 placing.settle(row, placement, self.now, lambda: 0.5)
+
+    @precondition(lambda self: self.halted)
+    @rule(which=st.integers(0, 9), outcome=st.sampled_from(PLACEMENTS))
+    def wake(self, which: int, outcome: tuple[Placement, bool]) -> None:
+        """Let a dialler that was halted before its request go on."""
+        row = self.halted.pop(which % len(self.halted))
+        placement, rings = outcome
+        if placing.overslept(row, self.now):
+            placement, rings = Unsent("overslept"), False
+        if rings:
+            self.rung.append((row.pk, self.now, self._is_disturbed(row.number)))
+        placing.settle(row, placement, self.now, lambda: 0.5)
+
+    @precondition(lambda self: self.held)
+    @rule(which=st.integers(0, 9))
+    def stop(self, which: int) -> None:
+        """Stop a dialler that waits for its turn."""
+        outbound.release(self.held.pop(which % len(self.held)), self.now, "The dialler was stopped.")
 
     def _is_disturbed(self, number: str) -> bool:
         zone, rest = ZoneInfo(NUMBERS[number]), self.rests.get(number)

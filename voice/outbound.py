@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from shipments.contact import note_contact
 from shipments.problems import note_wrong_number
@@ -63,11 +64,32 @@ def claim_one(pk: int, by: str, now: datetime) -> OutboundCall | None:
     return OutboundCall.objects.select_related("shipment").get(pk=pk)
 
 
+def held(outbound: OutboundCall) -> QuerySet[OutboundCall]:
+    """Return the row that was claimed, as long as the claim is still this one: another may have it by now."""
+    return OutboundCall.objects.filter(
+        pk=outbound.pk,
+        state=DialState.CLAIMED,
+        claimed_by=outbound.claimed_by,
+        claimed_at=outbound.claimed_at,
+    )
+
+
+def release(outbound: OutboundCall, when: datetime, reason: str) -> bool:
+    """Plan a call again that was claimed and not dialled; False when the claim is another's by now."""
+    return bool(held(outbound).update(state=DialState.PLANNED, **_unclaimed(when, reason)))
+
+
 def put_back(outbound: OutboundCall, when: datetime, reason: str, **fields: object) -> bool:
-    """Plan a call again of which it is certain that nothing rang."""
-    row = {"not_before": when, "reason": reason[:300], "claimed_by": "", "claimed_at": None}
+    """Plan a dialled call again of which it is certain that nothing rang."""
+    dialled = OutboundCall.objects.filter(
+        pk=outbound.pk, dialled_at=outbound.dialled_at, state__in=(DialState.DIALLING, DialState.UNKNOWN)
+    )
     unrung = {"may_have_rung": False, "dialled_at": None}
-    return dialing.move(outbound.pk, DialState.PLANNED, **row, **unrung, **fields)
+    return bool(dialled.update(state=DialState.PLANNED, **_unclaimed(when, reason), **unrung, **fields))
+
+
+def _unclaimed(when: datetime, reason: str) -> dict[str, object]:
+    return {"not_before": when, "reason": reason[:300], "claimed_by": "", "claimed_at": None}
 
 
 def fail(outbound: OutboundCall, outcome: DialOutcome, reason: str, *, rang: bool, now: datetime) -> bool:

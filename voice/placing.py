@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 _STOPS = frozenset({401, 402})
 _BACKOFF_S = 2.0
+_FRESH = timedelta(seconds=5)
+"""How long the gate's word holds until the request is sent."""
 _POLL_S = 1.0
 _RECONCILE_S = 20.0
 _LOOK_UP = timedelta(minutes=3)
@@ -73,10 +75,7 @@ def begin(row: OutboundCall, now: datetime) -> Answer | Turn:
     with transaction.atomic():
         dialing.switch()
         switch = DialSwitch.objects.select_for_update().get(pk=1)
-        mine = OutboundCall.objects.filter(
-            pk=row.pk, state=DialState.CLAIMED, claimed_by=row.claimed_by, claimed_at=row.claimed_at
-        )
-        if not mine.exists():  # this process slept over its claim, and another took it up
+        if not outbound.held(row).exists():  # this process slept over its claim, and another took it up
             return Never("It was taken off the plan, or another dialler has it.", moot=True)
         row.shipment.refresh_from_db()
         said = dialing.Books([row.shipment], now, but=row.pk).answer(row.shipment, dialing.wish_of(row))
@@ -86,7 +85,7 @@ def begin(row: OutboundCall, now: datetime) -> Answer | Turn:
                 dialing.move(row.pk, target, reason=because[:300], ended_at=now)
                 outbound.close(row, CallStatus.CANCELED, now)
             case At(when, because):
-                outbound.put_back(row, when, because)
+                outbound.release(row, when, because)
             case Now():
                 return _write_down(row, switch, said, now)
         return said
@@ -113,6 +112,11 @@ def _write_down(row: OutboundCall, switch: DialSwitch, said: Now, now: datetime)
     )
     row.call, row.dialled_at = call, now
     return said
+
+
+def overslept(row: OutboundCall, now: datetime) -> bool:
+    """Tell whether the gate's word is too old to dial by: a process that was halted wakes at any hour."""
+    return row.dialled_at is None or now - row.dialled_at > _FRESH
 
 
 def settle(row: OutboundCall, placement: Placement, now: datetime, dice: Callable[[], float]) -> None:
@@ -218,13 +222,17 @@ class Dialler:
         while isinstance(said := await run_db(begin, row, self._now()), Turn):
             await self._pause((said.when - self._now()).total_seconds())
             if self.stopping.is_set():
-                await run_db(outbound.put_back, row, self._now(), "The dialler was stopped.")
+                await run_db(outbound.release, row, self._now(), "The dialler was stopped.")
                 return At(self._now(), "The dialler was stopped.")
         if isinstance(said, Now):
-            placement = await self._carrier.place(_order(row), path=settings.DIAL_PATH)
-            await run_db(settle, row, placement, self._now(), self._dice)
+            await run_db(settle, row, await self._send(row), self._now(), self._dice)
             await self._mind_clock()
         return said
+
+    async def _send(self, row: OutboundCall) -> Placement:
+        if overslept(row, self._now()):
+            return Unsent("The dialler was held up between the gate and the request.")
+        return await self._carrier.place(_order(row), path=settings.DIAL_PATH)
 
     async def run(self, *, arrivals: bool = False) -> None:
         """Place what becomes due until told to stop, and resolve now and then what others left.
