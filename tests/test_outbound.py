@@ -81,6 +81,26 @@ def test_o1_a_person_decides_what_nobody_knows(rang, state, orders):
     assert fresh(row).state == state
 
 
+@pytest.mark.parametrize(("edge", "state"), [("Ringing", DialState.RINGING), ("Busy", DialState.FAILED)])
+@pytest.mark.parametrize("claimed", [False, True])
+def test_o1_news_that_a_call_rang_is_believed_against_a_person_who_said_that_it_did_not(edge, state, claimed):
+    row, platform = planned(), Platform(Unclear("lost"))
+    dial(platform)
+    outbound.decide(row.pk, rang=False, by="mary", now=LATER)
+    holds = outbound.claim("d2", LATER) if claimed else None
+
+    if edge == "Ringing":
+        opened(webhook(row), LATER)
+    else:
+        reports.note_edge(webhook(row, edge), now=LATER)
+
+    assert holds is None or isinstance(placing.begin(holds, LATER), Never)
+    assert dial(platform, LATER + timedelta(minutes=1)) is None
+    assert (fresh(row).state, fresh(row).may_have_rung) == (state, True)
+    assert fresh(row).dialled_at == LATER
+    assert len(platform.orders) == 1
+
+
 def test_o2_what_never_left_us_is_sent_three_times_and_then_in_an_hour():
     row, platform = planned(), Platform(Unsent("The platform was not reached: ConnectError."))
 

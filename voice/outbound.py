@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Coalesce
 
 from shipments.contact import note_contact
 from shipments.problems import note_wrong_number
@@ -99,14 +100,19 @@ def fail(outbound: OutboundCall, outcome: DialOutcome, reason: str, *, rang: boo
         DialState.FAILED,
         outcome=outcome,
         reason=reason[:300],
-        may_have_rung=rang,
         ended_at=now,
+        **(_rung(now) if rang else {"may_have_rung": False}),
     )
     if moved:
         close(outbound, _SAYS[outcome], now)
         _try_again(outbound, outcome, now)
         _trip(now)
     return moved
+
+
+def _rung(now: datetime) -> dict[str, object]:
+    """Return what proof of a ring changes, also of a call that was planned again since it was dialled."""
+    return {"may_have_rung": True, "dialled_at": Coalesce("dialled_at", Value(now))}
 
 
 def close(outbound: OutboundCall, status: CallStatus, now: datetime) -> None:
@@ -137,12 +143,14 @@ def follow(call: Call, now: datetime) -> None:
         return
     status = CallStatus(call.status)
     if status is CallStatus.RINGING:
-        dialing.move(outbound.pk, DialState.RINGING, reason="")
+        dialing.move(outbound.pk, DialState.RINGING, reason="", **_rung(now))
     elif status is CallStatus.ANSWERED:
-        dialing.move(outbound.pk, DialState.ANSWERED, reason="", outcome=DialOutcome.ANSWERED)
+        answered = {"reason": "", "outcome": DialOutcome.ANSWERED}
+        dialing.move(outbound.pk, DialState.ANSWERED, **answered, **_rung(now))
     elif status is CallStatus.COMPLETED or (status in _RUNG and call.answered_at is not None):
         outcome = _outcome(call)
-        if dialing.move(outbound.pk, DialState.DONE, reason="", outcome=outcome, ended_at=now):
+        over = {"reason": "", "outcome": outcome, "ended_at": now}
+        if dialing.move(outbound.pk, DialState.DONE, **over, **_rung(now)):
             if outcome is not DialOutcome.WRONG_NUMBER:
                 _tell_of(outbound, call, now, reached=call.level >= Level.L1_PLUS)
             _try_again(outbound, outcome, now)

@@ -137,26 +137,19 @@ class DialState(TextChoices):
     SUPPRESSED = "suppressed", "Suppressed"
 
 
+_RANG = frozenset({DialState.RINGING, DialState.ANSWERED, DialState.DONE, DialState.FAILED})
+
 # From dialling or unknown a call is planned again only on proof that nothing rang. The carrier's webhooks
-# may overtake each other and our own request, so steps may be left out, and none is taken back.
+# may overtake each other and our own request, so steps may be left out, and none is taken back. They are
+# believed also of a call that is planned again: whoever said that nothing rang was wrong.
 NEXT_DIAL: Mapping[DialState, frozenset[DialState]] = {
-    DialState.PLANNED: frozenset({DialState.CLAIMED, DialState.CANCELLED, DialState.SUPPRESSED}),
+    DialState.PLANNED: frozenset({DialState.CLAIMED, DialState.CANCELLED, DialState.SUPPRESSED}) | _RANG,
     DialState.CLAIMED: frozenset(
         {DialState.PLANNED, DialState.DIALLING, DialState.CANCELLED, DialState.SUPPRESSED}
-    ),
-    DialState.DIALLING: frozenset(
-        {
-            DialState.PLANNED,
-            DialState.RINGING,
-            DialState.ANSWERED,
-            DialState.DONE,
-            DialState.UNKNOWN,
-            DialState.FAILED,
-        }
-    ),
-    DialState.UNKNOWN: frozenset(
-        {DialState.PLANNED, DialState.RINGING, DialState.ANSWERED, DialState.DONE, DialState.FAILED}
-    ),
+    )
+    | _RANG,
+    DialState.DIALLING: frozenset({DialState.PLANNED, DialState.UNKNOWN}) | _RANG,
+    DialState.UNKNOWN: frozenset({DialState.PLANNED}) | _RANG,
     DialState.RINGING: frozenset({DialState.ANSWERED, DialState.DONE, DialState.FAILED}),
     DialState.ANSWERED: frozenset({DialState.DONE}),
     DialState.DONE: frozenset(),
