@@ -15,6 +15,7 @@ from django.db import Error as DatabaseDownError
 from django.db import transaction
 
 from voice import calls, dialing, outbound
+from voice.books import Books, wish_of
 from voice.dial_rules import Answer, At, Never, Now
 from voice.errors import RemoteError
 from voice.models import OutboundCall
@@ -78,7 +79,7 @@ def begin(row: OutboundCall, now: datetime) -> Answer | Turn:
         if not outbound.held(row).exists():  # this process slept over its claim, and another took it up
             return Never("It was taken off the plan, or another dialler has it.", moot=True)
         row.shipment.refresh_from_db()
-        said = dialing.Books([row.shipment], now, but=row.pk).answer(row.shipment, dialing.wish_of(row))
+        said = Books([row.shipment], now, but=row.pk).answer(row.shipment, wish_of(row))
         match said:
             case Never(because, moot):
                 target = DialState.CANCELLED if moot else DialState.SUPPRESSED

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from tests.voice.builders import NOW
-from voice import bills, budget, call_page, dialing, reconcile
+from voice import bills, books, budget, call_page, reconcile
 from voice.clients.sautikit import SautikitClient
 from voice.models import Call
 
@@ -129,8 +129,8 @@ def test_a_days_money_is_counted_by_what_the_carrier_billed(settings):
     settings.ADMISSION_KES_PER_DAY, settings.ADMISSION_USD_PER_DAY = 5, 0
     settings.DIAL_BUDGET_KES_PER_DAY = 5
     call = ended()
-    spent_before = budget.is_spent(NOW), dialing._spent_minor(NOW)
+    spent_before = budget.is_spent(NOW), books._spent_minor(NOW)
     Call.objects.filter(pk=call.pk).update(carrier_cost_minor=600)
 
     assert spent_before == (False, 450)
-    assert (budget.is_spent(NOW), dialing._spent_minor(NOW)) == (True, 600)
+    assert (budget.is_spent(NOW), books._spent_minor(NOW)) == (True, 600)
