@@ -723,10 +723,39 @@ def test_a_number_is_called_three_times_a_day_and_no_more():
 
     for second in range(0, 20, 2):
         dial(platform, NOW + timedelta(seconds=second))
+        OutboundCall.objects.filter(state=DialState.RINGING).update(state=DialState.DONE)
+        Call.objects.update(status=CallStatus.COMPLETED)
 
     assert len(platform.orders) == 3
     waits = OutboundCall.objects.get(state=DialState.PLANNED)
     assert waits.reason == "The number was called 3 times today; more is for tomorrow."
+
+
+ON_THE_LINE = "The recipient's number rings or is on the line just now."
+
+
+@pytest.mark.parametrize("placement", [Accepted("", ""), Unclear("lost")])
+def test_a_number_that_rings_is_not_rung_for_another_parcel_until_that_is_over(placement):
+    one, other = planned(), planned(a_parcel_at_the_door())
+    dial(Platform(placement))
+
+    said = dial(Platform(), NOW + timedelta(seconds=2))
+
+    assert one.number == other.number
+    assert said == At(NOW + timedelta(seconds=62), ON_THE_LINE)
+    over("NoAnswer")(one)
+    assert isinstance(dial(Platform(), NOW + timedelta(seconds=62)), Now)
+
+
+def test_who_talks_to_us_is_not_rung_and_one_whose_ring_was_never_ended_is_after_some_time(settings):
+    row = planned(a_parcel(status=Status.IN_TRANSIT), Purpose.CONFIRM_ADDRESS)
+    call = Call.objects.create(customer_number=AMINA, created_at=NOW - timedelta(minutes=5))
+    later = NOW + timedelta(seconds=settings.RING_LIMIT_S)
+
+    assert dialing.look(row.shipment, row.purpose, now=NOW) == At(NOW + timedelta(minutes=1), ON_THE_LINE)
+    assert isinstance(dialing.look(row.shipment, row.purpose, now=later), Now)
+    Call.objects.filter(pk=call.pk).update(status=CallStatus.ANSWERED)
+    assert isinstance(dialing.look(row.shipment, row.purpose, now=later), At)
 
 
 def test_arrivals_are_planned_a_quarter_before_and_move_with_the_estimate():
@@ -749,7 +778,7 @@ def test_planning_many_costs_as_many_queries_as_planning_one(django_assert_max_n
         a_parcel_at_the_door(phone=f"+2547000001{number:02}")
     dialing.switch()
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         dialing.plan_arrivals(now=NOW)
 
     assert OutboundCall.objects.count() == 40

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils.timezone import localtime
 
 from shipments import phones
@@ -16,7 +16,7 @@ from voice import dial_rules
 from voice.dial_rules import Answer, DialPolicy, Parcel, Seen, Wish
 from voice.models import BILLED_KES_MINOR, Call, OutboundCall
 from voice.shared import DialSwitch
-from voice.statuses import DialOutcome, DialState, Direction
+from voice.statuses import CallStatus, DialOutcome, DialState, Direction
 
 _UNDER_WAY = (DialState.DIALLING, DialState.RINGING, DialState.ANSWERED)
 _STALE = timedelta(hours=1)
@@ -76,6 +76,7 @@ class Books:
             .exclude(pk=but)
             .count()
         )
+        self._on_the_line = _on_the_line(numbers, now, but)
         self._spent_minor = _spent_minor(now) if self._policy.budget_minor else 0
         wishes = ContactPreference.objects.filter(number__in=numbers)
         self._wishes = {
@@ -104,6 +105,7 @@ class Books:
             of_number_today=asked.count(False),
             asked_of_number_today=asked.count(True),
             at_once=self._at_once,
+            on_the_line=shipment.phone in self._on_the_line,
             spent_minor=self._spent_minor,
             opted_out=opted_out,
             wrong_number=(shipment.pk, shipment.phone) in self._wrong,
@@ -136,6 +138,20 @@ def wish_of(outbound: OutboundCall) -> Wish:
         expires_at=outbound.expires_at,
         eta_at=outbound.eta_at,
         asked_for=outbound.asked_for,
+    )
+
+
+def _on_the_line(numbers: set[str], now: datetime, but: int) -> set[str]:
+    """Return which of these numbers ring because of us or talk to us, this call left out."""
+    rings = now - timedelta(seconds=settings.RING_LIMIT_S)
+    rung = OutboundCall.objects.filter(
+        number__in=numbers, state__in=(*_UNDER_WAY, DialState.UNKNOWN), dialled_at__gte=rings
+    )
+    live = Call.objects.by_telephone().live().filter(customer_number__in=numbers)
+    # Of a call whose end is never told nothing comes after some time; one that talks shows that it lives.
+    live = live.filter(Q(status=CallStatus.ANSWERED) | Q(created_at__gte=rings))
+    return set(rung.exclude(pk=but).values_list("number", flat=True)) | set(
+        live.exclude(outbound=but).values_list("customer_number", flat=True)
     )
 
 

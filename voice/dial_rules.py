@@ -122,6 +122,7 @@ class Seen:
     of_number_today: int = 0
     asked_of_number_today: int = 0
     at_once: int = 0
+    on_the_line: bool = False
     spent_minor: int = 0
     opted_out: bool = False
     wrong_number: bool = False
@@ -348,6 +349,8 @@ def _waits(parcel: Parcel, wish: Wish, seen: Seen, policy: DialPolicy, now: date
         yield At(now + timedelta(hours=1), "The budget for calls is spent for today.")
     if seen.at_once >= policy.at_once:
         yield At(now + timedelta(seconds=5), f"{seen.at_once} calls are under way, which is all at once.")
+    if seen.on_the_line:
+        yield At(now + timedelta(minutes=1), "The recipient's number rings or is on the line just now.")
     if opens := _opening(parcel, seen, policy.hours, now, _is_due(parcel)):
         yield opens
 

@@ -157,7 +157,7 @@ def test_who_asked_to_be_rung_back_is_called(dispatcher):
 
 def test_who_asked_for_a_call_back_is_dialled_once_somebody_says_so(dispatcher):
     parcel, now, platform = arriving(), timezone.now(), Platform()
-    call = Call.objects.create(direction=Direction.INBOUND, customer_number=AMINA, created_at=now)
+    call = Call.objects.create(status="completed", customer_number=AMINA, created_at=now)
     callbacks.request(call_public_id=call.public_id, number="", reason="asked", summary="Ring me.", now=now)
     asked = CallbackRequest.objects.get()
 
