@@ -441,10 +441,34 @@ def test_o11_who_opts_out_after_the_plan_is_not_dialled():
 
 def test_o11_who_opts_out_is_off_the_plan_at_once():
     row, other = planned(), planned(a_parcel_at_the_door(phone=BRIAN))
+    wished = planned(row.shipment, Purpose.CALLBACK, asked_at=NOW)
 
-    assert dialing.forget(AMINA, reason="No calls, please.", now=NOW) == 1
+    assert dialing.forget(AMINA, reason="No calls, please.", now=NOW) == 2
 
     assert (fresh(row).state, fresh(other).state) == (DialState.SUPPRESSED, DialState.PLANNED)
+    assert fresh(wished).state == DialState.SUPPRESSED
+
+
+def test_o11_who_opts_out_after_asking_for_a_call_is_not_dialled():
+    parcel, later = a_parcel(status=Status.IN_TRANSIT), NOW + timedelta(hours=1)
+    row = planned(parcel, Purpose.CALLBACK, asked_at=NOW, not_before=later)
+    ContactPreference.objects.create(number=AMINA, opted_out_at=NOW + timedelta(minutes=30))
+
+    said = dial(Platform(), later)
+
+    assert said == Never("The recipient does not want to be called.")
+    assert fresh(row).state == DialState.SUPPRESSED
+
+
+def test_o11_who_opted_out_and_then_asks_for_a_call_is_rung_once():
+    ContactPreference.objects.create(number=AMINA, opted_out_at=NOW - timedelta(hours=1))
+    parcel = a_parcel(status=Status.IN_TRANSIT)
+    row = planned(parcel, Purpose.CALLBACK, asked_at=NOW)
+
+    assert isinstance(dial(Platform()), Now)
+    over("Busy")(row)
+
+    assert OutboundCall.objects.open().count() == 0
 
 
 def test_o10_a_holiday_of_the_recipients_country_is_quiet():

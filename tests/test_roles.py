@@ -55,7 +55,7 @@ def of(kind: str, page: str, corner: Corner) -> str:
 
 
 def _placed(corner: Corner) -> OutboundCall:
-    planned = dialing.plan(corner.parcel, "callback", by="mary", now=timezone.now(), asked_for=True)
+    planned = dialing.plan(corner.parcel, "callback", by="mary", now=timezone.now(), asked_at=timezone.now())
     assert planned.outbound is not None
     return planned.outbound
 

@@ -80,7 +80,7 @@ class Books:
         self._spent_minor = _spent_minor(now) if self._policy.budget_minor else 0
         wishes = ContactPreference.objects.filter(number__in=numbers)
         self._wishes = {
-            number: (opted_out_at is not None, dial_rules.parse_rest(quiet_hours))
+            number: (opted_out_at, dial_rules.parse_rest(quiet_hours))
             for number, opted_out_at, quiet_hours in wishes.values_list(
                 "number", "opted_out_at", "quiet_hours"
             )
@@ -99,7 +99,7 @@ class Books:
             for at, asked_for in self._of_number.get(shipment.phone, ())
             if at.astimezone(shipment.zone).date() == today
         ]
-        opted_out, rest = self._wishes.get(shipment.phone, (False, None))
+        opted_out_at, rest = self._wishes.get(shipment.phone, (None, None))
         return Seen(
             of_parcel=self._of_parcel.get(shipment.pk, 0),
             of_number_today=asked.count(False),
@@ -107,7 +107,7 @@ class Books:
             at_once=self._at_once,
             on_the_line=shipment.phone in self._on_the_line,
             spent_minor=self._spent_minor,
-            opted_out=opted_out,
+            opted_out_at=opted_out_at,
             wrong_number=(shipment.pk, shipment.phone) in self._wrong,
             holidays=self._calendar.of(shipment),
             rest=rest,
@@ -137,7 +137,7 @@ def wish_of(outbound: OutboundCall) -> Wish:
         not_before=outbound.not_before,
         expires_at=outbound.expires_at,
         eta_at=outbound.eta_at,
-        asked_for=outbound.asked_for,
+        asked_at=outbound.created_at if outbound.asked_for else None,
     )
 
 

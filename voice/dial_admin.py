@@ -144,7 +144,7 @@ def call_back(request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> None
         if parcel is None:
             messages.warning(request, f"{asked}: no parcel has this number, so only a person may ring it.")
             continue
-        _tell(request, [dialing.plan(parcel, Purpose.CALLBACK, by=by, now=now, asked_for=True)])
+        _tell(request, [dialing.plan(parcel, Purpose.CALLBACK, by=by, now=now, asked_at=asked.created_at)])
 
 
 # The calls that we place

@@ -104,14 +104,19 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The call in question; `planned_number` is the number of record when it was planned."""
+    """The call in question: the number of record when it was planned, and when the customer asked for it."""
 
     purpose: str = Purpose.ETA
     planned_number: str = ""
     not_before: datetime | None = None
     expires_at: datetime | None = None
     eta_at: datetime | None = None
-    asked_for: bool = False
+    asked_at: datetime | None = None
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether the customer wants this call."""
+        return self.asked_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ class Seen:
     at_once: int = 0
     on_the_line: bool = False
     spent_minor: int = 0
-    opted_out: bool = False
+    opted_out_at: datetime | None = None
     wrong_number: bool = False
     holidays: frozenset[date] = frozenset()
     rest: Rest | None = None
@@ -266,10 +271,10 @@ def _number(parcel: Parcel, wish: Wish, seen: Seen, policy: DialPolicy, now: dat
 
 
 def _person(parcel: Parcel, wish: Wish, seen: Seen, policy: DialPolicy, now: datetime) -> Never | None:
-    # Whoever asks us to call back wants this one call; that lifts nothing for the next.
-    if wish.asked_for or not (seen.opted_out or seen.wrong_number):
-        return None
-    return Never("The recipient does not want to be called." if seen.opted_out else _OTHERS)
+    # Whoever asks us to call back wants this one call: it lifts nothing for the next, nor what he says later.
+    if seen.opted_out_at is not None and (wish.asked_at is None or seen.opted_out_at > wish.asked_at):
+        return Never("The recipient does not want to be called.")
+    return Never(_OTHERS) if seen.wrong_number and not wish.asked_for else None
 
 
 def _worth(parcel: Parcel, wish: Wish, seen: Seen, policy: DialPolicy, now: datetime) -> Never | None:

@@ -34,9 +34,9 @@ class Planned:
 # The plan
 
 
-def look(shipment: Shipment, purpose: str, *, now: datetime, asked_for: bool = False) -> Answer:
+def look(shipment: Shipment, purpose: str, *, now: datetime) -> Answer:
     """Return what the gate would say of a call now, and plan nothing."""
-    wish = _wish(shipment, purpose, now, asked_for=asked_for)
+    wish = _wish(shipment, purpose, now)
     return Books([shipment], now).answer(shipment, wish)
 
 
@@ -47,13 +47,14 @@ def plan(
     by: str,
     now: datetime,
     not_before: datetime | None = None,
-    asked_for: bool = False,
+    asked_at: datetime | None = None,
 ) -> Planned:
     """Plan a call, if the gate does not forbid it; while one of this purpose is open, it is that one.
 
-    Without `not_before` the call is for as soon as the gate lets it.
+    Without `not_before` the call is for as soon as the gate lets it. `asked_at` is when the customer asked
+    for it.
     """
-    wish = _wish(shipment, purpose, not_before or now, asked_for=asked_for)
+    wish = _wish(shipment, purpose, not_before or now, asked_at=asked_at)
     return _plan([(shipment, wish)], by=by, now=now)[0]
 
 
@@ -87,7 +88,9 @@ def _arrivals(now: datetime, limit: int | None) -> Iterator[list[tuple[Shipment,
         ]
 
 
-def _wish(shipment: Shipment, purpose: str, not_before: datetime, *, asked_for: bool = False) -> Wish:
+def _wish(
+    shipment: Shipment, purpose: str, not_before: datetime, *, asked_at: datetime | None = None
+) -> Wish:
     is_arrival = purpose == Purpose.ETA
     until = (shipment.eta_at or shipment.promised_end) if is_arrival else None
     return Wish(
@@ -96,7 +99,7 @@ def _wish(shipment: Shipment, purpose: str, not_before: datetime, *, asked_for: 
         not_before=not_before,
         expires_at=until or not_before + _USE,
         eta_at=shipment.eta_at if is_arrival else None,
-        asked_for=asked_for,
+        asked_at=asked_at,
     )
 
 
@@ -173,9 +176,7 @@ def cancel(pks: Iterable[int], *, by: str, now: datetime) -> int:
 
 def forget(number: str, *, reason: str, now: datetime, shipment: Shipment | None = None) -> int:
     """Suppress what is planned for a number, or only about one parcel, the moment that calls are unwanted."""
-    waiting = OutboundCall.objects.filter(
-        number=number, asked_for=False, state__in=dial_sources(DialState.SUPPRESSED)
-    )
+    waiting = OutboundCall.objects.filter(number=number, state__in=dial_sources(DialState.SUPPRESSED))
     if shipment is not None:
         waiting = waiting.filter(shipment=shipment)
     return waiting.update(state=DialState.SUPPRESSED, reason=reason[:300], ended_at=now)

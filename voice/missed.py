@@ -22,4 +22,4 @@ def note(call: Call, lasted_s: float, now: datetime) -> None:
         return
     parcel = Shipment.objects.open_to(demo=False).recent_for(call.customer_number).first()
     if parcel is not None:
-        dialing.plan(parcel, Purpose.CALLBACK, by="a missed call", now=now, asked_for=True)
+        dialing.plan(parcel, Purpose.CALLBACK, by="a missed call", now=now, asked_at=now)

@@ -201,14 +201,9 @@ def _try_again(outbound: OutboundCall, outcome: DialOutcome, now: datetime) -> N
     shipment = outbound.shipment
     shipment.refresh_from_db()
     when = now + timedelta(seconds=rule["after_s"]) if rule["after_s"] else _tomorrow(outbound, now)
-    dialing.plan(
-        shipment,
-        outbound.purpose,
-        by=f"after: {outcome.label.lower()}",
-        now=now,
-        not_before=when,
-        asked_for=outbound.asked_for,
-    )
+    # Ours to try, whoever asked for the first call: he asked for one.
+    by = f"after: {outcome.label.lower()}"
+    dialing.plan(shipment, outbound.purpose, by=by, now=now, not_before=when)
 
 
 def _tomorrow(outbound: OutboundCall, now: datetime) -> datetime:

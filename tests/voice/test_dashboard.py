@@ -71,7 +71,7 @@ def busy():
         a_change(over.shipment, now)
         a_change(over.shipment, now, call_public_id="")
         a_change(over.shipment, now - timedelta(days=2))
-        dialing.plan(a_parcel(BRIAN, depot=depot), "callback", by="mary", now=now, asked_for=True)
+        dialing.plan(a_parcel(BRIAN, depot=depot), "callback", by="mary", now=now, asked_at=now)
     OutboundCall.objects.update(state=DialState.UNKNOWN)
     return depots
 

@@ -218,7 +218,12 @@ def test_o14_only_the_number_of_record_is_dialled():
 
 
 def test_o11_nobody_is_called_who_does_not_want_it():
-    assert ask(seen=Seen(opted_out=True)) == Never("The recipient does not want to be called.")
+    unwanted = Never("The recipient does not want to be called.")
+    seen = Seen(opted_out_at=NOON)
+
+    assert ask(seen=seen) == unwanted
+    assert ask(seen=seen, wish=replace(WISH, asked_at=NOON - timedelta(seconds=1))) == unwanted
+    assert isinstance(ask(seen=seen, wish=replace(WISH, asked_at=NOON + timedelta(seconds=1))), Now)
 
 
 @pytest.mark.parametrize("status", [Status.DELIVERED, Status.EXPIRED])
@@ -268,7 +273,7 @@ def test_a_sample_parcel_rings_on_loopback_only():
 
 
 def test_limits_hold_and_wished_calls_count_apart():
-    wished = replace(WISH, asked_for=True)
+    wished = replace(WISH, asked_at=NOON)
 
     assert ask(seen=Seen(of_parcel=2)) == Never("The recipient was called twice about this parcel already.")
     assert isinstance(ask(seen=Seen(of_parcel=2), wish=wished), Now)
