@@ -10,11 +10,21 @@ from django.db.models.functions import Coalesce
 
 from shipments.contact import note_contact
 from shipments.problems import note_wrong_number
-from voice import dialing
+from voice import callbacks, dialing
 from voice.ends import tell_ended
 from voice.levels import Level
-from voice.models import Call, OutboundCall
-from voice.statuses import LIVE, CallStatus, DialOutcome, DialState, Direction, EndedReason, Outcome
+from voice.models import Call, CallbackRequest, OutboundCall
+from voice.statuses import (
+    LIVE,
+    CallbackState,
+    CallStatus,
+    DialOutcome,
+    DialState,
+    Direction,
+    EndedReason,
+    Outcome,
+    Purpose,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -148,16 +158,25 @@ def follow(call: Call, now: datetime) -> None:
         answered = {"reason": "", "outcome": DialOutcome.ANSWERED}
         dialing.move(outbound.pk, DialState.ANSWERED, **answered, **_rung(now))
     elif status is CallStatus.COMPLETED or (status in _RUNG and call.answered_at is not None):
-        outcome = _outcome(call)
-        over = {"reason": "", "outcome": outcome, "ended_at": now}
-        if dialing.move(outbound.pk, DialState.DONE, **over, **_rung(now)):
-            if outcome is not DialOutcome.WRONG_NUMBER:
-                _tell_of(outbound, call, now, reached=call.level >= Level.L1_PLUS)
-            _try_again(outbound, outcome, now)
+        _finish(outbound, call, now)
     elif status in _RUNG:
         outcome = _RUNG[status]
         if fail(outbound, outcome, f"{outcome.label}.", rang=True, now=now):
             _tell_of(outbound, call, now, reached=False)
+
+
+def _finish(outbound: OutboundCall, call: Call, now: datetime) -> None:
+    outcome, reached = _outcome(call), call.level >= Level.L1_PLUS
+    over = {"reason": "", "outcome": outcome, "ended_at": now}
+    if not dialing.move(outbound.pk, DialState.DONE, **over, **_rung(now)):
+        return
+    if outcome is not DialOutcome.WRONG_NUMBER:
+        _tell_of(outbound, call, now, reached=reached)
+    if reached and outbound.purpose == Purpose.CALLBACK:
+        # What he asks for in this call is another wish than the one that it is the answer to.
+        asked = CallbackRequest.objects.open().filter(number=outbound.number, created_at__lt=call.answered_at)
+        callbacks.settle(list(asked.values_list("pk", flat=True)), CallbackState.DONE, by="agent", now=now)
+    _try_again(outbound, outcome, now)
 
 
 def _tell_of(outbound: OutboundCall, call: Call, now: datetime, *, reached: bool) -> None:

@@ -1,6 +1,6 @@
 """Dialling as a dispatcher sees it: what the rules say first, then a plan, and one switch for all of it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -10,11 +10,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from shipments.statuses import Status
-from tests.dialled import Platform, dial
+from tests.dialled import Platform, dial, opened, webhook
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel
 from tests.staff import a_member
-from voice import callbacks, dialing
+from voice import callbacks, calls, dialing, trust
+from voice.levels import Level
 from voice.models import Call, CallbackRequest, OutboundCall
+from voice.records import Ending
 from voice.statuses import CallbackState, DialState, Direction
 
 pytestmark = pytest.mark.django_db
@@ -171,6 +173,50 @@ def test_who_asked_for_a_call_back_is_dialled_once_somebody_says_so(dispatcher):
     row = OutboundCall.objects.get()
     assert platform.orders == [row.client_request_id]
     assert (row.shipment, row.state) == (parcel, DialState.RINGING)
+
+
+def test_who_was_reached_when_he_was_called_back_waits_for_nobody_any_more(dispatcher):
+    now, later = timezone.now(), timezone.now() + timedelta(minutes=1)
+    arriving()
+    call = Call.objects.create(status="completed", customer_number=AMINA, created_at=now)
+    callbacks.request(call_public_id=call.public_id, number="", reason="asked", summary="Ring me.", now=now)
+    dispatcher.post(
+        reverse("admin:voice_callbackrequest_changelist"),
+        {"action": "call_back", "_selected_action": [CallbackRequest.objects.get().pk]},
+    )
+    dial(Platform(), timezone.now())
+    facts = taken(OutboundCall.objects.get(), later)
+
+    trust.note_level(trust.caller_of(facts.call_id), Level.L1_PLUS)
+    callbacks.request(call_public_id=facts.public_id, number="", reason="asked", summary="More.", now=later)
+    calls.end_call(facts.call_id, Ending("caller_hangup", None, {}, {}, 60.0), now=later)
+
+    assert dict(CallbackRequest.objects.values_list("call_id", "state")) == {
+        call.pk: CallbackState.DONE,
+        facts.call_id: CallbackState.OPEN,
+    }
+
+
+def test_who_was_called_back_and_not_reached_still_waits(dispatcher):
+    now = timezone.now()
+    asked_in = Call.objects.create(status="completed", customer_number=AMINA, created_at=now)
+    callbacks.request(call_public_id=asked_in.public_id, number="", reason="asked", summary="", now=now)
+    dialing.plan(arriving(), "callback", by="mary", now=now, asked_at=now)
+    dial(Platform(), timezone.now())
+    facts = taken(OutboundCall.objects.get(), timezone.now())
+
+    calls.end_call(facts.call_id, Ending("voicemail", None, {}, {}, 20.0), now=timezone.now())
+
+    assert CallbackRequest.objects.get().state == CallbackState.OPEN
+
+
+def taken(row: OutboundCall, now: datetime) -> calls.CallFacts:
+    """Let somebody take the call."""
+    opening = opened(webhook(row), now)
+    assert opening is not None
+    facts = calls.accept_stream(opening.token, now=now)
+    assert facts is not None
+    return facts
 
 
 def test_a_call_back_that_nobody_needs_is_taken_off_the_list(dispatcher):
