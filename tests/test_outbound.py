@@ -521,6 +521,16 @@ def told(status):
     )
 
 
+def documented(status):
+    """Tell of a call as the platform's pages show it: by the platform's own id, and by no other."""
+    return lambda row: reports.note_event(
+        f"e:{status}",
+        "call.failed",
+        {"data": {"call_id": "c1", "direction": "outbound", "to": row.number, "status": status}},
+        now=LATER,
+    )
+
+
 @pytest.mark.parametrize(
     ("news", "outcome", "after"),
     [
@@ -529,12 +539,14 @@ def told(status):
         (over("Failed"), DialOutcome.NETWORK, timedelta(hours=1)),
         (told("busy"), DialOutcome.BUSY, timedelta(minutes=20)),
         (told("no_answer"), DialOutcome.NO_ANSWER, timedelta(hours=2)),
+        (documented("busy"), DialOutcome.BUSY, timedelta(minutes=20)),
+        (documented("no_answer"), DialOutcome.NO_ANSWER, timedelta(hours=2)),
     ],
 )
 def test_what_reached_nobody_is_tried_again_by_the_table(news, outcome, after):
     parcel = a_parcel(status=Status.IN_TRANSIT)
     row = planned(parcel, Purpose.CONFIRM_ADDRESS)
-    dial(Platform())
+    dial(Platform(Accepted("c1", "")))
 
     news(row)
     news(row)

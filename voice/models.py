@@ -345,6 +345,9 @@ class OutboundCall(models.Model):
             models.Index(fields=["state", "not_before", "id"], name="outbound_in_turn"),
             models.Index(fields=["number", "-dialled_at"], name="outbound_by_number"),
             models.Index(fields=["-dialled_at"], name="outbound_by_dial"),
+            models.Index(
+                fields=["carrier_call_id"], name="outbound_by_carrier_id", condition=~Q(carrier_call_id="")
+            ),
         )
         constraints = (
             models.UniqueConstraint(fields=["shipment", "purpose", "attempt"], name="one_ring_an_attempt"),

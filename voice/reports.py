@@ -85,6 +85,8 @@ def note_event(event_id: str, kind: str, payload: Mapping[str, Any], *, now: dat
         call = (
             Call.objects.filter(session_id__in=ids).first()
             or Call.objects.filter(client_request_id__in=requests).first()
+            # What the documents show names a call by the platform's own id alone (sautikit.md §1.7).
+            or Call.objects.filter(outbound__carrier_call_id__in=ids).first()
         )
         new = _keep_event(event_id[:160], EventSource.EVENTS, kind, call, payload, now)
         status = _UNANSWERED.get(str(named.get("status", "")).lower())

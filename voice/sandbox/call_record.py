@@ -5,6 +5,7 @@ import secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from math import ceil
 
 from voice.sandbox.caller import Caller
@@ -12,6 +13,7 @@ from voice.sandbox.delays import Added, ModelWatch, added
 from voice.sandbox.stream import Leg, Media
 
 _KES_MINOR_A_SECOND = 5
+_CAUSES = {"completed": "NORMAL_CLEARING", "busy": "USER_BUSY", "no_answer": "NO_ANSWER"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,26 @@ class CallInHand:
             "duration_seconds": round(self.duration_s),
             **({} if self.is_live else {"cost_minor": self._cost_minor(), "currency": "KES"}),
             **({"client_request_id": self.label} if self.label else {}),
+        }
+
+    def told(self) -> dict[str, object]:
+        """Return what events tell of the call: neither its session nor our label (sautikit.md §1.7)."""
+        now = datetime.now(UTC)
+        ended_at = None if self.is_live else now
+        answered_at = now if self.status == "answered" else None
+        if self.duration_s:
+            answered_at = now - timedelta(seconds=self.duration_s)
+        return {
+            "call_id": self.call_id,
+            "direction": self.direction.lower(),
+            "from": self.frm,
+            "to": self.to,
+            "number_id": "sandbox",
+            "status": self.status,
+            "duration_seconds": round(self.duration_s),
+            "answered_at": answered_at and answered_at.isoformat(),
+            "ended_at": ended_at and ended_at.isoformat(),
+            "hangup_cause": _CAUSES.get(self.status),
         }
 
     def _cost_minor(self) -> int:

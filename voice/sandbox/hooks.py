@@ -108,7 +108,7 @@ class Hooks:
             "event_id": str(uuid.uuid4()),
             "workspace_id": "sandbox",
             "occurred_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "data": {**call.public(), **extra},
+            "data": {**call.told(), **extra},
         }
         held = self._held.setdefault(call.call_id, [])
         held.append((kind, document))

@@ -322,6 +322,13 @@ def test_call_events_have_a_place_of_their_own():
 
     assert "StreamStopped" not in peer.edges()
     assert peer.edges("/events") == ["call.answered", "call.stream_stopped", "call.completed"]
+    told = json.loads(peer.posts[-1][2])["data"]
+    assert told.keys() == {  # as the pages show it: no session, and no label of ours
+        *("call_id", "direction", "from", "to", "number_id", "status", "duration_seconds"),
+        *("answered_at", "ended_at", "hangup_cause"),
+    }
+    ended = (told["direction"], told["status"], told["hangup_cause"])
+    assert ended == ("inbound", "completed", "NORMAL_CLEARING")
 
 
 def outbound(peer: Peer, talk: Callable[[FakeCarrier, httpx.AsyncClient], Awaitable[Any]], **options) -> Any:
