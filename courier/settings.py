@@ -289,6 +289,7 @@ DIAL_PATH = env.str("DIAL_PATH", default="/v1/calls")
 DIAL_WEBHOOK_URL = env.str("DIAL_WEBHOOK_URL", default="")
 DIAL_MATCH_S = env.float("DIAL_MATCH_S", default=120.0)
 CLOCK_SKEW_S = env.float("CLOCK_SKEW_S", default=120.0)
+BILL_DAYS = env.float("BILL_DAYS", default=3.0)
 DIAL_UNSENT_TRIES = env.int("DIAL_UNSENT_TRIES", default=3)
 DIAL_STUCK_S = env.float("DIAL_STUCK_S", default=60.0)
 # What follows an outcome: after how many seconds and how often; 0 seconds is the next day that people may

@@ -53,8 +53,9 @@ def ask_carrier(now: datetime) -> int:
     untold |= Q(ended_reason=EndedReason.RECONCILED, carrier_duration_s=None)
     asked = Call.objects.filter(untold, created_at__lt=quiet, created_at__gt=now - _ASKED_FOR)
     rows = list(asked.exclude(session_id=None).order_by("created_at")[:_ASKED_AT_ONCE])
+    told = asyncio.run(records([call.session_id or "" for call in rows]))
     over = 0
-    for call, record in zip(rows, asyncio.run(records(rows)), strict=True):
+    for call, record in zip(rows, told, strict=True):
         if record is None or not record.is_over:
             continue
         if record.sides.duration_s is not None:
@@ -80,18 +81,18 @@ def _close(which: Q, status: CallStatus, now: datetime) -> int:
     return over
 
 
-async def records(rows: Sequence[Call]) -> list[sautikit.CallRecord | None]:
+async def records(names: Sequence[str]) -> list[sautikit.CallRecord | None]:
     """Return what the carrier tells of calls, each in its place; None for what it does not know or say."""
-    if not rows:
+    if not names:
         return []
     async with reach() as carrier:
         # All at once: twenty that the carrier is slow with take no longer than one.
-        return await asyncio.gather(*(_record(carrier, call.session_id or "") for call in rows))
+        return await asyncio.gather(*(_record(carrier, name) for name in names))
 
 
-async def _record(carrier: SautikitClient, session_id: str) -> sautikit.CallRecord | None:
+async def _record(carrier: SautikitClient, name: str) -> sautikit.CallRecord | None:
     try:
-        return sautikit.parse_record(await carrier.fetch(session_id), session_id)
+        return sautikit.parse_record(await carrier.fetch(name), name, alone=True)
     except RemoteError as error:
         logger.warning("the carrier was not asked for a call", extra={"why": str(error)})
         return None

@@ -6,10 +6,11 @@ import httpx
 import pytest
 from django.urls import reverse
 
+from tests.shipments.builders import a_parcel
 from tests.voice.builders import NOW
 from voice import bills, books, budget, call_page, reconcile
 from voice.clients.sautikit import SautikitClient
-from voice.models import Call
+from voice.models import Call, OutboundCall
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +24,8 @@ def carrier(monkeypatch):
     def answer(request: httpx.Request) -> httpx.Response:
         session = request.url.path.rsplit("/", 1)[-1]
         asked.append(session)
-        return httpx.Response(200, json={"session_id": session} | known.get(session, {}))
+        name = "session_id" if session.startswith("HD_") else "call_id"
+        return httpx.Response(200, json={name: session} | known.get(session, {}))
 
     monkeypatch.setattr(
         reconcile,
@@ -65,6 +67,35 @@ def test_the_carriers_bill_takes_the_place_of_our_estimate_and_is_asked_for_once
     assert before == (("Telephone is", "our estimate"),)
     assert call_page.reckoned(call) == (("We reckoned", "KES 4.50"), ("Difference", "+KES 1.50"))
     assert call_page.both_bills(call).startswith("KES 6.00")
+
+
+def test_a_placed_call_without_a_session_is_asked_for_by_the_carriers_own_id(carrier):
+    known, asked = carrier
+    known["c-1"] = {"status": "completed", "duration_seconds": 60, "cost_minor": 300}
+    call = ended(session=None)
+    parcel = a_parcel()
+    OutboundCall.objects.create(
+        shipment=parcel, number=parcel.phone, carrier_call_id="c-1", call=call, not_before=NOW, created_at=NOW
+    )
+
+    assert bills.fetch(NOW) == 1
+
+    call.refresh_from_db()
+    assert (asked, call.carrier_cost_minor) == (["c-1"], 300)
+
+
+def test_an_answer_that_names_another_call_is_no_bill(carrier):
+    carrier[0]["HD_1"] = {"session_id": "HD_2", "cost_minor": 300}
+    ended()
+
+    assert bills.fetch(NOW) == 0
+
+
+def test_an_answer_that_names_no_call_is_of_the_one_that_was_asked_for(carrier):
+    carrier[0]["HD_1"] = {"session_id": None, "cost_minor": 300}
+    ended()
+
+    assert bills.fetch(NOW) == 1
 
 
 def test_the_calls_page_shows_how_far_the_carriers_bill_is_from_our_estimate(admin_client):
@@ -115,7 +146,7 @@ def test_a_bill_that_is_none_or_in_other_money_leaves_our_estimate(carrier, told
 
 @pytest.mark.parametrize(
     "fields",
-    [{"ended_at": NOW}, {"ended_at": None}, {"session_id": None}, {"created_at": NOW - timedelta(days=2)}],
+    [{"ended_at": NOW}, {"ended_at": None}, {"session_id": None}, {"created_at": NOW - timedelta(days=3)}],
 )
 def test_no_bill_is_asked_for_too_early_too_late_or_without_a_name(carrier, fields):
     ended(**fields)

@@ -219,13 +219,18 @@ _COST_DIGITS = 12
 _OVER_STATUSES = frozenset({"completed", "failed", "no_answer", "busy", "canceled", "cancelled"})
 
 
-def parse_record(document: object, session_id: str) -> CallRecord | None:
-    """Find a session in an answer of `GET /v1/calls`, as one object or as a list of some; None: not there."""
+def parse_record(document: object, name: str, *, alone: bool = False) -> CallRecord | None:
+    """Find a call in an answer of `GET /v1/calls`, one object or a list of some; None: it is not there.
+
+    It is named by its session or its id. With `alone` nothing else was asked for: what has no name is it.
+    """
     found = _table(document)
     listed = next((found[name] for name in ("calls", "data", "items") if name in found), None)
     rows = listed if isinstance(listed, list) else [listed if isinstance(listed, dict) else found]
     for row in map(_table, rows[:_FIELDS]):
-        if session_id and _first(row, "session_id", "sessionId") == session_id:
+        session_id, call_id = _first(row, "session_id", "sessionId"), _first(row, "call_id", "callId")
+        nameless = alone and bool(row) and not (session_id or call_id)
+        if nameless or (name and name in (session_id, call_id)):
             sides = replace(parse_webhook(row), session_id=session_id)
             is_over = _first(row, "status").lower() in _OVER_STATUSES
             return CallRecord(sides, is_over, _kes_minor(row))
