@@ -752,6 +752,32 @@ def test_a_lost_call_is_what_the_platform_says_when_asked(document, state):
     assert fresh(row).state == state
 
 
+def test_a_call_that_the_platform_says_is_over_is_ended_and_billed():
+    row = planned()
+    dial(Platform(Accepted("c1", "HD_1")))
+    document = {"status": "completed", "cost_minor": 900, "currency": "KES", "duration_seconds": 180}
+
+    placing.note_look_up(row.pk, document, LATER)
+
+    call = fresh(row).call
+    assert call is not None
+    assert (fresh(row).state, fresh(row).outcome) == (DialState.DONE, DialOutcome.ANSWERED)
+    assert (call.status, call.ended_at) == (CallStatus.COMPLETED, LATER)
+    assert (call.carrier_cost_minor, call.carrier_duration_s) == (900, 180)
+    assert TrackingEvent.objects.filter(source="voice_agent").count() == 1
+
+
+def test_a_call_that_talks_is_not_ended_by_what_the_platform_says_when_asked():
+    row = planned()
+    an_answered_call(row)
+
+    placing.note_look_up(row.pk, {"status": "completed"}, LATER)
+
+    call = fresh(row).call
+    assert call is not None
+    assert (fresh(row).state, call.status) == (DialState.ANSWERED, CallStatus.ANSWERED)
+
+
 def test_a_number_is_called_three_times_a_day_and_no_more():
     platform = Platform()
     for _ in range(4):

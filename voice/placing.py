@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import Error as DatabaseDownError
 from django.db import transaction
 
-from voice import calls, dialing, outbound
+from voice import bills, calls, dialing, outbound
 from voice.books import Books, wish_of
 from voice.dial_rules import Answer, At, Never, Now
 from voice.errors import RemoteError
@@ -22,6 +22,7 @@ from voice.models import OutboundCall
 from voice.orm import run_db
 from voice.shared import DialSwitch
 from voice.statuses import CallStatus, DialOutcome, DialState
+from voice.wire import sautikit
 from voice.wire.placing import Accepted, Order, Placement, Refused, Slow, Unclear, Unsent, status_of
 
 logger = logging.getLogger(__name__)
@@ -168,20 +169,30 @@ def to_look_up(now: datetime) -> list[tuple[int, str]]:
     rows = OutboundCall.objects.select_related("call").filter(
         state__in=(DialState.UNKNOWN, DialState.RINGING), dialled_at__lt=now - _LOOK_UP
     )
-    named = [(row.pk, row.carrier_call_id or (row.call.session_id if row.call else "") or "") for row in rows]
-    return [(pk, name) for pk, name in named if name][:_LOOK_UPS]
+    return [(row.pk, name) for row in rows if (name := _name(row))][:_LOOK_UPS]
 
 
 def note_look_up(pk: int, document: object, now: datetime) -> None:
     """Take the platform's word for what became of a call; of one it does not know, nothing is proved."""
-    row = OutboundCall.objects.select_related("shipment").get(pk=pk)
+    row = OutboundCall.objects.select_related("shipment", "call").get(pk=pk)
     status = status_of(document)
     if outcome := _ENDED.get(status):
         outbound.fail(row, outcome, f"{outcome.label}, says the platform.", rang=True, now=now)
     elif status == "completed":
-        dialing.move(row.pk, DialState.DONE, outcome=DialOutcome.ANSWERED, ended_at=now, reason="")
+        if row.call is not None:  # what is placed follows its call
+            calls.end_unanswered(row.call, CallStatus.COMPLETED, now)
+        else:
+            dialing.move(row.pk, DialState.DONE, outcome=DialOutcome.ANSWERED, ended_at=now, reason="")
     elif status in ("ringing", "answered"):
         dialing.move(row.pk, DialState.RINGING, reason="")
+    record = sautikit.parse_record(document, _name(row), alone=True)
+    if row.call is not None and record is not None and record.is_over:
+        bills.note(row.call, record)
+
+
+def _name(row: OutboundCall) -> str:
+    """Return what the platform knows a placed call by, or "" when it has not said."""
+    return row.carrier_call_id or (row.call.session_id if row.call else "") or ""
 
 
 def clock() -> datetime:
