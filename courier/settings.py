@@ -283,6 +283,7 @@ DIAL_ASKED_PER_NUMBER_PER_DAY = env.int("DIAL_ASKED_PER_NUMBER_PER_DAY", default
 DIAL_COUNTRIES = env.list("DIAL_COUNTRIES", default=["KE", "NG", "GH", "UG"])
 DIAL_PER_SECOND = env.float("DIAL_PER_SECOND", default=1.0)
 DIAL_AT_ONCE = env.int("DIAL_AT_ONCE", default=20)
+DIAL_BELOW_CALLS = env.int("DIAL_BELOW_CALLS", default=ADMISSION_CALLS)
 DIAL_BUDGET_KES_PER_DAY = env.int("DIAL_BUDGET_KES_PER_DAY", default=0)
 DIAL_ETA_LEAD_S = env.float("DIAL_ETA_LEAD_S", default=900.0)
 DIAL_PATH = env.str("DIAL_PATH", default="/v1/calls")

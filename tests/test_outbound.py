@@ -840,7 +840,7 @@ def test_planning_many_costs_as_many_queries_as_planning_one(django_assert_max_n
         a_parcel_at_the_door(phone=f"+2547000001{number:02}")
     dialing.switch()
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(20):
         dialing.plan_arrivals(now=NOW)
 
     assert OutboundCall.objects.count() == 40

@@ -6,17 +6,17 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db.models import Q, Sum
+from django.db.models import Count, Q, Sum
 from django.utils.timezone import localtime
 
 from shipments import phones
 from shipments.courtesy import ContactPreference, Holiday
 from shipments.models import Address, Shipment
-from voice import dial_rules
+from voice import budget, dial_rules, room
 from voice.dial_rules import Answer, DialPolicy, Parcel, Seen, Wish
 from voice.models import BILLED_KES_MINOR, Call, OutboundCall
 from voice.shared import DialSwitch
-from voice.statuses import CallStatus, DialOutcome, DialState, Direction
+from voice.statuses import LIVE, CallStatus, DialOutcome, DialState, Direction
 
 _UNDER_WAY = (DialState.DIALLING, DialState.RINGING, DialState.ANSWERED)
 _STALE = timedelta(hours=1)
@@ -78,6 +78,7 @@ class Books:
         )
         self._on_the_line = _on_the_line(numbers, now, but)
         self._spent_minor = _spent_minor(now) if self._policy.budget_minor else 0
+        self._lacking = room.lacking(now)
         wishes = ContactPreference.objects.filter(number__in=numbers)
         self._wishes = {
             number: (opted_out_at, dial_rules.parse_rest(quiet_hours))
@@ -107,6 +108,7 @@ class Books:
             at_once=self._at_once,
             on_the_line=shipment.phone in self._on_the_line,
             spent_minor=self._spent_minor,
+            lacking=self._lacking,
             opted_out_at=opted_out_at,
             wrong_number=(shipment.pk, shipment.phone) in self._wrong,
             holidays=self._calendar.of(shipment),
@@ -156,9 +158,14 @@ def _on_the_line(numbers: set[str], now: datetime, but: int) -> set[str]:
 
 
 def _spent_minor(now: datetime) -> int:
+    """Return what today's placed calls cost; one that is not over counts with what it may come to."""
     day = localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     calls = Call.objects.filter(direction=Direction.OUTBOUND, created_at__gte=day)
-    return calls.aggregate(minor=Sum(BILLED_KES_MINOR))["minor"] or 0
+    found = calls.aggregate(
+        minor=Sum(BILLED_KES_MINOR, default=0), live=Count("pk", filter=Q(status__in=LIVE))
+    )
+    minor: int = found["minor"] + found["live"] * budget.longest_kes_minor(Direction.OUTBOUND, day.date())
+    return minor
 
 
 class _Calendar:

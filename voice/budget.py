@@ -1,6 +1,6 @@
 """Say whether a day's money is spent."""
 
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -36,14 +36,14 @@ def is_spent(now: datetime, *, but: int = 0) -> bool:
             outbound=Count("pk", filter=live & Q(direction=Direction.OUTBOUND)),
         )
     )
-    running = {direction: today[direction] for direction in Direction.values}
-    kes_minor = today["kes"] + sum(count * _longest(way, local) for way, count in running.items())
+    running = sum(today[way] * longest_kes_minor(way, local.date()) for way in Direction.values)
+    kes_minor = today["kes"] + running
     usd_micros = today["usd"] + today["running"] * round(settings.ADMISSION_USD_PER_CALL * _USD_MICROS)
     return bool((kes and kes_minor >= kes * _KES_MINOR) or (usd and usd_micros >= usd * _USD_MICROS))
 
 
-def _longest(direction: str, day: datetime) -> int:
+def longest_kes_minor(direction: str, day: date) -> int:
     """Return what the carrier bills for a call that takes all the time there is, in hundredths of KES."""
-    rates = billing.rates_of(settings.RATES, day.date())
+    rates = billing.rates_of(settings.RATES, day)
     seconds = settings.CALL_LIMIT_S
     return billing.price(direction=direction, seconds=seconds, tokens=(), rates=rates).kes_minor

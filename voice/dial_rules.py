@@ -129,6 +129,7 @@ class Seen:
     at_once: int = 0
     on_the_line: bool = False
     spent_minor: int = 0
+    lacking: str = ""
     opted_out_at: datetime | None = None
     wrong_number: bool = False
     holidays: frozenset[date] = frozenset()
@@ -352,6 +353,8 @@ def _waits(parcel: Parcel, wish: Wish, seen: Seen, policy: DialPolicy, now: date
         )
     if policy.budget_minor and seen.spent_minor >= policy.budget_minor:
         yield At(now + timedelta(hours=1), "The budget for calls is spent for today.")
+    if seen.lacking:
+        yield At(now + timedelta(minutes=5), seen.lacking)
     if seen.at_once >= policy.at_once:
         yield At(now + timedelta(seconds=5), f"{seen.at_once} calls are under way, which is all at once.")
     if seen.on_the_line:
