@@ -752,6 +752,33 @@ def test_a_lost_call_is_what_the_platform_says_when_asked(document, state):
     assert fresh(row).state == state
 
 
+def test_a_call_that_the_platform_took_and_tells_nothing_of_is_for_a_person_to_decide(settings):
+    row = planned()
+    dial(Platform())
+    at_last = NOW + timedelta(seconds=settings.RING_LIMIT_S)
+
+    outbound.reconcile(at_last)
+    before = fresh(row).state
+    outbound.reconcile(at_last + timedelta(seconds=1))
+
+    assert (before, fresh(row).state) == (DialState.RINGING, DialState.UNKNOWN)
+    assert fresh(row).reason == "The platform took it and has told nothing since."
+    assert outbound.decide(row.pk, rang=True, by="mary", now=LATER)
+
+
+def test_a_call_that_the_platform_named_and_knows_no_more_is_for_a_person_to_decide(settings):
+    row = planned()
+    dial(Platform(Accepted("c1", "HD_1")))
+    late = NOW + timedelta(seconds=settings.RING_LIMIT_S + 1)
+
+    outbound.reconcile(late)
+    placing.note_look_up(row.pk, None, LATER)
+    before = fresh(row).state
+    placing.note_look_up(row.pk, None, late)
+
+    assert (before, fresh(row).state) == (DialState.RINGING, DialState.UNKNOWN)
+
+
 def test_a_call_that_the_platform_says_is_over_is_ended_and_billed():
     row = planned()
     dial(Platform(Accepted("c1", "HD_1")))

@@ -135,13 +135,24 @@ def close(outbound: OutboundCall, status: CallStatus, now: datetime) -> None:
             tell_ended([outbound.call_id], now)
 
 
-def lose(outbound: OutboundCall, reason: str, now: datetime) -> bool:
-    """Note that nobody knows whether a call rang: it is not dialled again unless somebody finds out."""
-    lost = dialing.move(outbound.pk, DialState.UNKNOWN, reason=reason[:300])
+def lose(outbound: OutboundCall, reason: str, now: datetime, *, seen: DialState = DialState.DIALLING) -> bool:
+    """Note that nobody knows whether a call rang: it is not dialled again unless somebody finds out.
+
+    Only one that is still as it was `seen`: of any other there is news.
+    """
+    mine = OutboundCall.objects.filter(pk=outbound.pk, state=seen)
+    lost = bool(mine.update(state=DialState.UNKNOWN, reason=reason[:300]))
     if lost:
         logger.warning("nobody knows whether a call rang", extra={"outbound": outbound.pk})
         _trip(now)
     return lost
+
+
+def doubt(calls: QuerySet[OutboundCall], reason: str, now: datetime) -> int:
+    """Note of those of these calls that ring for longer than any that nobody knows what came of them."""
+    before = now - timedelta(seconds=settings.RING_LIMIT_S)
+    ringing = calls.filter(state=DialState.RINGING, dialled_at__lt=before)
+    return sum(lose(outbound, reason, now, seen=DialState.RINGING) for outbound in ringing)
 
 
 def follow(call: Call, now: datetime) -> None:
@@ -252,13 +263,18 @@ def stop(reason: str, now: datetime) -> None:
 
 
 def reconcile(now: datetime) -> int:
-    """Resolve what a killed dialler left: claimed is planned again, dialled is unknown."""
+    """Resolve what was left: claimed is planned again, dialled is unknown, and so is what rings for too long.
+
+    What has a name at the platform is asked for instead.
+    """
     before = now - timedelta(seconds=settings.DIAL_STUCK_S)
     resolved = OutboundCall.objects.filter(state=DialState.CLAIMED, claimed_at__lt=before).update(
         state=DialState.PLANNED, claimed_by="", claimed_at=None
     )
     for outbound in OutboundCall.objects.filter(state=DialState.DIALLING, dialled_at__lt=before):
         resolved += lose(outbound, "The process that dialled it ended before the platform answered.", now)
+    nameless = OutboundCall.objects.filter(carrier_call_id="", call__session_id=None)
+    resolved += doubt(nameless, "The platform took it and has told nothing since.", now)
     return resolved
 
 

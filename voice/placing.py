@@ -185,6 +185,8 @@ def note_look_up(pk: int, document: object, now: datetime) -> None:
             dialing.move(row.pk, DialState.DONE, outcome=DialOutcome.ANSWERED, ended_at=now, reason="")
     elif status in ("ringing", "answered"):
         dialing.move(row.pk, DialState.RINGING, reason="")
+    else:
+        outbound.doubt(OutboundCall.objects.filter(pk=pk), "The platform does not say what came of it.", now)
     record = sautikit.parse_record(document, _name(row), alone=True)
     if row.call is not None and record is not None and record.is_over:
         bills.note(row.call, record)

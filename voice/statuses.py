@@ -150,7 +150,8 @@ NEXT_DIAL: Mapping[DialState, frozenset[DialState]] = {
     | _RANG,
     DialState.DIALLING: frozenset({DialState.PLANNED, DialState.UNKNOWN}) | _RANG,
     DialState.UNKNOWN: frozenset({DialState.PLANNED}) | _RANG,
-    DialState.RINGING: frozenset({DialState.ANSWERED, DialState.DONE, DialState.FAILED}),
+    # The platform said that it rings, and then nothing more.
+    DialState.RINGING: frozenset({DialState.UNKNOWN}) | _RANG - {DialState.RINGING},
     DialState.ANSWERED: frozenset({DialState.DONE}),
     DialState.DONE: frozenset(),
     DialState.FAILED: frozenset(),
