@@ -334,6 +334,7 @@ class OutboundCall(models.Model):
     claimed_by = models.CharField(max_length=64, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     dialled_at = models.DateTimeField(null=True, blank=True)
+    looked_up_at = models.DateTimeField(null=True, blank=True, editable=False)
     ended_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 

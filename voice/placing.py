@@ -13,6 +13,7 @@ from typing import Protocol
 from django.conf import settings
 from django.db import Error as DatabaseDownError
 from django.db import transaction
+from django.db.models import F, Q
 
 from voice import bills, calls, dialing, outbound
 from voice.books import Books, wish_of
@@ -34,6 +35,7 @@ _FRESH = timedelta(seconds=5)
 _POLL_S = 1.0
 _RECONCILE_S = 20.0
 _LOOK_UP = timedelta(minutes=3)
+_LOOK_UP_AGAIN = timedelta(minutes=1)
 _LOOK_UPS = 20
 _LOOK_UP_S = 60.0
 _ENDED = {
@@ -165,11 +167,24 @@ def is_due(now: datetime) -> bool:
 
 
 def to_look_up(now: datetime) -> list[tuple[int, str]]:
-    """Return placed calls that nobody has told the end of, each with the platform's name for it."""
+    """Return some placed calls that nobody has told the end of, with the platform's names for them.
+
+    First come those that were asked for the longest ago: of many that the platform knows nothing of, the
+    others are not to wait for ever.
+    """
     rows = OutboundCall.objects.select_related("call").filter(
-        state__in=(DialState.UNKNOWN, DialState.RINGING), dialled_at__lt=now - _LOOK_UP
+        Q(looked_up_at=None) | Q(looked_up_at__lt=now - _LOOK_UP_AGAIN),
+        Q(carrier_call_id__gt="") | Q(call__session_id__gt=""),
+        state__in=(DialState.UNKNOWN, DialState.RINGING),
+        dialled_at__lt=now - _LOOK_UP,
     )
-    return [(row.pk, name) for row in rows if (name := _name(row))][:_LOOK_UPS]
+    oldest = rows.order_by(F("looked_up_at").asc(nulls_first=True), "pk")
+    return [(row.pk, _name(row)) for row in oldest[:_LOOK_UPS]]
+
+
+def note_asked(pk: int, now: datetime) -> None:
+    """Note that the platform is asked for a call, whatever it answers."""
+    OutboundCall.objects.filter(pk=pk).update(looked_up_at=now)
 
 
 def note_look_up(pk: int, document: object, now: datetime) -> None:
@@ -285,6 +300,7 @@ class Dialler:
         try:
             async with asyncio.timeout(_LOOK_UP_S):
                 for pk, name in await run_db(to_look_up, self._now()):
+                    await run_db(note_asked, pk, self._now())
                     await run_db(note_look_up, pk, await self._carrier.fetch(name), self._now())
                     told += 1
         except (RemoteError, TimeoutError) as error:  # what is left is for the next time

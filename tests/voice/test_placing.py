@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
-from tests.dialled import Platform, dial, fresh, planned
+from tests.dialled import Platform, a_parcel_at_the_door, dial, fresh, planned
 from tests.shipments.builders import NOW
 from voice import outbound, placing
+from voice.errors import RemoteError
+from voice.models import OutboundCall
 from voice.orm import run_db
 from voice.shared import DialSwitch
 from voice.statuses import DialState
@@ -24,12 +27,17 @@ class Carrier:
     def __init__(self) -> None:
         self.skew_s = 0.0
         self.orders: list[str] = []
+        self.asked: list[str] = []
+        self.broken: set[str] = set()
 
     async def place(self, order: Order, *, path: str = "") -> Placement:
         self.orders.append(order.request_id)
         return Accepted("", "")
 
     async def fetch(self, call: str) -> object:
+        self.asked.append(call)
+        if call in self.broken:
+            raise RemoteError("look-up refused with 500")
         return None
 
 
@@ -94,3 +102,32 @@ def test_o8_a_process_that_was_halted_after_the_gate_said_now_sends_nothing():
     assert carrier.orders == []
     assert (fresh(row).state, fresh(row).may_have_rung) == (DialState.PLANNED, False)
     assert fresh(row).reason == "The dialler was held up between the gate and the request."
+
+
+@pytest.mark.parametrize("broken", [set[str](), {"c0"}])
+def test_of_many_calls_that_the_platform_does_not_know_each_is_asked_for_in_its_turn(broken):
+    for number in range(25):
+        row = planned(a_parcel_at_the_door(phone=f"+2547000001{number:02}"))
+        OutboundCall.objects.filter(pk=row.pk).update(
+            state=DialState.UNKNOWN, dialled_at=NOW, carrier_call_id=f"c{number}"
+        )
+    carrier = Carrier()
+    carrier.broken = broken
+
+    for minutes in (10, 12, 14):
+        dialler = placing.Dialler(carrier, by="d", now=partial(NOW.__add__, timedelta(minutes=minutes)))
+        asyncio.run(dialler.look_up())
+
+    assert set(carrier.asked) == {f"c{number}" for number in range(25)}
+
+
+def test_a_call_is_not_asked_for_again_at_once():
+    row, carrier = planned(), Carrier()
+    OutboundCall.objects.update(state=DialState.UNKNOWN, dialled_at=NOW, carrier_call_id="c1")
+    dialler = placing.Dialler(carrier, by="d", now=lambda: LATER)
+
+    asyncio.run(dialler.look_up())
+    asyncio.run(dialler.look_up())
+
+    assert carrier.asked == ["c1"]
+    assert fresh(row).looked_up_at == LATER
