@@ -33,7 +33,7 @@ _BACKOFF_S = 2.0
 _FRESH = timedelta(seconds=5)
 """How long the gate's word holds until the request is sent."""
 _POLL_S = 1.0
-_RECONCILE_S = 20.0
+_RECONCILE = timedelta(seconds=20)
 _LOOK_UP = timedelta(minutes=3)
 _LOOK_UP_AGAIN = timedelta(minutes=1)
 _LOOK_UPS = 20
@@ -272,18 +272,22 @@ class Dialler:
         while not self.stopping.is_set():
             now = self._now()
             try:
-                if resolved_at is None or (now - resolved_at).total_seconds() >= _RECONCILE_S:
+                if resolved_at is None or now - resolved_at >= _RECONCILE:
                     resolved_at = now
-                    await run_db(outbound.reconcile, now)
-                    await self.look_up()
-                    if arrivals:
-                        await run_db(dialing.plan_arrivals, now=now)
-                placed = await self.place_due(now + timedelta(seconds=_RECONCILE_S))
+                    await self._keep_up(now, arrivals=arrivals)
+                # By a fresh clock: however long that took, there is time to dial before it is due again.
+                placed = await self.place_due(self._now() + _RECONCILE)
             except DatabaseDownError as error:
                 logger.error("the dialler has no database", extra={"why": type(error).__name__})
                 placed = 0
             if not placed:
                 await self._pause(_POLL_S)
+
+    async def _keep_up(self, now: datetime, *, arrivals: bool) -> None:
+        await run_db(outbound.reconcile, now)
+        await self.look_up()
+        if arrivals:
+            await run_db(dialing.plan_arrivals, now=now)
 
     async def place_due(self, until: datetime) -> int:
         """Take up what is due until nothing is, or until then; return how many calls that were."""

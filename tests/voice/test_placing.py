@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
 
 from tests.dialled import Platform, a_parcel_at_the_door, dial, fresh, planned
 from tests.shipments.builders import NOW
-from voice import outbound, placing
+from voice import dialing, outbound, placing
 from voice.errors import RemoteError
 from voice.models import OutboundCall
 from voice.orm import run_db
@@ -131,3 +131,20 @@ def test_a_call_is_not_asked_for_again_at_once():
 
     assert carrier.asked == ["c1"]
     assert fresh(row).looked_up_at == LATER
+
+
+def test_a_loop_whose_upkeep_takes_longer_than_its_turn_dials_all_the_same(monkeypatch):
+    row, carrier, seconds = planned(), Carrier(), [0.0]
+    dialler = Waiting(carrier, by="d", now=lambda: NOW + timedelta(seconds=seconds[0]))
+
+    def slow(*, now: datetime) -> None:
+        seconds[0] += 25
+
+    async def meanwhile() -> None:
+        dialler.stopping.set()
+
+    monkeypatch.setattr(dialing, "plan_arrivals", slow)
+    dialler.meanwhile = meanwhile
+    asyncio.run(dialler.run(arrivals=True))
+
+    assert carrier.orders == [row.client_request_id]

@@ -94,9 +94,7 @@ class Command(BaseCommand):
             dialler = placing.Dialler(carrier, by=placing.name_of_this_process())
             with _stops(dialler):
                 said: dict[int, Answer] = {}
-                rows = [
-                    one.outbound.pk for one in planned if one.outbound and not isinstance(one.answer, Never)
-                ]
+                rows = [one.outbound.pk for one in planned if one.outbound and isinstance(one.answer, Now)]
                 if options["due"]:
                     rows += [pk for pk in await run_db(_due, options["limit"]) if pk not in rows]
                 rows = rows[: options["limit"]]
