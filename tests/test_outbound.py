@@ -142,6 +142,22 @@ def test_o3_who_is_asked_to_wait_waits_and_loses_no_call():
     assert len(platform.orders) == 3
 
 
+def test_o3_a_shorter_wait_does_not_end_a_longer_one():
+    planned()
+    planned(a_parcel_at_the_door(phone=BRIAN))
+    first = outbound.claim("d1", NOW)
+    assert first is not None
+    placing.begin(first, NOW)
+    second = outbound.claim("d2", NOW + timedelta(seconds=1))
+    assert second is not None
+    placing.begin(second, NOW + timedelta(seconds=1))
+
+    for row, wait_s in ((first, 600), (second, 1)):
+        placing.settle(row, Slow(wait_s), NOW + timedelta(seconds=2), lambda: 1.0)
+
+    assert dialing.switch().next_dial_at == NOW + timedelta(seconds=602)
+
+
 @pytest.mark.logs_errors
 @pytest.mark.parametrize(("status", "stops"), [(400, False), (401, True), (402, True), (403, False)])
 def test_o5_a_refusal_is_not_repeated_and_an_empty_wallet_stops_the_queue(status, stops):

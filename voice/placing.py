@@ -139,7 +139,9 @@ def settle(row: OutboundCall, placement: Placement, now: datetime, dice: Callabl
             case Slow(after_s):
                 when = now + timedelta(seconds=after_s)
                 outbound.put_back(row, when, "The platform takes no more calls for a while.")
-                DialSwitch.objects.filter(pk=1).update(next_dial_at=when)
+                # One that is asked to wait less, of several at once, does not shorten the others' wait.
+                sooner = Q(next_dial_at=None) | Q(next_dial_at__lt=when)
+                DialSwitch.objects.filter(sooner, pk=1).update(next_dial_at=when)
             case Refused(status, code):
                 reason = f"The platform refused with {status}{f' ({code})' if code else ''}."
                 outbound.fail(row, DialOutcome.REFUSED, reason, rang=False, now=now)
