@@ -25,7 +25,6 @@ _PEOPLE = frozenset(
         phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
         phonenumbers.PhoneNumberType.TOLL_FREE,
         phonenumbers.PhoneNumberType.VOIP,
-        phonenumbers.PhoneNumberType.PERSONAL_NUMBER,
     }
 )
 """Kinds of number behind which somebody may wait for a parcel, and none of which bills the one who dials."""

@@ -211,6 +211,16 @@ def test_o14_a_number_that_is_no_recipients_is_refused(number, why):
     assert any(part in got.because for part in why.split("|"))
 
 
+def test_o14_a_number_that_follows_a_person_about_bills_who_dials_it_and_is_not_dialled():
+    got = ask(
+        parcel=replace(PARCEL, number="+447012345678"),
+        wish=replace(WISH, planned_number=""),
+        policy=DialPolicy(countries=frozenset({"44"})),
+    )
+
+    assert got == Never("The parcel's telephone number is of a kind that we do not call.")
+
+
 def test_o14_only_the_number_of_record_is_dialled():
     got = ask(parcel=replace(PARCEL, number="+254700000002"))
 
