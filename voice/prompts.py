@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shipments.text import told
+from voice.statuses import Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +76,28 @@ _MANNER = """\
 - Read tracking numbers one character at a time. Say times as people say them.
 - When the caller speaks, stop and listen. When you did not understand, ask once more.
 - If the caller speaks another language that you know, go on in that language."""
-_PURPOSES: Mapping[str, str] = {
-    "inbound": "The caller rang {courier}. Find out what they need: where a parcel is, another delivery day, "
-    "or whether we have the right address. A driver of ours asks for his next stop or reports on one.",
-    "outbound": "You rang the recipient of a parcel for {courier}. Once they agree to talk, say in one "
-    "sentence what it is about; if it is a bad time or the wrong person, apologise and say goodbye.",
-    "confirm_address": "You rang the recipient of a parcel for {courier} to check where it is to be "
-    "brought. Ask them to describe the place.",
-    "reschedule": "You rang the recipient of a parcel for {courier} because it has to be delivered on "
-    "another day. Offer the free windows and book one.",
-    "delivery_update": "You rang the recipient of a parcel for {courier} to tell them when it comes.",
-    "driver_request": "You rang the recipient of a parcel for {courier} because the driver is near and "
-    "cannot reach the door. Ask them to open or to come to the gate.",
+_INBOUND = (
+    "The caller rang {courier}. Find out what they need: where a parcel is, another delivery day, "
+    "or whether we have the right address. A driver of ours asks for his next stop or reports on one."
+)
+_OUTBOUND = "You rang the recipient of a parcel for {courier}, "
+# What follows the yes, each time: before it a stranger may be listening.
+_PURPOSES: Mapping[Purpose, str] = {
+    Purpose.ETA: "because it arrives soon. After their yes call track_shipment, say about when it arrives, "
+    "as its message does, and ask whether someone will be there. If nobody will, offer another time.",
+    Purpose.CONFIRM_ADDRESS: "to check where it is to be brought. After their yes ask them to describe the "
+    "place, and call confirm_address.",
+    Purpose.REATTEMPT: "because it could not be handed over. After their yes say so, ask whether they still "
+    "want it, and offer the free windows; book one, or take down where else it is to go.",
+    Purpose.RESCHEDULE_OFFER: "because it has to be delivered at another time. After their yes say so, "
+    "offer the free windows and book one.",
+    Purpose.DRIVER_REQUEST: "because the driver is near and cannot reach the door. After their yes ask "
+    "them to open or to come to the gate.",
+    Purpose.CALLBACK: "because they rang us or asked to be rung back. After their yes say so, and ask what "
+    "they need.",
 }
+_NO_PURPOSE = "about its delivery. After their yes say in one sentence what it is about."
+_UNWELCOME = "If it is a bad time, apologise, say that we call again, and say goodbye."
 
 
 def system_instruction(
@@ -101,7 +111,7 @@ def system_instruction(
     name = told(courier) or "the courier"
     outbound = direction == "outbound"
     greeting = f"{speech.outbound} {speech.question}" if outbound else speech.inbound
-    task = _PURPOSES.get(purpose) or _PURPOSES["outbound" if outbound else "inbound"]
+    task = _task(purpose) if outbound else _INBOUND
     asked = (_ASKED,) if outbound else ()
     return "\n\n".join(
         (
@@ -114,6 +124,11 @@ def system_instruction(
             f"Parcels that belong to the number of this call:\n{_known(parcels)}",
         )
     )
+
+
+def _task(purpose: str) -> str:
+    why = _PURPOSES[Purpose(purpose)] if purpose in Purpose else _NO_PURPOSE
+    return f"{_OUTBOUND}{why} {_UNWELCOME}"
 
 
 def question(language: str) -> str:

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from voice.prompts import greeting_nudge, system_instruction
+from voice.statuses import Purpose
 
 LANGUAGES = ["en", "sw", "fr"]
 PARCEL = {"ends_with": "4 2 7 9", "state": "is out for delivery", "from": "Example Books"}
@@ -51,14 +52,39 @@ def test_an_unknown_language_is_english(language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(
-    "purpose", ["", "no such purpose", "confirm_address", "reschedule", "delivery_update"]
-)
+@pytest.mark.parametrize("purpose", ["", "no such purpose", *Purpose.values])
 def test_no_status_or_time_may_be_stated_that_no_tool_returned(language, purpose):
     text = instruction(language=language, purpose=purpose)
 
     assert "Never state a status, a time, a day, a place or a price that no tool returned" in text
     assert "{" not in text
+
+
+@pytest.mark.parametrize(
+    ("purpose", "says"),
+    [
+        (Purpose.ETA, "ask whether someone will be there"),
+        (Purpose.CONFIRM_ADDRESS, "describe the place"),
+        (Purpose.REATTEMPT, "could not be handed over"),
+        (Purpose.RESCHEDULE_OFFER, "offer the free windows and book one"),
+        (Purpose.DRIVER_REQUEST, "come to the gate"),
+        (Purpose.CALLBACK, "asked to be rung back"),
+    ],
+)
+def test_each_purpose_has_its_task_which_waits_for_the_recipients_yes(purpose, says):
+    text = instruction(direction="outbound", purpose=purpose)
+    task = next(part for part in text.split("\n\n") if "You rang the recipient" in part)
+
+    assert says in task
+    assert "After their yes" in task
+    assert task not in instruction(direction="inbound", purpose=purpose)
+
+
+def test_no_purpose_is_without_its_task():
+    tasks = {instruction(direction="outbound", purpose=purpose) for purpose in Purpose.values}
+
+    assert len(tasks) == len(Purpose)
+    assert instruction(direction="outbound", purpose="none") not in tasks
 
 
 def test_the_callers_parcels_are_known_from_the_start():
