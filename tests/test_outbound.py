@@ -20,6 +20,7 @@ from voice.levels import Level
 from voice.models import Call, OutboundCall
 from voice.records import Ending
 from voice.statuses import CallStatus, DialOutcome, DialState, Purpose
+from voice.toolkit import Caller
 from voice.wire.placing import Accepted, Order, Placement, Refused, Slow, Unclear, Unsent
 
 pytestmark = pytest.mark.django_db
@@ -703,6 +704,44 @@ def test_o13_what_is_no_person_is_told_the_companys_name_and_nothing_of_a_parcel
     assert says in str(told["message"])
     assert ("+254700000900" in str(told["message"])) is (who == "voicemail")
     assert not any(word in str(told) for word in (row.shipment.tracking_id, row.shipment.shipper, row.number))
+
+
+def agreed(call_id: int) -> Caller:
+    """Let the recipient say that it is he."""
+    trust.note_level(trust.caller_of(call_id), Level.L1_PLUS)
+    return trust.caller_of(call_id)
+
+
+def test_of_two_parcels_the_one_that_we_rang_about_is_meant_unless_another_is_named():
+    one = a_parcel(tracking_id="KM-ONE1", status=Status.IN_TRANSIT)
+    a_parcel(tracking_id="KM-TWO2", status=Status.IN_TRANSIT)
+    caller = agreed(an_answered_call(planned(one, Purpose.CONFIRM_ADDRESS)))
+
+    told = tools.run("track_shipment", {}, caller, "k1")
+    other = tools.run("track_shipment", {"tracking_id": "KM-TWO2"}, caller, "k2")
+
+    assert "ending O N E 1" in str(told["message"])
+    assert "ending T W O 2" in str(other["message"])
+
+
+def test_who_is_called_back_is_asked_which_of_his_parcels_he_means():
+    one = a_parcel(tracking_id="KM-ONE1", status=Status.IN_TRANSIT)
+    a_parcel(tracking_id="KM-TWO2", status=Status.IN_TRANSIT)
+    caller = agreed(an_answered_call(planned(one, Purpose.CALLBACK, asked_at=NOW)))
+
+    told = tools.run("track_shipment", {}, caller, "k1")
+
+    assert "more than one parcel" in str(told["message"])
+
+
+def test_a_parcel_whose_number_changed_since_we_rang_about_it_is_told_to_nobody():
+    one = a_parcel(tracking_id="KM-ONE1", status=Status.IN_TRANSIT)
+    caller = agreed(an_answered_call(planned(one, Purpose.CONFIRM_ADDRESS)))
+    type(one).objects.filter(pk=one.pk).update(phone=BRIAN)
+
+    told = tools.run("track_shipment", {}, caller, "k1")
+
+    assert told["status"] == "not_found"
 
 
 def test_o13_who_was_not_available_is_rung_two_hours_later_and_the_history_says_so():

@@ -98,6 +98,8 @@ def _find(caller: Caller, said_id: str, now: datetime) -> Shipment:
         if handle is None or not _is_his(caller, handle):
             raise ParcelUnknownError
         return find_own(handle.shipment.phone, handle.shipment.tracking_id, demo=caller.is_test)
+    if not said_id and (ours := _rung_about(caller)):
+        return find_own(ours.phone, ours.tracking_id, demo=caller.is_test)
     shown = granted.filter(facts_at__isnull=False)
     if said_id:
         shown = shown.filter(shipment__tracking_key__in=readings(said_id))
@@ -112,6 +114,12 @@ def _find(caller: Caller, said_id: str, now: datetime) -> Shipment:
     if said_id:
         quotas.give_back_id(caller, said_id)
     return shipment
+
+
+def _rung_about(caller: Caller) -> Shipment | None:
+    if caller.about is None or not caller.number:
+        return None
+    return Shipment.objects.filter(pk=caller.about, phone=caller.number).first()
 
 
 def _is_his(caller: Caller, handle: CallParcel) -> bool:

@@ -32,6 +32,8 @@ class Caller:
     outbound: bool = False
     agreed: bool = False
     tester: User | None = None
+    about: int | None = None
+    """The parcel that we rang about: it is the one that is meant where none is named."""
     driver: int | None = None
     """The driver on shift whose number this is, once his shift PIN was right in this call."""
 

@@ -15,7 +15,7 @@ from voice.levels import Level, Proof, ProofWanted, Standing, first_proof, level
 from voice.models import Call
 from voice.newsroom import NEWSROOM
 from voice.spoken import places
-from voice.statuses import Direction
+from voice.statuses import Direction, Purpose
 from voice.toolkit import Caller
 from voice.wire import sautikit
 
@@ -112,8 +112,15 @@ def caller_of(call_id: int) -> Caller:
         outbound=call.direction == Direction.OUTBOUND,
         agreed=call.level >= Level.L1_PLUS,
         tester=call.tester,
+        about=_parcel_rung_about(call),
         driver=_driver_of(call, number),
     )
+
+
+def _parcel_rung_about(call: Call) -> int | None:
+    """Return the parcel that a call of ours is about; who is rung back says himself what he wants."""
+    ours = call.direction == Direction.OUTBOUND and call.purpose != Purpose.CALLBACK
+    return call.shipment_id if ours else None
 
 
 def _driver_of(call: Call, number: str) -> int | None:
