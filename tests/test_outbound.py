@@ -860,6 +860,26 @@ def test_a_call_that_talks_is_not_ended_by_what_the_platform_says_when_asked():
     assert (fresh(row).state, call.status) == (DialState.ANSWERED, CallStatus.ANSWERED)
 
 
+def test_who_asks_while_a_try_waits_for_its_time_is_told_that_time():
+    parcel = a_parcel(status=Status.IN_TRANSIT)
+    row = planned(parcel, Purpose.CONFIRM_ADDRESS)
+    dial(Platform())
+    over("NoAnswer")(row)
+
+    again = dialing.plan(parcel, Purpose.CONFIRM_ADDRESS, by="mary", now=LATER)
+
+    told = At(LATER + timedelta(hours=2), "It is planned for Tue 24 Nov 12:05.")
+    assert again.answer == told
+    assert dialing.look(parcel, Purpose.CONFIRM_ADDRESS, now=LATER) == told
+
+
+def test_a_look_tells_of_the_call_that_is_open():
+    row = planned()
+    dial(Platform(Unclear("lost")))
+
+    assert dialing.look(row.shipment, row.purpose, now=LATER) == Now("A call of this kind is open: unknown.")
+
+
 def test_a_number_is_called_three_times_a_day_and_no_more():
     platform = Platform()
     for _ in range(4):

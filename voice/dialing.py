@@ -10,7 +10,7 @@ from django.db.models import Exists, Max, OuterRef
 
 from shipments.models import Shipment
 from shipments.statuses import Status
-from voice.books import Books
+from voice.books import Books, wish_of
 from voice.dial_rules import Answer, At, Never, Now, Wish
 from voice.models import OutboundCall
 from voice.shared import DialSwitch
@@ -35,9 +35,12 @@ class Planned:
 
 
 def look(shipment: Shipment, purpose: str, *, now: datetime) -> Answer:
-    """Return what the gate would say of a call now, and plan nothing."""
-    wish = _wish(shipment, purpose, now)
-    return Books([shipment], now).answer(shipment, wish)
+    """Return what the gate would say of a call now, or of the one that is open, and plan nothing."""
+    books = Books([shipment], now)
+    row = OutboundCall.objects.open().filter(shipment=shipment, purpose=purpose).first()
+    if row is not None:
+        return _stands(row, shipment, books)
+    return books.answer(shipment, _wish(shipment, purpose, now))
 
 
 def plan(
@@ -117,7 +120,8 @@ def _plan(wishes: Sequence[tuple[Shipment, Wish]], *, by: str, now: datetime) ->
         said = books.answer(shipment, wish)
         row = standing.get(shipment.pk)
         if row is not None:
-            said = _moved(row, shipment, wish, said)
+            _follow_estimate(row, wish, said)
+            said = _stands(row, shipment, books)
         elif not isinstance(said, Never):
             row = _row(shipment, wish, said, attempts.get(shipment.pk, 0) + 1, by, now)
             new.append(row)
@@ -149,17 +153,21 @@ def _row(shipment: Shipment, wish: Wish, said: Answer, attempt: int, by: str, no
     )
 
 
-def _moved(row: OutboundCall, shipment: Shipment, wish: Wish, said: Answer) -> Answer:
-    """Move a planned call with the parcel's estimate; what is under way says so."""
+def _stands(row: OutboundCall, shipment: Shipment, books: Books) -> Answer:
+    """Return what a call that is open waits for, or how far it has come."""
     if row.state != DialState.PLANNED:
         return Now(f"A call of this kind is open: {row.get_state_display().lower()}.")
+    return books.answer(shipment, wish_of(row))
+
+
+def _follow_estimate(row: OutboundCall, wish: Wish, said: Answer) -> None:
+    """Move a planned call with the parcel's estimate."""
     if wish.eta_at is not None and wish.eta_at != row.eta_at and not isinstance(said, Never):
         when = said.when if isinstance(said, At) else wish.not_before or row.not_before
         OutboundCall.objects.filter(pk=row.pk, state=DialState.PLANNED).update(
             not_before=when, expires_at=wish.expires_at, eta_at=wish.eta_at, reason=said.because[:300]
         )
         row.refresh_from_db()
-    return said
 
 
 def move(pk: int, target: DialState, **fields: object) -> bool:
