@@ -69,12 +69,19 @@ def plan_arrivals(*, now: datetime, limit: int | None = None) -> list[Planned]:
     return planned
 
 
-def look_at_arrivals(*, now: datetime, limit: int | None = None) -> list[Planned]:
-    """Return what the gate would say of the calls that `plan_arrivals` would plan, and plan nothing."""
+def look_at_due(*, now: datetime, limit: int | None = None) -> list[Planned]:
+    """Return what the gate says of the calls that `plan_arrivals` would plan, and of what is due already."""
     found: list[Planned] = []
     for wishes in _arrivals(now, limit):
         books = Books([shipment for shipment, _ in wishes], now)
         found += [Planned(shipment, books.answer(shipment, wish), None) for shipment, wish in wishes]
+    arriving = {one.shipment.pk for one in found}
+    due = list(OutboundCall.objects.due(now).select_related("shipment")[:limit])
+    rows = [row for row in due if row.purpose != Purpose.ETA or row.shipment_id not in arriving]
+    for first in range(0, len(rows), _BATCH):
+        batch = rows[first : first + _BATCH]
+        books = Books([row.shipment for row in batch], now)
+        found += [Planned(row.shipment, _stands(row, row.shipment, books), row) for row in batch]
     return found
 
 

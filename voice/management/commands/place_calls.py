@@ -74,7 +74,7 @@ class Command(BaseCommand):
             Planned(one, dialing.look(one, options["purpose"], now=now), None) for one in _named(options)
         ]
         if options["due"]:
-            found += dialing.look_at_arrivals(now=now, limit=options["limit"])
+            found += dialing.look_at_due(now=now, limit=options["limit"])
         return found[: options["limit"]]
 
     def _plan(self, options: dict[str, Any]) -> list[Planned]:

@@ -1,14 +1,19 @@
 """`manage.py place_calls`: what it refuses to begin, and what it says without calling anybody."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
+from shipments.statuses import Status
 from tests.dialled import a_parcel_at_the_door
-from tests.shipments.builders import AMINA, BRIAN
+from tests.shipments.builders import AMINA, BRIAN, a_parcel
+from voice import dialing
 from voice.models import OutboundCall
+from voice.statuses import Purpose
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +77,25 @@ def test_each_purpose_is_asked_of_the_gate_by_its_own_rules():
         "never",
         "The parcel no longer waits for another attempt.",
     )
+
+
+def test_a_dry_run_of_what_is_due_names_the_tries_and_call_backs_that_wait_in_the_queue():
+    now = timezone.now()
+    arriving = a_parcel_at_the_door(eta_at=now + timedelta(minutes=15), tracking_id="KM900001", phone=AMINA)
+    failed = a_parcel(tracking_id="KM900002", phone=BRIAN, status=Status.ATTEMPT_FAIL)
+    later = a_parcel(tracking_id="KM900003", status=Status.ATTEMPT_FAIL)
+    dialing.plan(arriving, Purpose.ETA, by="rules", now=now)
+    dialing.plan(failed, Purpose.REATTEMPT, by="rules", now=now)
+    dialing.plan(later, Purpose.REATTEMPT, by="rules", now=now, not_before=now + timedelta(hours=1))
+
+    said = dry("--due")
+
+    assert [(one["tracking_id"], one["decision"], one["state"]) for one in said] == [
+        ("KM900001", "now", None),
+        ("KM900002", "now", "planned"),
+    ]
+    assert len(dry("--due", "--limit", "1")) == 1
+    assert not OutboundCall.objects.exclude(state="planned").exists()
 
 
 @pytest.mark.parametrize("limit", [1, 2])
