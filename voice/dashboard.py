@@ -20,6 +20,7 @@ from shipments.admin.columns import NONE, member
 from shipments.models import DeliveryChange
 from shipments.statuses import ChangeState
 from voice import call_page
+from voice.desk import warn_of_pause
 from voice.models import BILLED_KES_MINOR, Call, OutboundCall
 from voice.statuses import FAILURES, LIVE, DialState, Outcome, Purpose
 
@@ -76,6 +77,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the board to the first page of those who may see calls."""
     user = member(request)
     context |= {"title": "Dashboard"}
+    warn_of_pause(request)
     return context | {"board": board(user, timezone.now())} if user.has_perm("voice.view_call") else context
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from shipments.admin.columns import member
 from voice import live, softphone, worklist
+from voice.shared import DialSwitch
 
 _URGENCY = {"Late": "danger", "Now": "warning", "Later": "info"}
 _MODELS = (
@@ -75,12 +76,21 @@ def _item(title: str, icon: str, link: str, **more: object) -> dict[str, Any]:
     return {"title": title, "icon": icon, "link": link} | more
 
 
+def warn_of_pause(request: HttpRequest) -> None:
+    """Say on this page that all dialling is stopped, by whom and why, to those who see what is planned."""
+    if request.method != "GET" or not member(request).has_perm("voice.view_outboundcall"):
+        return
+    for switch in DialSwitch.objects.filter(paused=True):
+        messages.warning(request, f"Dialling is paused by {switch.changed_by}: {switch.reason}")
+
+
 def worklist_page(request: HttpRequest) -> HttpResponse:
     """Show what waits for a person, of one kind or of all."""
     user, now = member(request), timezone.now()
     kinds = worklist.kinds_of(user)
     if not kinds:
         raise PermissionDenied
+    warn_of_pause(request)
     chosen = request.GET.get("kind")
     found = worklist.tasks(user, now, [chosen] if chosen in kinds else kinds)
     context = admin.site.each_context(request) | {

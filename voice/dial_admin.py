@@ -22,6 +22,7 @@ from shipments.admin.columns import member
 from shipments.admin.dialogs import gone_to
 from shipments.models import Shipment
 from voice import dialing, outbound
+from voice.desk import warn_of_pause
 from voice.dial_rules import Answer, At, Never, Now, spoken
 from voice.models import CallbackRequest, OutboundCall
 from voice.statuses import CallbackState, DialState, Purpose
@@ -208,9 +209,7 @@ class OutboundCallAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no typ
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Say above the list when dialling is stopped."""
-        switch = dialing.switch()
-        if switch.paused and request.method == "GET":
-            messages.warning(request, f"Dialling is paused by {switch.changed_by}: {switch.reason}")
+        warn_of_pause(request)
         response: HttpResponse = super().changelist_view(request, extra_context)
         return response
 
