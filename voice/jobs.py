@@ -7,7 +7,7 @@ from django.conf import settings
 
 from shipments import jobs as parcels
 from shipments.jobs import Job
-from voice import bills, outbound, placing, purging, reconcile
+from voice import bills, missed_proof, outbound, placing, purging, reconcile
 from voice.carrier import reach
 
 _DIAL_FOR = timedelta(seconds=5)
@@ -30,8 +30,9 @@ def jobs() -> tuple[Job, ...]:
         Job("untold dials", 20, look_up),
         Job("bills", 20, bills.fetch),
     )
+    flashes = (Job("missed calls", 5, missed_proof.look_up),) if missed_proof.is_wanted() else ()
     dialling = (Job("dial", 1, dial, limit_s=60),) if settings.SAUTIKIT_NUMBER else ()
-    return (*table, *asking, *dialling)
+    return (*table, *asking, *flashes, *dialling)
 
 
 def look_up(now: datetime) -> int:

@@ -50,13 +50,18 @@ def note_tester(call: Call, *, now: datetime) -> None:
     _prove(call, call.customer_number, Proof.STAFF, now)
 
 
+def number_in(record: sautikit.CallRecord) -> str:
+    """Return the side that is not ours in the carrier's own record of a call, in E.164."""
+    return customer(record.sides, settings.SAUTIKIT_NUMBER, settings.PHONE_REGION)
+
+
 def note_record(call_id: int, record: sautikit.CallRecord, *, now: datetime) -> bool:
     """Take the carrier's own record of a call, and tell whether it vouches for the number that we have.
 
     A session that is over is somebody's old one: it proves nothing.
     """
     call = Call.objects.get(pk=call_id)
-    number = customer(record.sides, settings.SAUTIKIT_NUMBER, settings.PHONE_REGION)
+    number = number_in(record)
     if record.is_over or not number or number != call.customer_number:
         logger.warning("the carrier's record does not fit a call", extra={"call": call.public_id})
         return False

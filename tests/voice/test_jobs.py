@@ -48,6 +48,18 @@ def test_with_both_the_worker_dials(settings):
     assert names() == ALWAYS | {"untold ends", "untold dials", "bills", "dial"}
 
 
+@pytest.mark.parametrize(
+    ("missed_s", "proof", "asks"), [(3.0, "lookup", True), (0.0, "lookup", False), (3.0, "none", False)]
+)
+def test_who_made_a_missed_call_is_asked_where_that_is_a_wish_and_not_believed(
+    settings, missed_s, proof, asks
+):
+    settings.SAUTIKIT_API_KEY = "key"
+    settings.CALLBACK_MISSED_S, settings.CALLER_PROOF = missed_s, proof
+
+    assert ("missed calls" in names()) == asks
+
+
 def test_each_job_has_a_name_of_its_own_that_a_lease_can_bear():
     listed = [job.name for job in jobs.jobs()]
 

@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from shipments.courtesy import ContactPreference
 from shipments.statuses import Status
 from tests.dialled import Platform, dial
-from tests.shipments.builders import AMINA, a_parcel
-from tests.voice.builders import NOW, a_live_call, a_webhook, opened
-from voice import calls, reports
+from tests.shipments.builders import AMINA, BRIAN, a_parcel
+from tests.voice.builders import NOW, OURS, a_live_call, a_webhook, opened
+from voice import calls, missed_proof, reconcile, reports
+from voice.clients.sautikit import SautikitClient
 from voice.dial_rules import Now
 from voice.models import Call, OutboundCall
 from voice.records import Ending
@@ -109,3 +111,77 @@ def test_a_courier_who_does_not_turn_it_on_rings_nobody_back(settings):
     hung_up(after_s=0)
 
     assert planned() == []
+
+
+@pytest.fixture
+def carrier(monkeypatch, settings):
+    """Answer for the carrier, whose record is what proves a number, with what a test puts there."""
+    settings.CALLER_PROOF, settings.SAUTIKIT_NUMBER = "lookup", OURS
+    known: dict[str, dict[str, object]] = {}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        session = request.url.path.rsplit("/", 1)[-1]
+        return httpx.Response(200, json=known[session]) if session in known else httpx.Response(404, json={})
+
+    monkeypatch.setattr(
+        reconcile,
+        "reach",
+        lambda: SautikitClient("https://carrier.example.com", "key", transport=httpx.MockTransport(answer)),
+    )
+    return known
+
+
+def record(**fields) -> dict[str, object]:
+    return {
+        "session_id": "HD_1",
+        "status": "canceled",
+        "direction": "inbound",
+        "from": AMINA,
+        "to": OURS,
+    } | fields
+
+
+SOON = NOW + timedelta(seconds=10)
+
+
+def test_who_was_gone_before_the_carrier_was_asked_for_him_is_rung_back_once_it_was(carrier):
+    a_parcel(status=Status.IN_TRANSIT)
+    let_ring(1)
+    assert (missed_proof.look_up(SOON), planned()) == (0, [])
+    carrier["HD_1"] = record()
+
+    assert missed_proof.look_up(SOON) == 1
+    assert missed_proof.look_up(SOON) == 0
+
+    assert planned() == [(AMINA, Purpose.CALLBACK, True)]
+    assert Call.objects.get().level == 0
+
+
+def test_who_was_answered_and_gone_before_he_was_proved_is_rung_back_too(carrier):
+    a_parcel(status=Status.IN_TRANSIT)
+    hung_up(after_s=1)
+    carrier["HD_1"] = record(status="completed")
+
+    missed_proof.look_up(SOON)
+
+    assert planned() == [(AMINA, Purpose.CALLBACK, True)]
+
+
+@pytest.mark.parametrize("told", [record(**{"from": BRIAN}), record(session_id="HD_2")])
+def test_a_record_that_names_another_caller_rings_nobody(carrier, told):
+    a_parcel(status=Status.IN_TRANSIT)
+    let_ring(1)
+    carrier["HD_1"] = told
+
+    missed_proof.look_up(SOON)
+
+    assert planned() == []
+
+
+@pytest.mark.parametrize(("seconds", "later"), [(4, timedelta(seconds=10)), (1, timedelta(minutes=11))])
+def test_who_let_it_ring_for_longer_or_long_ago_is_not_asked_for(carrier, seconds, later):
+    a_parcel(status=Status.IN_TRANSIT)
+    let_ring(seconds)
+    carrier["HD_1"] = record()
+
+    assert missed_proof.look_up(NOW + later) == 0
