@@ -161,11 +161,12 @@ def check_fact(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, o
     if args["kind"] not in {fact.value for fact in Fact}:
         raise ToolError(_WHICH_FACT)
     quotas.take_id(caller, said_id, now)
-    parcel = next(iter(readings(said_id)), "")
-    quotas.take_try(caller, parcel, now)
     within = Shipment.objects.open_to(demo=caller.is_test)
     found = list(within.for_telling().by_said_id(said_id)[:2])
     shipment = found[0] if len(found) == 1 else None
+    # With other words around it, it is the same parcel; of none, the barest reading counts in its place.
+    parcel = shipment.tracking_key if shipment else min(readings(said_id), key=len, default="")
+    quotas.take_try(caller, parcel, now)
     right = shipment is not None and is_right(shipment, Fact(args["kind"]), args["value"])
     named, were_right = quotas.note_fact(caller, parcel, args["kind"], right=right, now=now)
     if named < 2:  # right or wrong is not told of one alone, so it is no try yet
@@ -257,7 +258,7 @@ def confirm_address(caller: Caller, args: Mapping[str, str], key: str) -> dict[s
     """Compare what the caller describes with the address of record."""
     shipment = _mine(caller, args)
     now = timezone.now()
-    quotas.take_try(caller, shipment.tracking_id, now)
+    quotas.take_try(caller, shipment.tracking_key, now)
     told = addresses.confirm_address(
         number=shipment.phone,
         said_id=shipment.tracking_id,
@@ -266,7 +267,7 @@ def confirm_address(caller: Caller, args: Mapping[str, str], key: str) -> dict[s
         now=now,
     )
     if told["match"]:
-        quotas.give_back_try(caller, shipment.tracking_id)
+        quotas.give_back_try(caller, shipment.tracking_key)
     # No match is no "ok": a call in which the address was never confirmed must not count as one.
     return said("ok" if told["match"] else "refused", told, retryable=not told["match"])
 

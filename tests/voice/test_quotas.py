@@ -231,3 +231,38 @@ def test_wrong_places_are_tries_and_the_right_one_is_not(unhurried):
 
     assert [answer["status"] for answer in right] == ["ok"] * 5
     assert [SPENT in answer["message"] for answer in wrong] == [False] * 3 + [True]
+
+
+def named(caller, said_id, surname, sender):
+    """Name two facts of a parcel and return what came of it."""
+    run(caller, "check_fact", tracking_id=said_id, kind="surname", value=surname)
+    told = run(caller, "check_fact", tracking_id=said_id, kind="sender", value=sender)
+    return told["data"].get("code", told["status"])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("tracking_id", ["KM-4279", "KM-9999"])
+def test_a11_what_else_is_said_with_an_id_makes_no_other_parcel_of_it(tracking_id):
+    a_parcel(tracking_id=tracking_id)
+
+    told = [
+        named(a_stranger(""), f"{word}zzz KM4279", f"Name{word}", "Example Books")
+        for word in ("apple", "banana", "cherry", "grape", "lemon", "mango")
+    ]
+
+    assert told == ["not_right"] * 5 + ["limit"]
+
+
+@pytest.mark.django_db
+def test_a11_facts_codes_and_places_are_tries_of_one_parcel(unhurried):
+    parcel = a_parcel(tracking_id="KM-4279")
+    parcel.set_pin("0417")
+    parcel.save()
+
+    for n in range(2):
+        named(a_stranger(), "KM 4279", f"Name{n}", "Example Books")
+    for n in range(2):
+        run(a_stranger(AMINA), "submit_pin", pin=f"000{n}")
+    run(a_stranger(AMINA), "confirm_address", said="the airport")
+
+    assert SPENT in run(a_stranger(AMINA), "confirm_address", said="Jacaranda Court")["message"]
