@@ -41,7 +41,7 @@ class NumberNotProvedError(LevelError):
     code = "needs_number"
     sentence = (
         "I can only do that for the person the parcel is for. Please call from the number that the parcel is "
-        "booked to, or read me the tracking number and tell me the surname on it and who sent it."
+        "booked to, or read me the tracking number and tell me the surname on it and one more thing about it."
     )
 
 
@@ -156,7 +156,7 @@ def list_my_shipments(caller: Caller, args: Mapping[str, str], key: str) -> dict
 
 
 def check_fact(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
-    """Compare facts with a parcel's; only two together tell whether both were right."""
+    """Compare facts with a parcel's; only the surname and another tell whether they were right."""
     now, said_id = timezone.now(), args["tracking_id"]
     if args["kind"] not in {fact.value for fact in Fact}:
         raise ToolError(_WHICH_FACT)
@@ -168,11 +168,12 @@ def check_fact(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, o
     parcel = shipment.tracking_key if shipment else min(readings(said_id), key=len, default="")
     quotas.take_try(caller, parcel, now)
     right = shipment is not None and is_right(shipment, Fact(args["kind"]), args["value"])
-    named, were_right = quotas.note_fact(caller, parcel, args["kind"], right=right, now=now)
-    if named < 2:  # right or wrong is not told of one alone, so it is no try yet
+    named = quotas.note_fact(caller, parcel, args["kind"], right=right, now=now)
+    if len(named) < 2 or Fact.SURNAME not in named:  # right or wrong is not told yet, so it is no try
         quotas.give_back_try(caller, parcel)
-        return answer("ok", f"Thank you. {_WHICH_FACT}", {"code": "one_more"})
-    if shipment is None or were_right < 2:
+        which = _WHICH_FACT if Fact.SURNAME in named else _WHICH_NAME
+        return answer("ok", f"Thank you. {which}", {"code": "one_more"})
+    if shipment is None or not named[Fact.SURNAME] or sum(named.values()) < 2:
         quotas.note_miss(caller, now)
         return answer("refused", _NOT_RIGHT, {"code": "not_right"}, retryable=True)
     quotas.give_back_try(caller, parcel)
@@ -181,9 +182,8 @@ def check_fact(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, o
     return answer("ok", "Thank you, that is right.", _named(caller, shipment, {}))
 
 
-_WHICH_FACT = (
-    "Please tell me one more thing about the parcel: the surname on it, who sent it, or the place it goes to."
-)
+_WHICH_FACT = "Please tell me one more thing that you know about the parcel."
+_WHICH_NAME = "Please tell me the surname on the parcel, too."
 _NOT_RIGHT = (
     "I cannot find a parcel for what you told me. Please check it, or I can have a colleague call you back."
 )

@@ -145,13 +145,13 @@ def note_miss(caller: Caller, now: datetime) -> None:
         logger.error("ids are tried out in many calls")
 
 
-def note_fact(caller: Caller, parcel: str, fact: str, *, right: bool, now: datetime) -> tuple[int, int]:
-    """Keep that a fact was named of a parcel in this call; return how many kinds were, and how many right."""
+def note_fact(caller: Caller, parcel: str, fact: str, *, right: bool, now: datetime) -> dict[str, bool]:
+    """Keep that a fact was named of a parcel in this call; return which kinds were, and whether rightly."""
     about = f"fact:{caller.call_public_id}:{_hashed(parcel)}:"
     until = now + timedelta(seconds=DAY_S)
     Tally.objects.update_or_create(key=f"{about}{fact}", defaults={"used": int(right), "until": until})
-    named = list(Tally.objects.filter(key__startswith=about).values_list("used", flat=True))
-    return len(named), sum(named)
+    named = Tally.objects.filter(key__startswith=about).values_list("key", "used")
+    return {key.removeprefix(about): bool(used) for key, used in named}
 
 
 def _tries(caller: Caller, parcel: str) -> list[Quota]:

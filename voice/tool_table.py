@@ -71,7 +71,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
             Tool(
                 "check_fact",
                 "Compare something that the caller says of a parcel with what we know of it, for a caller "
-                "whose number is not the parcel's. Two facts are needed; never suggest one.",
+                "whose number is not the parcel's. The surname and another fact are needed; suggest none.",
                 (
                     Parameter(
                         "tracking_id",
