@@ -20,6 +20,7 @@ PURE = (
         "voice.consent",
         "voice.secrecy",
         "voice.spoken",
+        "voice.numerals",
     ),
     *("voice.levels", "voice.call_timing"),
     *("voice.billing", "voice.dial_rules", "shipments.rules", "shipments.round_rules"),

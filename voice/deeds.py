@@ -20,7 +20,7 @@ from shipments.statuses import ChangeKind
 from voice import answerer, callbacks, dialing, handles, outbound, quotas, trust
 from voice.errors import ToolError
 from voice.levels import Level
-from voice.spoken import digits_of
+from voice.numerals import digits_of
 from voice.statuses import CallbackReason
 from voice.toolkit import Caller, Deed, answer, said
 

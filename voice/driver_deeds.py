@@ -12,8 +12,8 @@ from voice import dialing
 from voice.deeds import LevelError
 from voice.dial_rules import At, Never
 from voice.errors import ToolError
+from voice.numerals import digits_of
 from voice.secrecy import NEEDS_CODE
-from voice.spoken import digits_of
 from voice.statuses import Purpose
 from voice.toolkit import Caller, answer, said
 

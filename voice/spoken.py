@@ -7,14 +7,16 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from shipments.text import DIGITS, plain
+from voice.numerals import Number, digits_of, numbers
 
 CODE, NUMBER, PLACE = "[code]", "[number]", "[address]"
 _CODE_DIGITS = 4
 _NUMBER_DIGITS = 9
 _PLACE_LETTERS = 8
 _KEPT = 20_000
-_TOKEN = re.compile(rf"\+?\d+|\b(?:{'|'.join(sorted(DIGITS, key=len, reverse=True))})\b", re.IGNORECASE)
+_BESIDE = re.compile(r"[ \-()/\u00a0\u2011]{0,3}")
+_LISTED = re.compile(r"[ \-()/\u00a0\u2011,.\u2026]{0,3}(?:(?:uh|um|er)[ ,.\u2026]{1,3})?", re.IGNORECASE)
+_TIME = re.compile(r"[:.h]")
 
 
 @dataclass(slots=True)
@@ -35,8 +37,9 @@ class SpeechCheck:
 
     def allow(self, text: str) -> None:
         """Take words that may be read back."""
-        # A mark between two texts: a code made of the end of one and the start of the next was in neither.
-        self._digits = f"{self._digits}|{digits_of(text)}"[-_KEPT:]
+        # A mark between two numbers: a code made of the end of one and the start of the next was in neither.
+        told = "|".join(digits for digits, _, _ in _runs(text, told=True))
+        self._digits = f"{self._digits}|{told}|"[-_KEPT:]
         self._words = f"{self._words}|{_flat(text)}"[-_KEPT:]
 
     def allow_more(self, text: str) -> None:
@@ -69,11 +72,6 @@ class SpeechCheck:
                     yield found.start(), found.end(), PLACE
 
 
-def digits_of(text: str) -> str:
-    """Return all digits of a text, written or said, as one run."""
-    return "".join(_value(found[0]) for found in _TOKEN.finditer(text))
-
-
 def codes_hidden(text: str) -> str:
     """Return the text without whatever might be a code: a number of four digits or more, written or said."""
     for digits, start, end in reversed(list(_runs(text))):
@@ -86,31 +84,29 @@ def _flat(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def _value(token: str) -> str:
-    token = token.lstrip("+")
-    # Digits of other scripts are digits too.
-    return "".join(str(int(c)) for c in token) if token.isdecimal() else DIGITS[plain(token)]
+def _runs(text: str, *, told: bool = False) -> Iterator[tuple[str, int, int]]:
+    """Yield the digits that are said as one number or code, with where they stand.
+
+    With `told` a time is one, too: what is written "10:45" may be said "ten forty-five".
+    """
+    run: list[Number] = []
+    for number in numbers(text):
+        if run and not _joins(text[run[-1].end : number.start], run[-1], number, told=told):
+            yield _run(run)
+            run = []
+        run.append(number)
+    if run:
+        yield _run(run)
 
 
-def _runs(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield the digits that are said as one number or code, with where they stand."""
-    digits, start, end, single = "", 0, 0, False
-    for token in _TOKEN.finditer(text):
-        value = _value(token[0])
-        between = text[end : token.start()]
-        joins = bool(digits) and _joins(between, listed=single and len(value) == 1)
-        if not joins:
-            if digits:
-                yield digits, start, end
-            digits, start = "", token.start()
-        digits, end, single = digits + value, token.end(), len(value) == 1
-    if digits:
-        yield digits, start, end
+def _run(parts: list[Number]) -> tuple[str, int, int]:
+    return "".join(part.digits for part in parts), parts[0].start, parts[-1].end
 
 
-def _joins(between: str, *, listed: bool) -> bool:
+def _joins(between: str, one: Number, other: Number, *, told: bool) -> bool:
     """Tell whether two numbers are parts of one: single digits may be read with pauses between."""
-    return len(between) <= 3 and set(between) <= set(" -()/\u00a0\u2011" + (",.…" if listed else ""))
+    listed = one.spelled and other.spelled
+    return bool((_LISTED if listed else _BESIDE).fullmatch(between) or (told and _TIME.fullmatch(between)))
 
 
 def places(fields: Iterable[str]) -> tuple[str, ...]:

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from voice import events as call
 from voice.consent import Consent
 from voice.limits import Limits
+from voice.numerals import digits_of
 from voice.records import ToolRecord, TurnRecord
 from voice.scene import Brief
 from voice.session import Session
-from voice.spoken import SpeechCheck, digits_of
+from voice.spoken import SpeechCheck
 from voice.wire import gemini, sautikit
 
 PCM = b"\xff\x3f\x01\xc0" * 1_200
@@ -294,10 +295,17 @@ def test_keys_without_a_question_are_kept_from_everybody():
         "The code is 4 8 1 5.",
         "The code is four eight one five.",
         "The code is 4, 8, 1, 5.",
+        "The code is 4. 8. 1. 5.",
+        "The code is forty-eight fifteen.",
+        "The code is four eight, um, one five.",
+        "The code is double four one five.",
         "Nambari ni nne nane moja tano.",
+        "Nambari ni arobaini na nane kumi na tano.",
         "Ring +254 700 000 001.",
         "Ring 0700-000-001.",
         "Ring zero seven zero zero zero zero zero zero zero one.",
+        "Ring oh seven double zero, triple zero, triple zero one.",
+        "Ring zero seven hundred, zero zero zero, zero zero one.",
         "It goes to Jacaranda Court.",
         "It goes to JACARANDA  court.",
     ],
@@ -357,6 +365,25 @@ def test_a_code_that_comes_in_pieces_is_found():
     commands = [talk.on(gemini.AgentSaid(piece)) for piece in ("It is 4", " 8", " 1", " 5 today")]
 
     assert [call.Hush() in one for one in commands] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    "text", ["It comes at ten forty-five.", "It comes at 10:45.", "The one ending 4279."]
+)
+def test_what_a_tool_told_may_be_said_in_other_words(text):
+    check = SpeechCheck()
+    check.allow(json.dumps({"message": "The parcel ending 4 2 7 9 comes at 10:45 am.", "stops": 15}))
+
+    assert check.is_clean(text)
+
+
+@pytest.mark.parametrize("code", ["2791", "7915", "9104", "1242"])
+def test_a16_a_code_that_two_numbers_of_a_tool_make_together_is_none_that_it_told(code):
+    check = SpeechCheck()
+    told = {"message": "Moved to 2026-11-27 between 9 and 12, ending 4 2 7 9, at 10:45 am", "stops": 15}
+    check.allow(json.dumps(told))
+
+    assert not check.is_clean(f"The code is {code}.")
 
 
 @given(st.text(max_size=80))

@@ -227,7 +227,9 @@ def test_a13_of_forty_parcels_of_one_number_three_are_listed_by_alias():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("said", ["0417", "zero four one seven", "0 4-1 7", "sifuri nne moja saba"])
+@pytest.mark.parametrize(
+    "said", ["0417", "zero four one seven", "0 4-1 7", "sifuri nne moja saba", "oh four seventeen"]
+)
 def test_a_delivery_code_lifts_a_call_to_l2_for_its_parcel(said):
     parcel, other = a_parcel(), a_parcel()
     parcel.set_pin("0417")
