@@ -6,7 +6,7 @@ from datetime import date, time, timedelta
 from shipments.errors import NoSuchDayError, UnclearDayError
 from shipments.text import DIGITS, plain, words
 
-_WEEKDAYS: dict[str, int] = {
+WEEKDAYS: dict[str, int] = {
     word: weekday
     for weekday, names in enumerate(
         (
@@ -124,7 +124,7 @@ def _weekday(text: str, today: date) -> date | None:
     monday = today - timedelta(days=today.weekday())
     skip_week = re.search(_NEXT_WEEK, text)
     for word in re.findall(r"[a-z]+", text):
-        if (weekday := _WEEKDAYS.get(word)) is not None:
+        if (weekday := WEEKDAYS.get(word)) is not None:
             if skip_week:
                 return monday + timedelta(days=7 + weekday)
             return today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)

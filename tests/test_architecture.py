@@ -21,6 +21,7 @@ PURE = (
         "voice.secrecy",
         "voice.spoken",
         "voice.numerals",
+        "voice.readback",
     ),
     *("voice.levels", "voice.call_timing"),
     *("voice.billing", "voice.dial_rules", "shipments.rules", "shipments.round_rules"),

@@ -1,19 +1,21 @@
 """Know whether the caller has answered what was read back. Pure: it is told what happens, in order.
 
-    nothing ──proposal told──► TOLD ──agent speaks──► SPOKEN ──heard to the end──► HEARD ──caller──► ANSWERED
-                                 ▲───────── cut off ─────┘
+    nothing ──proposal told──► TOLD ──read in full and heard to the end──► HEARD ──caller──► ANSWERED
+                                 ▲── cut off before ──┘
 
 What the caller says is not looked at here: a transcript can be talked into a yes, and so can a model. But
-nobody has agreed to what he has not heard, or has not said a word since.
+nobody has agreed to what he has not heard, or has not said a word since. What the agent says is looked at:
+a sound of it may be the end of something else.
 """
 
 from enum import Enum, auto
+
+from voice.readback import ReadBack, read_back_of
 
 
 class _Stage(Enum):
     NOTHING = auto()
     TOLD = auto()
-    SPOKEN = auto()
     HEARD = auto()
     ANSWERED = auto()
 
@@ -23,36 +25,48 @@ class Consent:
 
     def __init__(self) -> None:
         self._stage = _Stage.NOTHING
+        self._wanted = ReadBack()
+        self._said = ""
+        self._is_playing = False
 
     @property
     def is_given(self) -> bool:
         """Tell whether the caller spoke after the whole proposal was played."""
         return self._stage is _Stage.ANSWERED
 
-    def propose(self) -> None:
-        """Note that the model has a new proposal to read: an answer to an older one is void."""
-        self._stage = _Stage.TOLD
+    def propose(self, words: str) -> None:
+        """Note that the model has a new proposal to read, in these words: an older answer is void."""
+        self._stage, self._wanted, self._said = _Stage.TOLD, read_back_of(words), ""
 
     def settle(self) -> None:
         """Note that nothing stands to be confirmed any more."""
         self._stage = _Stage.NOTHING
 
-    def note_speech(self) -> None:
+    def note_sound(self) -> None:
         """Note that the agent makes a sound."""
+        self._is_playing = True
+
+    def note_words(self, text: str) -> None:
+        """Note what the agent says, in pieces: they may come when all was heard already."""
         if self._stage is _Stage.TOLD:
-            self._stage = _Stage.SPOKEN
+            self._said += text
+            if not self._is_playing:
+                self._hear()
 
     def note_cut_off(self) -> None:
         """Note that the agent was not heard to the end."""
-        if self._stage is _Stage.SPOKEN:
-            self._stage = _Stage.TOLD
+        self._is_playing, self._said = False, ""
 
     def note_heard_out(self) -> None:
         """Note that all the agent had to say was played."""
-        if self._stage is _Stage.SPOKEN:
-            self._stage = _Stage.HEARD
+        self._is_playing = False
+        self._hear()
 
     def note_caller(self) -> None:
         """Note that the caller begins to speak."""
         if self._stage is _Stage.HEARD:
             self._stage = _Stage.ANSWERED
+
+    def _hear(self) -> None:
+        if self._stage is _Stage.TOLD and self._said and self._wanted.is_in(self._said):
+            self._stage = _Stage.HEARD

@@ -175,7 +175,7 @@ class Errands:
         brief, scene = self._scene.brief, self._scene
         scene.speech.allow(json.dumps(done.result, default=str, ensure_ascii=False))
         if done.call.name in brief.proposing and done.state == "ok":
-            scene.consent.propose()
+            scene.consent.propose(str(done.result.get("message", "")))
         elif done.call.name in brief.confirming and done.state != "unanswered":
             scene.consent.settle()
         told = done.result.get("data")

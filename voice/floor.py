@@ -79,7 +79,7 @@ class Floor:
             if not self._asked:
                 self._scene.alarms.unset(Alarm.ASK, Alarm.SILENCE)
         if self.turn.sound:
-            self._scene.consent.note_speech()
+            self._scene.consent.note_sound()
             self._scene.answerer.note_sound()
         self.turn.audio = self.is_generating = self.is_playing = True
         return [Play(speech.pcm, speech.rate_hz)]
@@ -102,6 +102,8 @@ class Floor:
         """Keep what the agent says, and stop it when it may not be said."""
         scene = self._scene
         commands = kept(scene.transcript.add("agent", text, scene.ms(now_s)))
+        if now_s >= self._muted_until_s:  # else it is what was cut off that is told of late
+            scene.consent.note_words(text)
         scene.answerer.note_words(text)
         if self._silenced or scene.speech.is_clean(scene.transcript.agent_says):
             return commands

@@ -1,4 +1,4 @@
-"""Nothing is changed without an answer, no code is kept, and the agent says no more than it was told."""
+"""No code is kept, and the agent says no more than it was told."""
 
 import json
 
@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voice import events as call
-from voice.consent import Consent
 from voice.limits import Limits
 from voice.numerals import digits_of
 from voice.records import ToolRecord, TurnRecord
@@ -17,52 +16,6 @@ from voice.spoken import SpeechCheck
 from voice.wire import gemini, sautikit
 
 PCM = b"\xff\x3f\x01\xc0" * 1_200
-LEAD = ("tell", "speech", "heard_out")
-
-
-# Consent
-
-
-def consent_after(*steps: str) -> Consent:
-    consent = Consent()
-    for step in steps:
-        {
-            "propose": consent.propose,
-            "settle": consent.settle,
-            "speech": consent.note_speech,
-            "cut": consent.note_cut_off,
-            "heard": consent.note_heard_out,
-            "caller": consent.note_caller,
-        }[step]()
-    return consent
-
-
-STEPS = ["propose", "settle", "speech", "cut", "heard", "caller"]
-
-
-def test_a_proposal_that_was_heard_and_answered_is_agreed_to():
-    assert consent_after("propose", "speech", "heard", "caller").is_given
-
-
-@given(st.lists(st.sampled_from(STEPS), max_size=30))
-def test_a3_no_order_of_events_makes_an_answer_out_of_less(steps):
-    given_consent = consent_after(*steps).is_given
-
-    # By an account of its own: look for the four in order, with nothing between that undoes them.
-    last = max((n for n, step in enumerate(steps) if step in ("propose", "settle")), default=None)
-    expected = False
-    if last is not None and steps[last] == "propose":
-        needed = ["speech", "heard", "caller"]
-        for step in steps[last + 1 :]:
-            if step == "cut" and needed == ["heard", "caller"]:
-                needed = ["speech", "heard", "caller"]
-            elif needed and step == needed[0]:
-                needed = needed[1:]
-        expected = not needed
-    assert given_consent is expected
-
-
-# In a session
 
 
 def a_session() -> Session:
@@ -138,82 +91,6 @@ class Talk:
 
 def runs(commands: list[call.Command]) -> bool:
     return any(isinstance(command, call.Run) for command in commands)
-
-
-def proposed() -> Talk:
-    talk = Talk()
-    talk.answers(talk.asks("prepare_it"))
-    return talk
-
-
-def test_a3_a_confirmation_without_a_proposal_is_not_carried_out():
-    talk = Talk()
-    talk.caller()
-
-    assert not runs(talk.asks("confirm_it"))
-    assert [(tool.name, tool.state) for tool in talk.tools()] == [("confirm_it", "refused")]
-
-
-def test_a3_a_confirmation_in_the_same_turn_is_not_carried_out():
-    assert not runs(proposed().asks("confirm_it"))
-
-
-def test_a3_one_that_was_read_but_not_heard_to_its_end_is_not_carried_out():
-    talk = proposed()
-    talk.agent()
-    talk.caller()
-
-    assert not runs(talk.asks("confirm_it"))
-
-
-def test_a3_one_that_was_heard_but_not_answered_is_not_carried_out():
-    talk = proposed()
-    talk.agent()
-    talk.on(call.PlayedOut())
-
-    assert not runs(talk.asks("confirm_it"))
-
-
-def test_a3_a_key_is_no_answer():
-    talk = proposed()
-    talk.agent()
-    talk.on(call.PlayedOut())
-    talk.on(sautikit.Dtmf("1", 100))
-
-    assert not runs(talk.asks("confirm_it"))
-
-
-def test_one_that_was_heard_and_answered_is_carried_out_once():
-    talk = proposed()
-    talk.agent()
-    talk.on(call.PlayedOut())
-    talk.caller()
-
-    first = talk.asks("confirm_it")
-    talk.answers(first)
-    second = talk.asks("confirm_it")
-
-    assert runs(first)
-    assert not runs(second)
-
-
-def test_a_newer_proposal_needs_an_answer_of_its_own():
-    talk = proposed()
-    talk.agent()
-    talk.on(call.PlayedOut())
-    talk.caller("rather on monday")
-    talk.answers(talk.asks("prepare_it", {"day": "monday"}))
-
-    assert not runs(talk.asks("confirm_it"))
-
-
-def test_without_marks_of_speech_a_turn_of_the_callers_is_an_answer():
-    talk = proposed()
-    talk.agent()
-    talk.on(call.PlayedOut())
-    talk.on(gemini.CallerSaid("yes"))
-
-    assert runs(talk.asks("confirm_it"))
 
 
 # Codes
