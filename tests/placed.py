@@ -48,6 +48,7 @@ def call(
     limits: Limits | None = None,
     clips: Mapping[str, bytes] | None = None,
     writes_callbacks: bool = False,
+    brief: Brief | None = None,
 ) -> Placed:
     """Carry one call through `scenario` in virtual time; the caller hangs up when the scenario ends."""
     placed = Placed()
@@ -77,12 +78,12 @@ def call(
             await scenario(telephone, model, placed)
             telephone.hang_up()
 
-        brief = Brief(gemini.Setup(model="gemini-3.8-live", instruction="Test."), "Greet.", "HD_1")
+        plain = Brief(gemini.Setup(model="gemini-3.8-live", instruction="Test."), "Greet.", "HD_1")
         ports = Ports(
             telephone, dial, run_tool, hang_up, journal, ask_callback=ask_callback, clips=clips or {}
         )
         bridge = placed.bridge = Bridge(
-            Session(brief, limits or Limits(shield_s=0), loop.time()), ports, tuning or Tuning()
+            Session(brief or plain, limits or Limits(shield_s=0), loop.time()), ports, tuning or Tuning()
         )
         began = loop.time()
         playing = asyncio.create_task(play_scenario())

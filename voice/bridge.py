@@ -13,7 +13,7 @@ from contextlib import suppress
 from math import inf
 
 from voice import events as call
-from voice.audio import TELEPHONE_HZ, InputClock, Pacer, RateWatch, Resampler
+from voice.audio import TELEPHONE_HZ, InputClock, Onset, Pacer, RateWatch, Resampler
 from voice.errors import ModelLost, RemoteError, RemoteProtocolError
 from voice.events import Hearing
 from voice.limits import Bucket, Tuning
@@ -47,6 +47,7 @@ class Bridge:
         self._hearing = Hearing.KEEP
         self._clock = InputClock(limit_s=tuning.uplink_s)
         self._watch = RateWatch()
+        self._onset = Onset()
         self._texts = Bucket(tuning.texts_per_s, tuning.texts_per_s, at_s=self._began_s)
         self._bytes = Bucket(tuning.bytes_per_s, tuning.burst_bytes, at_s=self._began_s)
         self._pacer = Pacer(TELEPHONE_HZ, tuning.lead_s, limit_s=tuning.queue_s, tail_ms=tuning.tail_ms)
@@ -116,6 +117,8 @@ class Bridge:
         if self._hearing not in _DEAF:
             self._clock.push(frame, now_s)
         self._pass_on(now_s)
+        if self._onset.add(frame):
+            await self._do(call.CallerSounded())
 
     def _pass_on(self, now_s: float) -> None:
         model, hearing = self._model, self._hearing

@@ -55,6 +55,11 @@ class PlayedOut:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerSounded:
+    """The caller begins to be as loud as speech, by the telephone's own level; once a burst."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sifted:
     """What was kept of the caller was looked through; `speech` tells whether there is any, and it stays."""
 
@@ -128,6 +133,7 @@ Event = (
     | ToolDone
     | AgentHeard
     | PlayedOut
+    | CallerSounded
     | Sifted
     | Stopping
     | Ordered

@@ -204,14 +204,17 @@ class Floor:
         else:
             self.expect(notes.ANSWER, self._scene.limits.answer_nudge_s, now_s)
 
+    def note_sounded(self) -> None:
+        """Take the telephone's level for it that the caller speaks, from a model that does not say when."""
+        if not self._marks_speech:
+            self._scene.consent.note_caller()
+
     def take_words(self, text: str, now_s: float) -> list[Command]:
         """Keep what the caller was understood to say."""
         if self._caller_stopped_s is None:
             self._caller_stopped_s = now_s
         if not (self._marks_speech or self.is_generating or self.is_playing):
             self.expect(notes.ANSWER, self._scene.limits.answer_nudge_s, now_s)
-        if not self._marks_speech:
-            self._scene.consent.note_caller()
         if not self._scene.secrecy.is_asked:
             self._scene.speech.allow_more(text)
         return kept(self._scene.transcript.add("caller", text, self._scene.ms(now_s)))

@@ -99,6 +99,9 @@ class Session:
                 return []
             case call.PlayedOut():
                 return self._note_played_out(now_s)
+            case call.CallerSounded():
+                self._floor.note_sounded()
+                return []
             case call.Sifted(speech):
                 self._floor.shielded = speech
                 return []

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.audio import FRAME_MS, InputClock, Pacer, RateWatch, Resampler, is_heard, speech_in
+from voice.audio import FRAME_MS, InputClock, Onset, Pacer, RateWatch, Resampler, is_heard, speech_in
 
 FRAME = bytes(range(1, 65)) * 20  # 40 ms at 16 kHz, no sample zero
 QUIET = bytes(1_280)
@@ -345,3 +345,36 @@ def test_a_trimmed_pacer_keeps_the_next_second():
         sent += pacer.pop(step * 0.04)
     assert len(sent) == 32_000
     assert pacer.left_s(4.0) == 0.0
+
+
+def onsets(pcm: bytes, frame_bytes: int = 640) -> list[int]:
+    """Return at which millisecond a burst of speech is told of."""
+    onset = Onset()
+    starts = range(0, len(pcm), frame_bytes)
+    return [start // 32 for start in starts if onset.add(pcm[start : start + frame_bytes])]
+
+
+@pytest.mark.parametrize("frame_bytes", [640, 641, 1_280, 320])
+def test_a_burst_of_speech_is_told_of_once_and_within_a_quarter_of_a_second(frame_bytes):
+    speech, silence = tone(300, 1, 16_000, level=0.05), bytes(32_000)
+
+    found = onsets(silence + speech + silence + speech, frame_bytes)
+
+    assert len(found) == 2
+    assert all(0 < at - begun <= 280 for at, begun in zip(found, (1_000, 3_000), strict=True))
+
+
+def test_a_pause_between_words_is_none_between_bursts():
+    assert len(onsets((tone(300, 0.4, 16_000) + bytes(6_400)) * 5)) == 1
+
+
+@pytest.mark.parametrize("sound", [tone(697, 0.1, 16_000), tone(50, 2, 16_000, level=0.01)])
+def test_a_knock_and_the_noise_of_a_line_are_no_burst(sound):
+    assert not onsets(bytes(32_000) + sound + bytes(32_000))
+
+
+@given(st.lists(st.binary(max_size=3_000), max_size=40))
+def test_frames_of_any_size_can_be_looked_at(frames):
+    onset = Onset()
+
+    assert sum(onset.add(frame) for frame in frames) <= len(frames)

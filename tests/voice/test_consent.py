@@ -1,12 +1,18 @@
 """Nothing is changed that was not read back in full, heard to its end and answered."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.voice.test_discretion import PCM, Talk, runs
+from tests.peers import FakeModel, FakeTelephone, speech
+from tests.placed import FRAME, Placed
+from tests.placed import call as placed_call
+from tests.voice.test_discretion import PCM, Talk, a_brief, runs
 from voice import events as call
 from voice.consent import Consent
+from voice.records import ToolRecord
 from voice.wire import gemini, sautikit
 
 PROPOSAL = "I will move your parcel ending 4 2 7 9 to Friday 27 November, 9 am to 12 noon. Is that right?"
@@ -222,10 +228,58 @@ def test_a_newer_proposal_needs_an_answer_of_its_own():
     assert not runs(talk.asks("confirm_it"))
 
 
-def test_without_marks_of_speech_a_turn_of_the_callers_is_an_answer():
+@pytest.mark.parametrize(
+    ("events", "agreed"),
+    [
+        ([gemini.CallerSaid("yes")], False),
+        ([call.CallerSounded()], True),
+        ([call.CallerSounded(), gemini.CallerSaid("yes")], True),
+    ],
+)
+def test_a3_without_marks_of_speech_the_level_of_the_telephone_is_an_answer_and_no_transcript(events, agreed):
     talk = proposed()
     talk.agent(PROPOSAL)
     talk.on(call.PlayedOut())
-    talk.on(gemini.CallerSaid("yes"))
+    for event in events:
+        talk.on(event)
 
-    assert runs(talk.asks("confirm_it"))
+    assert runs(talk.asks("confirm_it")) is agreed
+
+
+def test_a3_a_noise_is_no_answer_to_a_model_that_marks_speech():
+    talk = Talk()
+    talk.caller("move it to friday")
+    talk.answers(talk.asks("prepare_it"), message=PROPOSAL)
+    talk.agent(PROPOSAL)
+    talk.on(call.PlayedOut())
+    talk.on(call.CallerSounded())
+
+    assert not runs(talk.asks("confirm_it"))
+
+
+def test_a3_the_caller_is_heard_on_the_line_by_a_model_that_does_not_mark_speech():
+    def confirmed(loud: bool) -> list[str]:
+        async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+            await asyncio.sleep(1)
+            model.put(a_call("c1", "prepare_it"))
+            await asyncio.sleep(0.1)
+            model.put({"serverContent": {"outputTranscription": {"text": "Fine."}}})
+            model.put(speech(1))
+            model.put({"serverContent": {"generationComplete": True, "turnComplete": True}})
+            await asyncio.sleep(3)
+            for _ in range(25):
+                telephone.put(b"\x00\x10\x00\xf0" * 160 if loud else FRAME)
+                await asyncio.sleep(0.02)
+            model.put({"serverContent": {"inputTranscription": {"text": "yes"}}})
+            model.put(a_call("c2", "confirm_it"))
+            await asyncio.sleep(0.5)
+
+        placed = placed_call(scenario, brief=a_brief())
+        return [record.state for record in placed.journal.records if isinstance(record, ToolRecord)]
+
+    assert confirmed(loud=True) == ["ok", "ok"]
+    assert confirmed(loud=False) == ["ok", "refused"]
+
+
+def a_call(call_id: str, name: str) -> dict[str, object]:
+    return {"toolCall": {"functionCalls": [{"id": call_id, "name": name, "args": {}}]}}

@@ -18,9 +18,9 @@ from voice.wire import gemini, sautikit
 PCM = b"\xff\x3f\x01\xc0" * 1_200
 
 
-def a_session() -> Session:
+def a_brief() -> Brief:
     setup = gemini.Setup(model="gemini-3.8-live", instruction="You are a test for 0700 000 900.")
-    brief = Brief(
+    return Brief(
         setup,
         nudge="Greet.",
         changing=frozenset({"confirm_it"}),
@@ -29,7 +29,10 @@ def a_session() -> Session:
         private=frozenset({"submit_pin"}),
         guarded=("Jacaranda Court", "Flat"),
     )
-    session = Session(brief, Limits(), 0.0)
+
+
+def a_session() -> Session:
+    session = Session(a_brief(), Limits(), 0.0)
     session.handle(call.Answered(), 0.0)
     session.handle(call.ModelOpened(), 0.1)
     session.handle(gemini.SetupComplete(""), 0.3)
