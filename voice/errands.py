@@ -182,9 +182,10 @@ class Errands:
         if done.state == "ok":
             self._note_who(done.call.name, told)
         code = told.get("code") if isinstance(told, Mapping) else None
-        if done.state == "ok" or code == SPENT:
+        private = done.call.name in brief.private
+        if (private and done.state == "ok") or code == SPENT:
             scene.secrecy.settle()
-        elif code == NEEDS_CODE or done.call.name in brief.private:
+        elif private or code == NEEDS_CODE:
             scene.secrecy.ask()
         scene.transcript.hides_caller = scene.secrecy.is_asked
 

@@ -121,6 +121,15 @@ def test_while_a_code_is_asked_for_what_the_caller_says_is_not_kept():
     assert [tool.arguments for tool in talk.tools() if tool.name == "submit_pin"] == [{}, {}]
 
 
+def test_a_code_is_asked_for_until_it_was_right_whatever_else_is_done_meanwhile():
+    talk = code_asked()
+    talk.answers(talk.asks("track"))
+    talk.caller("it is 4 8 1 5")
+    talk.agent("One moment, 4 8 1 5.")
+
+    assert not any("4" in text for _, text in talk.turns())
+
+
 def test_a_code_that_nobody_asked_for_is_taken_out_when_it_turns_out_to_be_one():
     talk = Talk()
     talk.caller("my code is four eight one five, hold it")
