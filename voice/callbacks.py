@@ -10,6 +10,8 @@ from django.db import transaction
 from shipments import wording
 from shipments.audit import AuditEntry
 from voice.models import Call, CallbackRequest
+from voice.rights import CallParcel
+from voice.spoken import SpeechCheck
 from voice.statuses import CallbackReason, CallbackState
 
 _QUARTER_S = 900
@@ -56,14 +58,16 @@ def request(
         defaults={
             "number": number,
             "reason": reason if reason in CallbackReason else CallbackReason.OTHER,
-            "summary": _short(summary),
+            "summary": _kept(summary, call),
             "window_start": start,
             "window_end": end,
             "created_at": now,
         },
     )
     if not new and summary:  # what it is about may be said after it was asked for
-        CallbackRequest.objects.filter(pk=asked.pk, state=CallbackState.OPEN).update(summary=_short(summary))
+        CallbackRequest.objects.filter(pk=asked.pk, state=CallbackState.OPEN).update(
+            summary=_kept(summary, call)
+        )
     return _told(asked, now)
 
 
@@ -125,5 +129,10 @@ def _when(asked: CallbackRequest, now: datetime) -> str:
     return f"today by {wording.clock(end.time())}"
 
 
-def _short(text: str) -> str:
-    return "".join(filter(str.isprintable, " ".join(text.split())))[:500]
+def _kept(summary: str, call: Call) -> str:
+    """Return what a call-back is about as it is kept: without codes, with the ids of its parcels."""
+    check = SpeechCheck()
+    parcels = CallParcel.objects.filter(call_public_id=call.public_id)
+    for tracking_id in parcels.values_list("shipment__tracking_id", flat=True):
+        check.allow(tracking_id)
+    return "".join(filter(str.isprintable, " ".join(check.masked(summary).split())))[:500]

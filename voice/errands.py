@@ -9,11 +9,16 @@ from voice.alarms import Alarm
 from voice.events import Command, Hearing, Record, Run, Show, Tell, ToolDone, Withdraw
 from voice.floor import Floor
 from voice.ledger import Asked, Ledger
+from voice.numerals import digits_of
 from voice.records import ToolBegun, ToolRecord
 from voice.scene import Scene, kept
 from voice.secrecy import CODE_ARGUMENT, NEEDS_CODE, SPENT
 from voice.wire import gemini
 
+_DAY = "day"
+"""An argument in whose digits there is no code: 2026-11-27."""
+_LONGEST = 400
+"""Characters that are kept of an argument: no tool takes more."""
 _HEARING = {"pass": Hearing.PASS, "silence": Hearing.SILENCE, "pause": Hearing.PAUSE}
 
 
@@ -28,6 +33,10 @@ class Errands:
         self._seen: set[str] = set()
         self._waiting: list[str] = []  # answers for a connection that is not there
         self._turns_before = 0
+        self._takes = {
+            tool["name"]: frozenset(tool.get("parameters", {}).get("properties", {}))
+            for tool in scene.brief.setup.tools
+        }
         able = scene.able
         self._blocks = able.waits_for_tools or "BLOCKING" in able.behaviors
 
@@ -150,12 +159,24 @@ class Errands:
     def _hide_code(self, tool: gemini.ToolCall) -> list[Command]:
         if tool.name not in self._scene.brief.private:
             return []
-        self._scene.speech.revoke(self._scene.transcript.caller_said)
-        return kept(self._scene.transcript.hide_caller_turn())
+        code = digits_of(str(tool.args.get(CODE_ARGUMENT, ""))) if isinstance(tool.args, dict) else ""
+        for text in (code, self._scene.transcript.caller_said):
+            self._scene.speech.revoke(text)
+        return kept(self._scene.transcript.hide_code(code))
 
     def _kept_arguments(self, tool: gemini.ToolCall) -> dict[str, object]:
-        private = tool.name in self._scene.brief.private
-        return tool.args if isinstance(tool.args, dict) and not private else {}
+        """Return what may be kept of what a tool was given: short texts that it takes, and no code."""
+        if tool.name in self._scene.brief.private or not isinstance(tool.args, dict):
+            return {}
+        takes = self._takes.get(tool.name, frozenset()) - {CODE_ARGUMENT}
+        return {
+            name: self._kept_text(value) if name != _DAY else value[:_LONGEST]
+            for name, value in tool.args.items()
+            if name in takes and isinstance(value, str)
+        }
+
+    def _kept_text(self, text: str) -> str:
+        return self._scene.speech.masked(text[:_LONGEST])
 
     def _too_early(self, name: str) -> str:
         """Return what to do before a tool may be called; empty when it may."""

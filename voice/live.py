@@ -116,5 +116,5 @@ def _row(call: Any, viewer: Viewer) -> dict[str, Any]:
             "parcel_page": reverse("admin:shipments_shipment_change", args=[call.shipment.pk]),
         }
     if viewer.heard and call.last_text:
-        shown["last"] = {"by": call.last_by, "text": call.last_text}
+        shown["last"] = {"by": call.last_by, "text": news.shown(call.last_by, call.last_text)}
     return shown

@@ -3,6 +3,7 @@
 from typing import Any
 
 from voice.records import News, Obeyed, Speaking, ToolBegun, ToolRecord, TurnRecord
+from voice.spoken import codes_hidden
 
 Message = dict[str, Any]
 """One thing that happened, as JSON: `kind` says what; a later message of the same `key` takes its place."""
@@ -24,7 +25,7 @@ def message(news: News) -> Message:
                 "key": f"said {news.position}",
                 "place": news.position,
                 "by": news.speaker,
-                "text": news.text,
+                "text": shown(news.speaker, news.text),
                 "at_ms": news.started_ms,
                 "cut": news.interrupted,
             }
@@ -40,6 +41,11 @@ def message(news: News) -> Message:
             return {"kind": "speaking", "key": "speaking", "who": who}
         case Obeyed(order, at_ms):
             return {"kind": "obeyed", "key": f"obeyed {order} {at_ms}", "order": order, "at_ms": at_ms}
+
+
+def shown(speaker: str, text: str) -> str:
+    """Return what somebody said as it is shown: a caller may say a code before one is asked for."""
+    return codes_hidden(text) if speaker == "caller" else text
 
 
 def milestone(kind: str) -> Message:

@@ -49,7 +49,7 @@ class SpeechCheck:
 
     def revoke(self, text: str) -> None:
         """Take back that the digits of this may be said: they turned out to be a code."""
-        if digits := digits_of(text):
+        if len(digits := digits_of(text)) >= _CODE_DIGITS:
             self._digits = self._digits.replace(digits, "|")
 
     def is_clean(self, text: str) -> bool:
@@ -91,7 +91,7 @@ def _runs(text: str, *, told: bool = False) -> Iterator[tuple[str, int, int]]:
     """
     run: list[Number] = []
     for number in numbers(text):
-        if run and not _joins(text[run[-1].end : number.start], run[-1], number, told=told):
+        if run and not _joins(text, run[-1], number, told=told):
             yield _run(run)
             run = []
         run.append(number)
@@ -103,10 +103,14 @@ def _run(parts: list[Number]) -> tuple[str, int, int]:
     return "".join(part.digits for part in parts), parts[0].start, parts[-1].end
 
 
-def _joins(between: str, one: Number, other: Number, *, told: bool) -> bool:
+def _joins(text: str, one: Number, other: Number, *, told: bool) -> bool:
     """Tell whether two numbers are parts of one: single digits may be read with pauses between."""
-    listed = one.spelled and other.spelled
-    return bool((_LISTED if listed else _BESIDE).fullmatch(between) or (told and _TIME.fullmatch(between)))
+    between = text[one.end : other.start]
+    if told and _TIME.fullmatch(between):
+        return True
+    if not told and text[: one.start].endswith(":"):  # the minutes of "14:00-17:00"
+        return False
+    return bool((_LISTED if one.spelled and other.spelled else _BESIDE).fullmatch(between))
 
 
 def places(fields: Iterable[str]) -> tuple[str, ...]:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from voice.numerals import digits_of
 from voice.records import TurnRecord
-from voice.spoken import CODE, codes_hidden
+from voice.spoken import CODE
 
 Speaker = Literal["caller", "agent"]
 
@@ -76,13 +77,11 @@ class Transcript:
 
     @property
     def open_turn(self) -> TurnRecord | None:
-        """Return the turn that is open as it may be shown: a code may be said before one is asked for."""
+        """Return the turn that is open, as far as it has come."""
         turn = self._open
         if turn is None:
             return None
-        text = self._text_of(turn)
-        shown = text if turn.speaker == "agent" else codes_hidden(text)
-        return TurnRecord(turn.position, turn.speaker, shown, turn.started_ms, turn.ended_ms)
+        return TurnRecord(turn.position, turn.speaker, self._text_of(turn), turn.started_ms, turn.ended_ms)
 
     @property
     def is_callers(self) -> bool:
@@ -102,19 +101,31 @@ class Transcript:
             return "".join(self._open.pieces)
         return next((turn.text for turn in reversed(self.recent) if turn.speaker == "caller"), "")
 
-    def hide_caller_turn(self) -> list[TurnRecord]:
-        """Hide what the caller said last; return it anew when it was kept already."""
-        if self._open is not None and self._open.speaker == "caller":
+    def hide_code(self, code: str) -> list[TurnRecord]:
+        """Hide what the caller said in his last turns, and before the agent's whatever is a part of the code.
+
+        Return anew the turns that were kept already.
+        """
+        anew: list[TurnRecord] = []
+        met, over = self.is_callers, False
+        if self._open is not None and self.is_callers:
             self._open.hidden = True
-            return []
         for place, turn in reversed(list(enumerate(self.recent))):
-            if turn.speaker == "caller":
+            if turn.speaker == "agent":
+                over = met
+                continue
+            if not over or _is_part(digits_of(turn.text), code):
                 self.recent[place] = replace(turn, text=CODE)
-                return [self.recent[place]]
-        return []
+                anew.append(self.recent[place])
+            met = True
+        return anew
 
     def _text_of(self, turn: _Open) -> str:
         if turn.hidden:
             return CODE
         text = " ".join("".join(turn.pieces).split())
         return self.cleaned(text) if turn.speaker == "agent" else text
+
+
+def _is_part(digits: str, code: str) -> bool:
+    return len(digits) > 1 and (digits in code or code in digits)

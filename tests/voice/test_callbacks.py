@@ -7,8 +7,10 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from shipments.audit import AuditEntry
+from tests.shipments.builders import a_parcel
 from voice import callbacks, tools
 from voice.models import Call, CallbackRequest
+from voice.rights import CallParcel
 from voice.statuses import CallbackReason, CallbackState
 
 CALLER = "+254700000001"
@@ -57,6 +59,18 @@ def test_who_asks_twice_is_rung_back_once_and_told_the_same():
     assert "0 0 1" in str(first["say"])
     assert "today by 12:15 pm" in str(first["say"])
     assert (asked.number, asked.summary, asked.state) == (CALLER, "The parcel is wet", "open")
+
+
+@pytest.mark.django_db
+def test_what_a_call_back_is_about_is_kept_without_codes_and_with_the_ids_of_its_parcels():
+    call = a_call()
+    parcel = a_parcel(tracking_id="KM-4279")
+    CallParcel.objects.create(call_public_id=call.public_id, shipment=parcel, place=1)
+
+    ask(call, summary="The PIN is 0417, or four eight one five, for KM 4279 of 27 November, 14:00-17:00")
+
+    kept = "The PIN is [code], or [code], for KM 4279 of 27 November, 14:00-17:00"
+    assert CallbackRequest.objects.get().summary == kept
 
 
 @pytest.mark.django_db

@@ -19,7 +19,11 @@ PCM = b"\xff\x3f\x01\xc0" * 1_200
 
 
 def a_brief() -> Brief:
-    setup = gemini.Setup(model="gemini-3.8-live", instruction="You are a test for 0700 000 900.")
+    setup = gemini.Setup(
+        model="gemini-3.8-live",
+        instruction="You are a test for 0700 000 900.",
+        tools=({"name": "track", "parameters": {"properties": {"tracking_id": {}, "day": {}, "pin": {}}}},),
+    )
     return Brief(
         setup,
         nudge="Greet.",
@@ -141,6 +145,47 @@ def test_a_code_that_nobody_asked_for_is_taken_out_when_it_turns_out_to_be_one()
     assert "four eight" not in written
     assert "4 8 1 5" not in written
     assert talk.turns()[0] == ("caller", "[code]")
+
+
+def test_a_code_that_was_said_in_two_turns_is_taken_out_of_both():
+    talk = Talk()
+    talk.caller("i have two parcels")
+    talk.agent("Yes?")
+    talk.caller("my code is four eight")
+    talk.agent("Yes?")
+    talk.caller("one")
+    talk.on(gemini.TurnComplete(""))
+    talk.caller("five")
+    talk.answers(talk.asks("submit_pin", {"pin": "4815"}))
+    talk.agent("Thank you, 4 8 1 5 is right.")
+
+    said = [text for speaker, text in talk.turns() if speaker == "caller"]
+    assert said == ["i have two parcels", "[code]", "[code]", "[code]"]
+    assert "4 8" not in json.dumps(talk.turns())
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "kept"),
+    [
+        ("verify_pin", {"pin": "4815"}, {}),
+        ("track", {"pin": "4815", "tracking_id": "KM 4279"}, {"tracking_id": "KM 4279"}),
+        ("track", {"code": "4815"}, {}),
+        ("track", {"tracking_id": {"pin": "4815"}}, {}),
+        ("track", {"tracking_id": "k" * 1_000_000}, {"tracking_id": "k" * 400}),
+        (
+            "track",
+            {"tracking_id": "the PIN is 4815", "day": "2026-11-27"},
+            {"tracking_id": "the PIN is [code]", "day": "2026-11-27"},
+        ),
+        ("submit_pin", {"tracking_id": "KM 4279"}, {}),
+    ],
+)
+def test_of_what_a_tool_is_given_only_what_it_takes_is_kept_and_no_code(name, args, kept):
+    talk = Talk()
+    talk.caller("where is KM 4279?")
+    talk.answers(talk.asks(name, args), "refused")
+
+    assert talk.tools()[-1].arguments == kept
 
 
 def test_a_typed_code_goes_to_the_tool_and_nowhere_else():
