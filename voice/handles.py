@@ -108,11 +108,14 @@ def _find(caller: Caller, said_id: str, now: datetime) -> Shipment:
         if len(of_facts) == 1:
             shown_one = of_facts[0].shipment
             return find_own(shown_one.phone, shown_one.tracking_id, demo=caller.is_test)
+    try:
+        shipment = find_own(caller.number, said_id, demo=caller.is_test)
+    except (ParcelUnknownError, WhichParcelError):
+        if said_id:
+            quotas.take_id(caller, said_id, now)
+        raise
     if said_id:
-        quotas.take_id(caller, said_id, now)
-    shipment = find_own(caller.number, said_id, demo=caller.is_test)
-    if said_id:
-        quotas.give_back_id(caller, said_id)
+        quotas.note_own_id(caller)
     return shipment
 
 

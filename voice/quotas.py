@@ -81,9 +81,13 @@ def _hashed(text: str) -> str:
 
 
 def _number(caller: Caller) -> str:
-    """Return what stands for the caller's number; of a withheld one there is only the call."""
-    number = caller.number or caller.claimed
-    return _hashed(number) if number else ""
+    """Return what stands for the caller's number; of a withheld one there is only the call.
+
+    One that nobody vouches for counts apart: who forges it must not use up what its owner may do.
+    """
+    if caller.number:
+        return _hashed(caller.number)
+    return f"claimed:{_hashed(caller.claimed)}" if caller.claimed else ""
 
 
 # What is limited
@@ -127,11 +131,8 @@ def take_id(caller: Caller, said_id: str, now: datetime) -> None:
         take_all(_ids(caller), now)
 
 
-def give_back_id(caller: Caller, said_id: str) -> None:
-    """Forget that an id was named: it is one of the caller's own."""
-    if Tally.objects.filter(key=_seen(caller, said_id).key, used=1).update(used=0):
-        for quota in _ids(caller):
-            give_back(quota)
+def note_own_id(caller: Caller) -> None:
+    """Take an id that is one of the caller's own: it counts for nothing, and ends a row of misses."""
     Tally.objects.filter(key=f"misses:{caller.call_public_id}").update(used=0)
 
 

@@ -142,6 +142,36 @@ def test_a10_five_ids_a_call_and_twenty_a_number_and_day(unhurried):
 
 
 @pytest.mark.django_db
+def test_a12_who_forges_a_number_uses_up_nothing_of_its_owners(unhurried):
+    parcel = a_parcel(tracking_id="KM-4279")
+    parcel.set_pin("0417")
+    parcel.save()
+
+    for _ in range(6):
+        forged = tools.Caller(f"call-{next(_calls)}", "", claimed=AMINA)
+        for n in range(6):
+            last = run(forged, tracking_id=f"ZZ{next(_calls)}{n}")
+        for n in range(3):
+            named(forged, f"QQ{next(_calls)}{n}", "Sample", "Example Books")
+    owner = a_stranger(AMINA)
+
+    assert SPENT in last["message"]
+    assert run(owner, tracking_id="KM4279")["status"] == "ok"
+    assert run(owner, "submit_pin", pin="0417")["status"] == "ok"
+
+
+@pytest.mark.django_db
+def test_p15_ones_own_is_found_when_all_ids_were_used_up(unhurried):
+    a_parcel(tracking_id="KM-4279")
+    caller = a_stranger(AMINA)
+    for n in range(7):
+        last = run(caller, tracking_id=an_id(n))
+
+    assert SPENT in last["message"]
+    assert run(caller, tracking_id="KM4279")["status"] == "ok"
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("name", ["track_shipment", "offer_slots", "prepare_reschedule", "confirm_address"])
 def test_a1_a_foreign_id_is_answered_and_counted_like_one_that_there_is_not(unhurried, name):
     a_parcel(tracking_id="KM4279")
