@@ -249,6 +249,7 @@ class Shipment(models.Model):
         max_length=64, blank=True, editable=False, help_text="of what its sender last said of it"
     )
     is_demo = models.BooleanField(default=False, help_text="never dialled over a real line")
+    minted = models.BooleanField(default=False, editable=False, help_text="the id is of our making")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -24,7 +24,6 @@ from shipments.rules import (
 from shipments.spelling import ends_as, names_an_id, readings, sounds_like
 from shipments.statuses import OVER, Status
 from shipments.text import told
-from shipments.tracking import is_ours
 
 _KNOWN_LIMIT = 50
 """How many parcels of one number a half-heard id is compared with."""
@@ -79,7 +78,7 @@ def find(number: str, said_id: str, *, demo: bool = False) -> Found:
     if own:
         return _only(own, asked_by_id=True)
     # Ids that others mint are often numbers in a row: whoever has one can guess the next.
-    if len(exact) == 1 and (settings.COARSE_FOREIGN_IDS or is_ours(exact[0].tracking_key)):
+    if len(exact) == 1 and (settings.COARSE_FOREIGN_IDS or exact[0].minted):
         return Foreign(coarse_state(Status(exact[0].status)))
     if not exact and not names_an_id(said_id):
         return _only(_expected_by(number, within), asked_by_id=True)

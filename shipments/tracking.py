@@ -24,13 +24,6 @@ def new_tracking_id(choose: Callable[[Sequence[str]], str] = secrets.choice) -> 
     return body + check_character(body)
 
 
-def is_ours(key: str) -> bool:
-    """Tell whether an id, in capitals and without separators, can be one of our making."""
-    return (
-        len(key) == _BODY + 1 and all(c in ALPHABET for c in key) and check_character(key[:_BODY]) == key[-1]
-    )
-
-
 def new_ref() -> str:
     """Return a reference for a change: eight random characters."""
     return "".join(secrets.choice(ALPHABET) for _ in range(_BODY))

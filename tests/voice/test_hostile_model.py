@@ -138,6 +138,7 @@ def _on_a_round(driver: Driver, number: int, position: int, random: Random) -> M
     parcel = a_parcel(
         phone,
         tracking_id=new_tracking_id(random.choice),
+        minted=True,
         shipper=f"Shop{mark}x",
         recipient_name=f"Secretname {mark}x",
         address=address,
@@ -167,6 +168,7 @@ def _marked(number: int, n: int, phone: str, depot, random: Random) -> Marked:
     parcel = a_parcel(
         phone,
         tracking_id=new_tracking_id(random.choice) if n else f"KM-77{mark}{mark}",
+        minted=n > 0,
         shipper=f"Shop{mark}x",
         recipient_name=f"Secretname {mark}x",
         address=address,

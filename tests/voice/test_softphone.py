@@ -51,7 +51,7 @@ def a_demo_parcel(phone=AMINA, **fields) -> Shipment:
 
 def a_real_parcel(phone=BRIAN, **fields) -> Shipment:
     """Return a parcel with an id of our making: anybody who names it hears its coarse state."""
-    return a_parcel(phone, **{"tracking_id": an_id()} | fields)
+    return a_parcel(phone, **{"tracking_id": an_id(), "minted": True} | fields)
 
 
 def rung(by, name="Amina Sample") -> calls.Opening:
@@ -236,7 +236,7 @@ def test_a_driver_of_the_demonstration_is_known_by_his_number_and_has_no_parcel(
 
 def test_a_test_call_reaches_its_demo_parcel_and_another_demo_parcel_by_its_id(mary):
     a_demo_parcel(tracking_id="KM-4279")
-    other = a_demo_parcel("+254700000006", recipient_name="Peter Sample", tracking_id=an_id())
+    other = a_demo_parcel("+254700000006", recipient_name="Peter Sample", tracking_id=an_id(), minted=True)
     facts = answered(rung(mary))
 
     own = done(facts, "track_shipment", tracking_id="KM-4279")

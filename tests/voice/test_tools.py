@@ -80,7 +80,7 @@ def test_a_caller_hears_of_his_parcel():
 
 @pytest.mark.django_db
 def test_a_stranger_hears_one_of_three_states():
-    a_parcel(tracking_id=MINTED, status=Status.OUT_FOR_DELIVERY)
+    a_parcel(tracking_id=MINTED, minted=True, status=Status.OUT_FOR_DELIVERY)
 
     answer = run("track_shipment", {"tracking_id": MINTED}, STRANGER)
 
@@ -166,7 +166,7 @@ def test_t6_what_is_missing_is_asked_for():
     "name", [name for name, tool in tools.TOOLS.items() if Level.L1 <= tool.level <= Level.L2]
 )
 def test_below_its_level_a_tool_is_refused_with_the_way_to_it(name):
-    a_parcel(tracking_id=MINTED)
+    a_parcel(tracking_id=MINTED, minted=True)
     needed = {p.name: "x" for p in tools.TOOLS[name].parameters if p.required}
 
     answers = [run(name, needed, NOBODY), run(name, needed | _with_id(name, MINTED), NOBODY)]
@@ -182,7 +182,7 @@ def _with_id(name, said):
 
 @pytest.mark.django_db
 def test_an_unproved_number_hears_no_more_than_a_stranger():
-    a_parcel(tracking_id=MINTED)
+    a_parcel(tracking_id=MINTED, minted=True)
 
     told = run("track_shipment", {"tracking_id": MINTED}, NOBODY)
     without = run("track_shipment", {}, NOBODY)

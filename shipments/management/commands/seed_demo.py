@@ -135,6 +135,7 @@ def _write_parcel(parcel: demo.DemoParcel, depot: Depot, driver: Driver, now: da
         "cod_minor": parcel.cod_minor,
         "cod_currency": parcel.city.currency if parcel.cod_minor else "",
         "changes_allowed": parcel.changes_allowed,
+        "minted": True,
     }
     # When an estimate was made moves with every run; that alone is no change of the parcel.
     changed = _set(shipment, fields)
