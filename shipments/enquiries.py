@@ -3,6 +3,7 @@
 `number` is the number that the call came from (E.164, "" when withheld), never one that was spoken.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from shipments import wording
@@ -13,11 +14,11 @@ from shipments.telling import Foreign, NotFound, Own, Several, choice, ending, f
 from shipments.windows import OFFERS, day_of, free_slots, phrases, planned_day, slot_fields
 
 
-def opening_fields(shipment: Shipment, now: datetime) -> dict[str, str]:
+def opening_fields(shipment: Shipment, now: datetime, among: Sequence[Shipment] = ()) -> dict[str, str]:
     """Return what a call begins with knowing of a parcel of its own number; it came through `for_telling`."""
-    told_of = tell(shipment, now, POLICY)
+    told_of = tell(shipment, now, POLICY, among)
     fields = {
-        "ends_with": ending(shipment),
+        "ends_with": str(told_of["ending"]),
         "state": wording.state(shipment.status, shipment.substatus),
         "expected": told_of.get("expected") or told_of.get("planned") or "",
         "from": told_of["sender"],
@@ -39,7 +40,7 @@ def track(*, number: str, said_id: str | None, now: datetime, demo: bool = False
             return {
                 "status": "ask_id",
                 "say": choice(shipments),
-                "endings": [ending(shipment) for shipment in shipments],
+                "endings": [ending(shipment, shipments) for shipment in shipments],
             }
         case NotFound(asked_by_id=True):
             return {

@@ -12,7 +12,7 @@ from shipments.plans import Plan, another_day
 from shipments.proposals import confirm, propose
 from shipments.rules import POLICY, Route, change_route
 from shipments.statuses import ChangeKind
-from shipments.telling import ending, find_own, parcel_of
+from shipments.telling import find_own, in_full, parcel_of
 from shipments.windows import chosen_slot
 
 
@@ -42,9 +42,9 @@ def prepare_reschedule(
         start, end = planned.fields["requested_start"], planned.fields["requested_end"]
         when = wording.slot(start, end, shipment.zone)
         if planned.route is Route.APPLY:
-            return f"I will move your parcel ending {ending(shipment)} to {when}. Is that right?"
+            return f"I will move your parcel {in_full(shipment)} to {when}. Is that right?"
         return (
-            f"I can ask our dispatcher to move your parcel ending {ending(shipment)} to {when}. "
+            f"I can ask our dispatcher to move your parcel {in_full(shipment)} to {when}. "
             "The dispatcher decides. Shall I ask?"
         )
 

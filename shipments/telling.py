@@ -119,14 +119,23 @@ def _only(shipments: Sequence[Shipment], *, asked_by_id: bool) -> Found:
 
 def choice(shipments: Sequence[Shipment]) -> str:
     """Return the question which of his parcels a caller means."""
-    names = [f"one ending {ending(shipment)}" for shipment in shipments]
+    names = [f"one ending {ending(shipment, shipments)}" for shipment in shipments]
     listed = f"{', '.join(names[:-1])} and {names[-1]}"
     return f"There is more than one parcel for your number: {listed}. Which one do you mean?"
 
 
-def ending(shipment: Shipment) -> str:
-    """Return the last four characters of an id as they are read out: "4 2 7 9"."""
-    return wording.spelled(wording.tail("".join(filter(str.isalnum, shipment.tracking_id.upper()))))
+def ending(shipment: Shipment, among: Sequence[Shipment] = ()) -> str:
+    """Return the end of an id as it is read out, "4 2 7 9": as much as tells it from those `among` it is."""
+    return wording.spelled(wording.tail(_bare(shipment), [_bare(other) for other in among]))
+
+
+def in_full(shipment: Shipment) -> str:
+    """Return a whole id as it is read out before its parcel is changed."""
+    return wording.in_groups(shipment.tracking_id)
+
+
+def _bare(shipment: Shipment) -> str:
+    return "".join(filter(str.isalnum, shipment.tracking_id.upper()))
 
 
 def parcel_of(shipment: Shipment) -> Parcel:
@@ -147,16 +156,21 @@ def parcel_of(shipment: Shipment) -> Parcel:
     )
 
 
-def tell(shipment: Shipment, now: datetime, policy: Policy) -> dict[str, object]:
-    """Return what the holder of the number of record may hear, in words and as fields."""
+def tell(
+    shipment: Shipment, now: datetime, policy: Policy, among: Sequence[Shipment] = ()
+) -> dict[str, object]:
+    """Return what the holder of the number of record may hear, in words and as fields.
+
+    `among` are the parcels that are told of with it, for the end of its id to tell them apart.
+    """
     parcel, zone = parcel_of(shipment), shipment.zone
     expected = expectation(parcel, now, policy)
     state = wording.state(shipment.status, shipment.substatus)
     if shipment.status == Status.AVAILABLE_FOR_PICKUP and shipment.depot:
         state = f"{state} at {told(shipment.depot.name)}"
-    sentences = [f"Your parcel ending {ending(shipment)} {state}."]
+    sentences = [f"Your parcel ending {ending(shipment, among)} {state}."]
     fields: dict[str, object] = {
-        "ending": ending(shipment),
+        "ending": ending(shipment, among),
         "state": shipment.status,
         "sender": told(shipment.shipper),
         "area": told(shipment.address.area),

@@ -14,7 +14,7 @@ from shipments.models import Shipment
 from shipments.plans import Plan, another_place, at_the_depot, not_wanted, to_a_neighbour
 from shipments.proposals import propose
 from shipments.rules import Route
-from shipments.telling import ending, find_own
+from shipments.telling import find_own, in_full
 from shipments.text import told
 
 
@@ -108,7 +108,7 @@ def _proposed(
     now: datetime,
     asker: User | None = None,
 ) -> dict[str, object]:
-    words = what.replace("{parcel}", f"your parcel ending {ending(shipment)}")
+    words = what.replace("{parcel}", f"your parcel {in_full(shipment)}")
 
     def read_back(planned: Plan) -> str:
         if planned.route is Route.APPLY:

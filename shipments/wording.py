@@ -1,7 +1,9 @@
 """Put times, days, ids and states into words that can be said aloud as they stand."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta, tzinfo
+from math import ceil
 
 from shipments.statuses import Status, Substatus
 
@@ -59,9 +61,21 @@ def state(status: str, substatus: str = "") -> str:
     return _STATES[Status(status)]
 
 
-def tail(key: str) -> str:
-    """Return the last four characters of a tracking key: enough to tell one's own parcels apart."""
-    return key[-4:]
+def tail(key: str, others: Collection[str] = ()) -> str:
+    """Return the last four characters of a tracking key, or as many as tell it from `others`."""
+    for length in range(4, len(key)):
+        if not any(other != key and other.endswith(key[-length:]) for other in others):
+            return key[-length:]
+    return key
+
+
+def in_groups(tracking_id: str) -> str:
+    """Return a whole tracking id as it is to be read out, in groups of at most four: "K M, 4 2 7 9"."""
+    groups = []
+    for part in re.findall(r"[A-Z0-9]+", tracking_id.upper()):
+        size = ceil(len(part) / ceil(len(part) / 4))
+        groups += [spelled(part[start : start + size]) for start in range(0, len(part), size)]
+    return ", ".join(groups)
 
 
 def spelled(characters: str) -> str:

@@ -147,7 +147,7 @@ def list_my_shipments(caller: Caller, args: Mapping[str, str], key: str) -> dict
             {},
             retryable=True,
         )
-    told = [telling.tell(shipment, now, POLICY) for shipment in mine]
+    told = [telling.tell(shipment, now, POLICY, mine) for shipment in mine]
     listed = [
         {"alias": handles.alias(caller, shipment), "ending": one["ending"], "state": one["state"]}
         for shipment, one in zip(mine, told, strict=True)

@@ -80,7 +80,7 @@ def _prove(call: Call, number: str, proof: Proof, now: datetime) -> None:
     # Before the stream is open, what the agent opens with can still be told; of a call that we placed
     # anybody may have picked up, so it opens with nothing.
     opens = call.answered_at is None and call.direction == Direction.INBOUND
-    context = [opening_fields(parcel, now) for parcel in recent] if opens else call.context
+    context = [opening_fields(parcel, now, recent) for parcel in recent] if opens else call.context
     shipment_id = call.shipment_id or (recent[0].pk if len(recent) == 1 else None)
     if Call.objects.filter(pk=call.pk, proof=Proof.NOBODY, customer_number=number).update(
         **fields, context=context, shipment_id=shipment_id

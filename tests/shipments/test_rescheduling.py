@@ -80,7 +80,7 @@ def test_a_parcel_is_moved_once_the_caller_has_agreed():
     parcel.refresh_from_db()
     assert parcel.slot == old
     assert proposed["read_back"] == (
-        "I will move your parcel ending 4 2 7 9 to Friday 27 November, 9 am to 12 noon. Is that right?"
+        "I will move your parcel K M, 4 2 7 9 to Friday 27 November, 9 am to 12 noon. Is that right?"
     )
 
     done = confirm(proposed["change_id"])

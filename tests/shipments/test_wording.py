@@ -78,3 +78,31 @@ def test_a_slot_is_said_where_it_happens(minutes):
 
     assert f" {local.day} " in words
     assert wording.clock(local.time()) in words
+
+
+@pytest.mark.parametrize(
+    ("key", "others", "tail"),
+    [
+        ("KM4279", [], "4279"),
+        ("KM4279", ["KE5380"], "4279"),
+        ("KM4279", ["KM4279", "KE4279"], "M4279"),
+        ("KM4279", ["9KM4279"], "KM4279"),
+        ("42", ["42"], "42"),
+    ],
+)
+def test_an_end_is_as_long_as_it_takes_to_tell_parcels_apart(key, others, tail):
+    assert wording.tail(key, others) == tail
+
+
+@pytest.mark.parametrize(
+    ("tracking_id", "words"),
+    [
+        ("KM-4279", "K M, 4 2 7 9"),
+        ("7k3mq9tx5", "7 K 3, M Q 9, T X 5"),
+        ("RR 12345678 KE", "R R, 1 2 3 4, 5 6 7 8, K E"),
+        ("KM427", "K M 4, 2 7"),
+        ("", ""),
+    ],
+)
+def test_a_whole_id_is_read_in_groups(tracking_id, words):
+    assert wording.in_groups(tracking_id) == words

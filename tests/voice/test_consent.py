@@ -137,6 +137,10 @@ def test_a3_what_is_told_late_of_a_proposal_that_was_cut_off_does_not_count():
             "I will keep the parcel at Example Depot?",
             True,
         ),
+        ("I will keep your parcel K M, 4 2 7 9 at Example Depot.", "KM4279 stays at the depot?", True),
+        ("I will keep your parcel K M, 4 2 7 9 at Example Depot.", "KM427 stays at the depot?", False),
+        ("I will keep your parcel J Z N, F B H at Example Depot.", "J Z N F B H stays there?", True),
+        ("I will keep your parcel 7 K 3, M Q 9, T X 5 there.", "7K3, MQ9, TX5?", True),
         ("I will keep your parcel at Example Depot for you.", "One moment, please.", False),
         (
             "I will give your parcel ending 7 0 K 3 to 14 Example Lane.",

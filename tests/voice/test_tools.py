@@ -212,6 +212,21 @@ def test_an_alias_stands_for_a_parcel_in_its_own_call_only():
 
 
 @pytest.mark.django_db
+def test_two_parcels_that_end_alike_are_told_apart():
+    a_parcel(tracking_id="KM-4279")
+    a_parcel(tracking_id="KE-4279")
+
+    asked = run("track_shipment")
+    listed = run("list_my_shipments")
+    chosen = run("track_shipment", {"tracking_id": "E 4 2 7 9"})
+
+    assert asked["data"]["endings"] == ["E 4 2 7 9", "M 4 2 7 9"]
+    assert "one ending E 4 2 7 9 and one ending M 4 2 7 9" in asked["message"]
+    assert [one["ending"] for one in listed["data"]["parcels"]] == ["E 4 2 7 9", "M 4 2 7 9"]
+    assert chosen["status"] == "ok"
+
+
+@pytest.mark.django_db
 def test_a13_of_forty_parcels_of_one_number_three_are_listed_by_alias():
     for _ in range(40):
         a_parcel()
