@@ -32,11 +32,13 @@ def propose(
     key: str,
     now: datetime,
     asker: User | None = None,
+    level: str = "",
 ) -> dict[str, object]:
     """Propose a change and return the sentence to read back; the parcel stays as it is.
 
-    `asker` is the member of staff who plays the caller: he may not decide on it. Asked again with the same
-    `key` in the same call, the proposal that still stands is returned.
+    `asker` is the member of staff who plays the caller: he may not decide on it. `level` is how far the call
+    is trusted with the parcel. Asked again with the same `key` in the same call, the proposal that still
+    stands is returned.
 
     Raises:
         ShipmentError: the rules do not let it pass.
@@ -60,6 +62,7 @@ def propose(
             call_public_id=call_public_id,
             requested_by=asker.get_username()[:120] if asker else "recipient",
             asker=asker,
+            verification_level=level,
             idempotency_key=f"{idempotency_key}:{earlier}",
             shipment_version=shipment.version,
             read_back=read_back(planned),

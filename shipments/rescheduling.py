@@ -26,6 +26,7 @@ def prepare_reschedule(
     key: str,
     now: datetime,
     asker: User | None = None,
+    level: str = "",
 ) -> dict[str, object]:
     """Propose another delivery window and return the sentence to read back; the parcel stays as it is.
 
@@ -48,7 +49,9 @@ def prepare_reschedule(
             "The dispatcher decides. Shall I ask?"
         )
 
-    return propose(shipment, plan, read_back, call_public_id=call_public_id, key=key, now=now, asker=asker)
+    return propose(
+        shipment, plan, read_back, call_public_id=call_public_id, key=key, now=now, asker=asker, level=level
+    )
 
 
 def confirm_reschedule(

@@ -27,6 +27,7 @@ def prepare_address_change(
     key: str,
     now: datetime,
     asker: User | None = None,
+    level: str = "",
 ) -> dict[str, object]:
     """Propose another place, found by its landmark and directions; the city stays unless one is named.
 
@@ -47,11 +48,19 @@ def prepare_address_change(
         key,
         now,
         asker,
+        level,
     )
 
 
 def hold_for_pickup(
-    *, number: str, said_id: str, call_public_id: str, key: str, now: datetime, asker: User | None = None
+    *,
+    number: str,
+    said_id: str,
+    call_public_id: str,
+    key: str,
+    now: datetime,
+    asker: User | None = None,
+    level: str = "",
 ) -> dict[str, object]:
     """Propose to keep a parcel at its depot.
 
@@ -61,7 +70,9 @@ def hold_for_pickup(
     shipment = find_own(number, said_id)
     depot = told(shipment.depot.name) if shipment.depot else "our depot"
     what = f"keep {{parcel}} at {depot} for you to collect"
-    return _proposed(shipment, lambda: at_the_depot(shipment, now), what, call_public_id, key, now, asker)
+    return _proposed(
+        shipment, lambda: at_the_depot(shipment, now), what, call_public_id, key, now, asker, level
+    )
 
 
 def authorise_neighbour(
@@ -73,6 +84,7 @@ def authorise_neighbour(
     key: str,
     now: datetime,
     asker: User | None = None,
+    level: str = "",
 ) -> dict[str, object]:
     """Propose to hand a parcel to a neighbour.
 
@@ -82,12 +94,19 @@ def authorise_neighbour(
     shipment, name = find_own(number, said_id), told(neighbour)
     what = f"give {{parcel}} to your neighbour, {name}"
     return _proposed(
-        shipment, lambda: to_a_neighbour(shipment, name, now), what, call_public_id, key, now, asker
+        shipment, lambda: to_a_neighbour(shipment, name, now), what, call_public_id, key, now, asker, level
     )
 
 
 def refuse_delivery(
-    *, number: str, said_id: str, call_public_id: str, key: str, now: datetime, asker: User | None = None
+    *,
+    number: str,
+    said_id: str,
+    call_public_id: str,
+    key: str,
+    now: datetime,
+    asker: User | None = None,
+    level: str = "",
 ) -> dict[str, object]:
     """Propose not to deliver a parcel.
 
@@ -96,7 +115,9 @@ def refuse_delivery(
     """
     shipment = find_own(number, said_id)
     what = "not deliver {parcel}, and let the sender decide what becomes of it"
-    return _proposed(shipment, lambda: not_wanted(shipment, now), what, call_public_id, key, now, asker)
+    return _proposed(
+        shipment, lambda: not_wanted(shipment, now), what, call_public_id, key, now, asker, level
+    )
 
 
 def _proposed(
@@ -107,6 +128,7 @@ def _proposed(
     key: str,
     now: datetime,
     asker: User | None = None,
+    level: str = "",
 ) -> dict[str, object]:
     words = what.replace("{parcel}", f"your parcel {in_full(shipment)}")
 
@@ -115,4 +137,6 @@ def _proposed(
             return f"I will {words}. Is that right?"
         return f"I can ask our dispatcher to {words}. The dispatcher decides. Shall I ask?"
 
-    return propose(shipment, plan, read_back, call_public_id=call_public_id, key=key, now=now, asker=asker)
+    return propose(
+        shipment, plan, read_back, call_public_id=call_public_id, key=key, now=now, asker=asker, level=level
+    )

@@ -237,7 +237,7 @@ def prepare_reschedule(caller: Caller, args: Mapping[str, str], key: str) -> dic
         said_id=shipment.tracking_id,
         day=args["day"],
         window=args.get("window"),
-        **_now(caller, key),
+        **_now(caller, shipment, key),
     )
     return said("ok", _named(caller, shipment, told))
 
@@ -280,7 +280,7 @@ def prepare_address_change(caller: Caller, args: Mapping[str, str], key: str) ->
     shipment = _trusted(caller, args)
     place = {name: text for name, text in args.items() if name != "tracking_id"}
     told = wishes.prepare_address_change(
-        number=shipment.phone, said_id=shipment.tracking_id, place=place, **_now(caller, key)
+        number=shipment.phone, said_id=shipment.tracking_id, place=place, **_now(caller, shipment, key)
     )
     return said("ok", _named(caller, shipment, told))
 
@@ -288,7 +288,9 @@ def prepare_address_change(caller: Caller, args: Mapping[str, str], key: str) ->
 def hold_for_pickup(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
     """Propose to keep a parcel at its depot."""
     shipment = _trusted(caller, args)
-    told = wishes.hold_for_pickup(number=shipment.phone, said_id=shipment.tracking_id, **_now(caller, key))
+    told = wishes.hold_for_pickup(
+        number=shipment.phone, said_id=shipment.tracking_id, **_now(caller, shipment, key)
+    )
     return said("ok", _named(caller, shipment, told))
 
 
@@ -299,7 +301,7 @@ def authorise_neighbour(caller: Caller, args: Mapping[str, str], key: str) -> di
         number=shipment.phone,
         said_id=shipment.tracking_id,
         neighbour=args["neighbour"],
-        **_now(caller, key),
+        **_now(caller, shipment, key),
     )
     return said("ok", _named(caller, shipment, told))
 
@@ -307,7 +309,9 @@ def authorise_neighbour(caller: Caller, args: Mapping[str, str], key: str) -> di
 def refuse_delivery(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
     """Propose not to deliver a parcel."""
     shipment = _trusted(caller, args)
-    told = wishes.refuse_delivery(number=shipment.phone, said_id=shipment.tracking_id, **_now(caller, key))
+    told = wishes.refuse_delivery(
+        number=shipment.phone, said_id=shipment.tracking_id, **_now(caller, shipment, key)
+    )
     return said("ok", _named(caller, shipment, told))
 
 
@@ -336,14 +340,16 @@ class _Now(TypedDict):
     key: str
     now: datetime
     asker: User | None
+    level: str
 
 
-def _now(caller: Caller, key: str) -> _Now:
+def _now(caller: Caller, shipment: Shipment, key: str) -> _Now:
     return {
         "call_public_id": caller.call_public_id,
         "key": key,
         "now": timezone.now(),
         "asker": caller.tester,
+        "level": handles.level_for(caller, shipment).label,
     }
 
 

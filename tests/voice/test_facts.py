@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from shipments.models import Shipment
+from shipments.models import DeliveryChange, Shipment
 from tests.shipments.builders import BRIAN, a_depot, a_parcel, a_slot
 from voice import tools
 
@@ -60,6 +60,7 @@ def test_two_facts_open_one_parcel_and_no_other(facts):
 
     assert (first["data"], second["data"]) == ({"code": "one_more"}, {"alias": "P1"})
     assert confirmed["status"] == "ok"
+    assert DeliveryChange.objects.get().verification_level == "L1"
     assert other["status"] == "not_found"
     assert Shipment.objects.get(tracking_id="KM-5380").version == 1
 

@@ -58,6 +58,7 @@ def test_a_wish_is_read_back_carried_out_once_audited_once_and_told(prepare, arg
     parcel.refresh_from_db()
     assert first == again
     assert (first["data"]["state"], parcel.version) == ("applied", 2)
+    assert DeliveryChange.objects.get().verification_level == "L2"
     assert AuditEntry.objects.filter(verb__startswith="confirm_").count() == 1
     assert OutgoingMessage.objects.get().number == AMINA
 
