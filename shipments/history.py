@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from shipments import outbox, texting
 from shipments.audit import AuditEntry
@@ -54,9 +54,16 @@ def append(
     after: Mapping[str, object],
     change_ref: str = "",
 ) -> None:
-    """Append what happened, whenever that was, to a parcel's history and to the audit; tell the world."""
+    """Append what happened, whenever that was, to a parcel's history and to the audit; tell the world.
+
+    What was appended under this key already is neither audited nor told again.
+    """
     shipment = event.shipment
-    TrackingEvent.objects.bulk_create([event], ignore_conflicts=True)
+    try:
+        with transaction.atomic():
+            event.save()
+    except IntegrityError:
+        return
     outbox.tell_of(shipment, event, change_ref, now, but=event.actor)  # who did it need not be told
     if change_ref:
         texting.tell_of_change(shipment, change_ref, now)

@@ -3,6 +3,7 @@
 import pytest
 
 from shipments import addresses
+from shipments.audit import AuditEntry
 from shipments.errors import (
     ParcelUnknownError,
 )
@@ -37,6 +38,7 @@ def test_a_place_that_the_caller_describes_rightly_matches(said):
     assert parcel.address.verified_at == NOW
     assert address(said)["match"] is True
     assert TrackingEvent.objects.filter(source=Source.VOICE_AGENT).count() == 1
+    assert AuditEntry.objects.filter(verb="confirm_address").count() == 1
 
 
 @pytest.mark.parametrize("said", ["Kilimani", "12 Example Lane", "the airport", "", "\x00", "petrol station"])
