@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from shipments import wording
 from shipments.days import read_day, read_window
@@ -22,7 +23,7 @@ def chosen_slot(shipment: Shipment, day: str, window: str | None, now: datetime)
     """
     wanted = planned_day(shipment, day, now)
     of_the_day = [slot for slot in slots_ahead(shipment, now) if day_of(slot, shipment) == wanted]
-    fitting = _fitting(of_the_day, read_window(window or ""))
+    fitting = _fitting(of_the_day, read_window(window or ""), shipment.zone)
     if not fitting:
         raise NoSlotError(offers=offers(shipment, now, wanted))
     free = [slot for slot in fitting if slot.booked < slot.capacity]
@@ -51,17 +52,20 @@ def planned_day(shipment: Shipment, day: str, now: datetime) -> date:
     return wanted
 
 
-def _fitting(slots: Sequence[DeliverySlot], part: tuple[time, time] | None) -> list[DeliverySlot]:
-    """Return the slots that overlap a part of the day, the best first."""
+def _fitting(
+    slots: Sequence[DeliverySlot], part: tuple[time, time] | None, zone: ZoneInfo
+) -> list[DeliverySlot]:
+    """Return the slots that overlap a part of the day where the parcel goes, the best first."""
     if part is None:
         return list(slots)
-    overlaps = [(_minutes_shared(slot, part), slot) for slot in slots]
+    overlaps = [(_minutes_shared(slot, part, zone), slot) for slot in slots]
     return [slot for shared, slot in sorted(overlaps, key=lambda pair: -pair[0]) if shared > 0]
 
 
-def _minutes_shared(slot: DeliverySlot, part: tuple[time, time]) -> int:
-    start, end = max(slot.window_start, part[0]), min(slot.window_end, part[1])
-    return (end.hour - start.hour) * 60 + end.minute - start.minute
+def _minutes_shared(slot: DeliverySlot, part: tuple[time, time], zone: ZoneInfo) -> float:
+    start, end = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
+    since, until = (datetime.combine(start.date(), at, zone) for at in part)
+    return (min(end, until) - max(start, since)).total_seconds() / 60
 
 
 def slots_ahead(shipment: Shipment, now: datetime) -> list[DeliverySlot]:

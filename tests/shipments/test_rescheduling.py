@@ -132,6 +132,19 @@ def test_the_same_wish_gives_the_same_proposal_and_a_new_one_voids_it():
     assert confirm(again["change_id"])["state"] == "applied"
 
 
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [("morning", "7 am to 11 am"), ("afternoon", "12 noon to 2 pm"), ("12 noon to 2 pm", "12 noon to 2 pm")],
+)
+def test_a_part_of_the_day_is_the_recipients_wherever_the_depot_is(window, said):
+    depot = a_depot(time_zone="Africa/Lagos")  # two hours behind Nairobi
+    a_slot(depot, FRIDAY, 5, 9)
+    a_slot(depot, FRIDAY, 10, 12)
+    a_parcel(depot=depot, time_zone="Africa/Nairobi")
+
+    assert f"Friday 27 November, {said}" in prepare(window=window)["read_back"]
+
+
 def test_a_parcel_out_for_delivery_is_moved_by_a_dispatcher_only():
     depot = a_depot()
     slot = a_slot(depot)
