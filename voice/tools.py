@@ -8,15 +8,18 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
+from datetime import date
 
 from django.utils import timezone
 
-from shipments.errors import ParcelUnknownError, ShipmentError
-from shipments.spelling import readings
+from shipments.days import read_day, read_window
+from shipments.errors import DayRefusedError, ParcelUnknownError, ShipmentError
+from shipments.spelling import folded, readings
 from shipments.text import plain
 from voice import deeds, handles, quotas
 from voice.errors import ToolError
 from voice.levels import Level
+from voice.numerals import digits_of
 from voice.tool_table import TOOLS
 from voice.toolkit import Caller, Status, answer
 
@@ -44,11 +47,29 @@ def business_key(name: str, args: object) -> str:
 
 
 def _normal(name: str, value: object) -> str:
+    """Return what an argument means, as far as that can be told without a caller or a parcel."""
     if not isinstance(value, str):
         return f"<{type(value).__name__}>" if value is not None else ""
-    if name == "tracking_id" and (read := readings(value)):
-        return read[0]
-    return " ".join(plain(value).split())
+    match name:
+        case "tracking_id" if read := readings(value):
+            return read[0]
+        case "minutes" | "stop" if digits := digits_of(value):
+            return digits.lstrip("0") or "0"
+        case "change_id":
+            return folded("".join(filter(str.isalnum, value.upper())))
+        case "window" if times := read_window(value):
+            return f"{times[0]:%H:%M}-{times[1]:%H:%M}"
+        case "day" if day := _day(value):
+            return day.isoformat()
+        case _:
+            return " ".join(plain(value).split())
+
+
+def _day(said: str) -> date | None:
+    try:
+        return read_day(said, timezone.localdate())
+    except DayRefusedError:
+        return None
 
 
 def run(name: str, args: object, caller: Caller, key: str) -> dict[str, object]:

@@ -405,6 +405,25 @@ def test_any_call_has_a_short_key_and_always_the_same(name, args):
     assert key.isascii()
 
 
+@pytest.mark.parametrize(
+    ("name", "args", "drifted", "other"),
+    [
+        ("running_late", {"minutes": "10"}, {"minutes": "ten minutes"}, {"minutes": "20 minutes"}),
+        ("report_attempt", {"stop": "3"}, {"stop": "stop 3"}, {"stop": "stop thirteen"}),
+        ("offer_slots", {"day": "27 November"}, {"day": "the 27th of november"}, {"day": "28 November"}),
+        ("offer_slots", {"day": "tomorrow"}, {"day": "Kesho"}, {"day": "in three days"}),
+        ("offer_slots", {"day": "whenever it suits"}, {"day": "Whenever  it suits"}, {"day": "soon"}),
+        ("prepare_reschedule", {"window": "2 pm to 5 pm"}, {"window": "14:00-17:00"}, {"window": "9 to 12"}),
+        ("confirm_reschedule", {"change_id": "AB01-CD"}, {"change_id": "abolcd"}, {"change_id": "AB01CE"}),
+    ],
+)
+def test_one_wish_has_one_key_in_other_words(name, args, drifted, other):
+    key = tools.business_key(name, args)
+
+    assert tools.business_key(name, drifted) == key
+    assert tools.business_key(name, other) != key
+
+
 def test_one_wish_has_one_key_however_it_is_spelled():
     key = tools.business_key("prepare_reschedule", {"tracking_id": "km-4279", "day": "Friday "})
 
