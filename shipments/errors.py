@@ -51,19 +51,19 @@ class ShipmentError(Exception):
     """A refusal worded for the person who hears it.
 
     `code` names it for records, `retryable` says whether the same wish may succeed when asked anew,
-    `offers` are the things that are possible instead, each sayable.
+    `offers` are the things that are possible instead, each sayable, and `otherwise` says what is when there
+    are none.
     """
 
     code: ClassVar[str] = "refused"
     retryable: ClassVar[bool] = False
     sentence: ClassVar[str] = "I am sorry, I cannot do that."
+    otherwise: ClassVar[str] = ""
 
     def __init__(self, sentence: str = "", *, offers: tuple[str, ...] = ()) -> None:
         self.offers = offers
-        words = sentence or self.sentence
-        if offers:
-            words = f"{words} I can offer {_listed(offers)}."
-        super().__init__(words)
+        instead = f"I can offer {_listed(offers)}." if offers else self.otherwise
+        super().__init__(" ".join(filter(None, (sentence or self.sentence, instead))))
 
 
 def _listed(offers: tuple[str, ...]) -> str:
@@ -220,8 +220,8 @@ class ShipperForbidsError(ChangeRefusedError):
 
     code = "shipper_forbids"
     sentence = (
-        "The sender does not allow changes to this parcel. "
-        "It stays as planned; the sender can ask us to change it."
+        "The sender does not allow changes to this parcel, so it stays as planned. "
+        "The sender can have it changed, and I can have a colleague call you back."
     )
 
 
@@ -297,6 +297,7 @@ class TooSoonError(DayRefusedError):
 
     code = "too_soon"
     sentence = "That is too soon for us to plan for."
+    otherwise = "Another day within the next seven can be chosen."
 
 
 class TooFarError(DayRefusedError):
@@ -304,6 +305,7 @@ class TooFarError(DayRefusedError):
 
     code = "too_far"
     sentence = "We can only keep a parcel for seven days."
+    otherwise = "A day within the next seven can be chosen."
 
 
 class NoSlotError(DayRefusedError):
@@ -311,6 +313,7 @@ class NoSlotError(DayRefusedError):
 
     code = "no_slot"
     sentence = "We have no delivery to your area then."
+    otherwise = "Another day can be chosen."
 
 
 class SlotFullError(DayRefusedError):
@@ -318,6 +321,7 @@ class SlotFullError(DayRefusedError):
 
     code = "slot_full"
     sentence = "That time has just been filled."
+    otherwise = "Another time can be chosen."
 
 
 class SameSlotError(DayRefusedError):
@@ -325,6 +329,7 @@ class SameSlotError(DayRefusedError):
 
     code = "same_slot"
     sentence = "Your parcel is already booked for that time."
+    otherwise = "It can stay so, or another time can be chosen."
 
 
 class ProposalError(ShipmentError):
@@ -338,14 +343,16 @@ class NoProposalError(ProposalError):
     """Nothing was read back in this call under that reference."""
 
     code = "no_proposal"
-    sentence = "I have nothing to confirm. Please tell me the day again."
+    sentence = "I have nothing to confirm. Please tell me again what you would like to have changed."
 
 
 class ProposalExpiredError(ProposalError):
     """It was read back too long ago."""
 
     code = "proposal_expired"
-    sentence = "That took a little too long, so nothing was changed. Please tell me the day again."
+    sentence = (
+        "That took a little too long, so nothing was changed. Please tell me again what you would like."
+    )
 
 
 class ParcelChangedError(ProposalError):
@@ -353,8 +360,8 @@ class ParcelChangedError(ProposalError):
 
     code = "parcel_changed"
     sentence = (
-        "The parcel has just been changed by someone else, so I have not moved it. "
-        "Please let me check it again for you."
+        "The parcel has just been changed by someone else, so I have changed nothing. "
+        "I can check it again for you and tell you what can be had now."
     )
 
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from shipments import wording
 from shipments.days import read_day, read_window
-from shipments.errors import DayRefusedError, NoSlotError, SlotFullError
+from shipments.errors import DayRefusedError, NoSlotError
 from shipments.models import DeliverySlot, Shipment
 from shipments.rules import POLICY, Window, check_day, check_window
 from shipments.telling import parcel_of
@@ -33,8 +33,8 @@ def chosen_slot(shipment: Shipment, day: str, window: str | None, now: datetime)
     best = next(iter(others or free or fitting))
     try:
         check_window(window_of(best), parcel, now, POLICY)
-    except SlotFullError as error:
-        raise SlotFullError(offers=offers(shipment, now, wanted)) from error
+    except DayRefusedError as error:
+        raise type(error)(offers=offers(shipment, now, wanted)) from error
     return best
 
 
