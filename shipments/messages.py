@@ -32,6 +32,7 @@ class MessageKind(TextChoices):
 
     CHANGE = "change", "A change of a delivery"
     ADDRESS = "address", "A confirmed address"
+    CODE = "code", "A delivery code that was tried too often"
     ACCESS = "access", "The code of a gate, to its driver"
 
 

@@ -5,9 +5,12 @@ from enum import StrEnum
 
 from django.db import transaction
 
+from shipments import texting
 from shipments.errors import NotDeliveredError, ProblemUnclearError
-from shipments.history import record
+from shipments.history import record, scoped
+from shipments.messages import MessageKind
 from shipments.models import PROBLEM, Shipment
+from shipments.rules import POLICY
 from shipments.statuses import Status
 from shipments.telling import ending, find_own
 
@@ -32,6 +35,24 @@ def note_wrong_number(shipment: Shipment, *, call_public_id: str, now: datetime)
     _note(shipment, "wrong_number", "Somebody else answers at the recipient's number", call_public_id, now)
 
 
+def note_spent_code(shipment_id: int, *, call_public_id: str, now: datetime) -> None:
+    """Have a colleague and the number of record know, once a code, that too many wrong ones were tried."""
+    shipment = Shipment.objects.filter(pk=shipment_id, pin_failures__gte=POLICY.pin_failures).first()
+    if shipment is None or not shipment.pin_seal:
+        return
+    key = PROBLEM + scoped("code", str(shipment.pk), shipment.pin_seal)
+    with transaction.atomic():
+        _note(
+            shipment,
+            "code_spent",
+            "Too many wrong delivery codes: a new one is needed",
+            call_public_id,
+            now,
+            key,
+        )
+        texting.tell(shipment, MessageKind.CODE, texting.CODE_SPENT, key=key, now=now)
+
+
 def report_problem(
     *, number: str, said_id: str | None, kind: str, call_public_id: str, now: datetime
 ) -> dict[str, object]:
@@ -53,8 +74,10 @@ def report_problem(
     }
 
 
-def _note(shipment: Shipment, kind: str, words: str, call_public_id: str, now: datetime) -> None:
-    key = f"{PROBLEM}{call_public_id}:{shipment.pk}:{kind}"
+def _note(
+    shipment: Shipment, kind: str, words: str, call_public_id: str, now: datetime, key: str = ""
+) -> None:
+    key = key or f"{PROBLEM}{call_public_id}:{shipment.pk}:{kind}"
     with transaction.atomic():
         # The lock on PostgreSQL, the one writer of SQLite: of two reports at once the second sees the first.
         Shipment.objects.select_for_update().filter(pk=shipment.pk).first()

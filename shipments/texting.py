@@ -12,6 +12,7 @@ from shipments.telling import ending
 from shipments.text import told
 
 _NOT_YOU = "If you did not ask for this, please call us."
+CODE_SPENT = "a wrong delivery code was tried too often, so the code opens nothing until you have a new one"
 ADDRESS_CONFIRMED = "the address it goes to was confirmed in a call"
 
 

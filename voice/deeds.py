@@ -200,6 +200,7 @@ def submit_pin(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, o
     shipment = _mine(caller, args)
     quotas.take_try(caller, shipment.tracking_key, now)
     if not try_pin(shipment.pk, code):
+        problems.note_spent_code(shipment.pk, call_public_id=caller.call_public_id, now=now)
         return answer("refused", "That code is not right.", {"code": "not_right"}, retryable=True)
     quotas.give_back_try(caller, shipment.tracking_key)
     handles.note_code(caller, shipment, now)

@@ -8,6 +8,10 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
+from shipments.audit import AuditEntry
+from shipments.messages import OutgoingMessage
+from shipments.models import TrackingEvent
+from shipments.rules import POLICY
 from shipments.tracking import check_character
 from tests.shipments.builders import AMINA, BRIAN, NOW, a_parcel
 from voice import quotas, tools
@@ -249,6 +253,24 @@ def test_a11_wrong_tries_end_by_call_by_parcel_and_by_number():
     of_a_number = in_threads(lambda n: tried(a_stranger(AMINA), f"other-{n}"), 24)
 
     assert (sum(of_a_call), sum(of_a_parcel), sum(of_a_number)) == (3, 5, 10)
+
+
+@pytest.mark.django_db
+def test_a11_a_code_that_was_tried_too_often_is_told_of_once(unhurried, settings):
+    settings.TRIES_A_PARCEL = settings.TRIES_A_NUMBER = settings.TRIES_A_CALL = 100
+    parcel = a_parcel()
+    parcel.set_pin("0417")
+    parcel.save()
+
+    for n in range(POLICY.pin_failures + 3):
+        run(a_stranger(AMINA), "submit_pin", pin=f"{1000 + n}")
+
+    problem = TrackingEvent.objects.open_problems().get()
+    message = OutgoingMessage.objects.get()
+    assert "a new one is needed" in problem.description
+    assert (message.number, message.kind) == (AMINA, "code")
+    assert "tried too often" in message.text
+    assert AuditEntry.objects.count() == 1
 
 
 @pytest.mark.django_db
