@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -19,8 +18,9 @@ from unfold.forms import BaseDialogForm
 from shipments.admin import ShipmentAdmin
 from shipments.admin.columns import ForReading, OwnDepots, member
 from shipments.admin.dialogs import REVEAL, Dialog, ReasonForm, carried_out, gone_to, opened_at
+from shipments.admin.lists import ByNumber, Discreet
 from shipments.desk import look_into, reveal_number
-from shipments.phones import mask_numbers, masked, normalise
+from shipments.phones import mask_numbers, masked
 from voice import call_page, callbacks, dial_admin
 from voice.models import Call, CallbackRequest
 from voice.statuses import CallbackState, CallStatus
@@ -104,7 +104,7 @@ ShipmentAdmin.inlines = [*ShipmentAdmin.inlines, _CallsOfParcel]
 
 
 @admin.register(Call)
-class CallAdmin(ForReading, _Columns, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class CallAdmin(Discreet, ByNumber, ForReading, _Columns, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The calls, each with its page: conversation, tools, timings, both bills, the carrier's events."""
 
     list_display = ("when", "way", "customer", "parcel", "badge", "achieved", "lasted", "cost")
@@ -118,7 +118,9 @@ class CallAdmin(ForReading, _Columns, ModelAdmin):  # type: ignore[misc] # unfol
         ("shipment__depot", OwnDepots),
     )
     list_per_page = 50
+    linked_by = ("tester__isnull", "status__in", "ended_reason__in", "purpose__exact", "created_at__gte")
     search_fields = ("=public_id", "=session_id", "shipment__tracking_id")
+    number_field = "customer_number"
     search_help_text = "Telephone number, tracking number, or the call's id"
     show_full_result_count = False
     fields = ("public_id",)  # the page is a template of its own
@@ -150,15 +152,6 @@ class CallAdmin(ForReading, _Columns, ModelAdmin):  # type: ignore[misc] # unfol
         one = match is not None and "object_id" in match.kwargs
         own = Call.objects.seen_by(member(request))
         return own.for_page() if one else own.for_list()
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Call], search_term: str
-    ) -> tuple[QuerySet[Call], bool]:
-        """Find a call also by its customer's number, written as people write it."""
-        found, may_repeat = super().get_search_results(request, queryset, search_term)
-        if number := normalise(search_term, settings.PHONE_REGION):
-            found |= queryset.filter(customer_number=number)
-        return found, may_repeat
 
     def render_change_form(
         self,
@@ -197,7 +190,7 @@ class _OpenFirst(admin.SimpleListFilter):
 
 
 @admin.register(CallbackRequest)
-class CallbackRequestAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class CallbackRequestAdmin(Discreet, ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """Who is to be rung back, the most urgent first; rung back is said by an action."""
 
     list_display = ("due", "urgency", "whom", "why", "about", "page", "badge")

@@ -20,6 +20,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from shipments.admin import ShipmentAdmin
 from shipments.admin.columns import member
 from shipments.admin.dialogs import gone_to
+from shipments.admin.lists import ByNumber, Discreet
 from shipments.models import Shipment
 from voice import dialing, outbound
 from voice.desk import warn_of_pause
@@ -158,7 +159,7 @@ class _ReasonForm(BaseDialogForm):  # type: ignore[misc] # unfold ships no types
 
 
 @admin.register(OutboundCall)
-class OutboundCallAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class OutboundCallAdmin(Discreet, ByNumber, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The queue: who is to be called, when, why not yet, and what came of it."""
 
     list_display = (
@@ -177,7 +178,9 @@ class OutboundCallAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no typ
     list_filter = ("state", "purpose", "outcome")
     show_full_result_count = False
     list_per_page = 50
-    search_fields = ("shipment__tracking_id", "=number")
+    search_fields = ("shipment__tracking_id",)
+    search_help_text = "Tracking number, or telephone number in full"
+    number_field = "number"
     actions: ClassVar = ["cancel", "it_rang", "it_did_not_ring"]
     actions_list: ClassVar = ["pause_dialling", "resume_dialling"]
 

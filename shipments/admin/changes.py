@@ -22,6 +22,7 @@ from shipments.admin.columns import (
     window,
 )
 from shipments.admin.dialogs import DecisionForm, Dialog, carried_out
+from shipments.admin.lists import Discreet
 from shipments.decisions import decide_change
 from shipments.models import DeliveryChange
 
@@ -40,11 +41,12 @@ _REJECT: Dialog = {
 
 
 @admin.register(DeliveryChange)
-class DeliveryChangeAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class DeliveryChangeAdmin(Discreet, ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """What customers and dispatchers asked to have changed."""
 
     list_display = ("asked_at", "shipment", "kind", "state_badge", "wanted", "requested_by", "decided_by")
     list_filter = ("state", "kind", ("shipment__depot", OwnDepots))
+    linked_by = ("decided_at__gte", "call_public_id__gt", "asker__isnull")
     list_per_page = 50
     show_full_result_count = False
     search_fields = ("=ref", "shipment__tracking_id", "=call_public_id")

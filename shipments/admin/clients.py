@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from shipments import tokens
 from shipments.admin.columns import member
 from shipments.admin.dialogs import Dialog, ReasonForm, carried_out
+from shipments.admin.lists import Discreet
 from shipments.clients import ApiClient, Scope
 
 _REVOKE: Dialog = {
@@ -39,7 +40,7 @@ class _ClientForm(forms.ModelForm):  # type: ignore[type-arg] # the class takes 
 
 
 @admin.register(ApiClient)
-class ApiClientAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class ApiClientAdmin(Discreet, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The systems that use the API."""
 
     list_display = ("name", "shipper", "rights", "last_used_at", "revoked_at")

@@ -10,12 +10,13 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 from shipments.admin.columns import READING, ForReading, member
+from shipments.admin.lists import Discreet
 from shipments.courtesy import Holiday
 from shipments.models import Address, DeliverySlot, Depot
 
 
 @admin.register(Address)
-class AddressAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class AddressAdmin(Discreet, ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """Where parcels go."""
 
     list_display = ("recipient_name", "building", "line1", "neighbourhood", "city", "landmark", "verified_at")
@@ -61,7 +62,7 @@ class _Slots(TabularInline):  # type: ignore[misc] # unfold ships no types
 
 
 @admin.register(Depot)
-class DepotAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class DepotAdmin(Discreet, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The depots and their delivery windows."""
 
     list_display = ("name", "city", "country", "time_zone")
@@ -80,7 +81,7 @@ class DepotAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
 
 
 @admin.register(Holiday)
-class HolidayAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class HolidayAdmin(Discreet, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The days on which nobody is rung up or delivered to."""
 
     list_display = ("date", "country", "name")

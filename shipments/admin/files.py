@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 from shipments import loading
 from shipments.admin.columns import NONE, ForReading, member
 from shipments.admin.dialogs import Dialog, RefusableForm, carried_out
+from shipments.admin.lists import Discreet
 from shipments.errors import FileRefusedError, RowsRefusedError
 from shipments.files import COLUMNS
 from shipments.handovers import ParcelFile
@@ -69,7 +70,7 @@ class _FileForm(forms.ModelForm):  # type: ignore[type-arg] # the class takes no
 
 
 @admin.register(ParcelFile)
-class ParcelFileAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class ParcelFileAdmin(Discreet, ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The files of parcels that were offered, and what became of them."""
 
     list_display = ("name", "offered_by", "offered_at", "created", "updated", "unchanged", "taken_at")

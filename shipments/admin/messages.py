@@ -6,13 +6,14 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from shipments.admin.columns import ForReading, badge, member
+from shipments.admin.lists import Discreet
 from shipments.messages import MessageState, OutgoingMessage
 from shipments.models import Shipment
 from shipments.phones import masked
 
 
 @admin.register(OutgoingMessage)
-class OutgoingMessageAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class OutgoingMessageAdmin(Discreet, ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """Messages, the newest first; numbers by their last digits."""
 
     list_display = ("created_at", "shipment", "to", "kind", "state_badge", "text")

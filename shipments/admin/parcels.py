@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -38,8 +37,9 @@ from shipments.admin.dialogs import (
 )
 from shipments.admin.files import export
 from shipments.admin.inlines import Changes, Events
+from shipments.admin.lists import ByNumber, Discreet
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
-from shipments.phones import masked, normalise
+from shipments.phones import masked
 from shipments.spelling import readings
 from shipments.statuses import ChangeState
 
@@ -86,7 +86,7 @@ def _ordered(
 
 
 @admin.register(Shipment)
-class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class ShipmentAdmin(Discreet, ByNumber, ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The parcels, each with its history."""
 
     list_display = (
@@ -245,15 +245,9 @@ class ShipmentAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
         """Have a parcel wait at its depot."""
         return _ordered(request, form, _HOLD, lambda now: orders.hold(form.order(now)))
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Shipment], search_term: str
-    ) -> tuple[QuerySet[Shipment], bool]:
-        """Find a parcel also by its id read aloud and by a number written as people write it."""
-        found, may_repeat = super().get_search_results(request, queryset, search_term)
-        also = Q(tracking_key__in=readings(search_term))
-        if number := normalise(search_term, settings.PHONE_REGION):
-            also |= Q(phone=number)
-        return (found | queryset.filter(also)) if search_term else found, may_repeat
+    def also_found(self, search_term: str) -> Q:
+        """Find a parcel also by its id read aloud."""
+        return super().also_found(search_term) | Q(tracking_key__in=readings(search_term))
 
     @badge("status", STATUS_COLOURS)
     def state_badge(self, shipment: Shipment) -> str:

@@ -18,6 +18,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from shipments.admin.columns import NONE, READING, ForReading, member
+from shipments.admin.lists import ByNumber, Discreet
 from shipments.audit import AuditEntry
 from shipments.courtesy import ContactPreference
 from shipments.desk import keep_wishes
@@ -44,7 +45,7 @@ class _DepotsOfUser(TabularInline):  # type: ignore[misc] # unfold ships no type
 
 
 @admin.register(User)
-class StaffAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc,type-arg] # unfold ships no types
+class StaffAdmin(Discreet, UserAdmin, ModelAdmin):  # type: ignore[misc,type-arg] # unfold ships no types
     """The staff: who may log in, in which role, and for which depots."""
 
     form = UserChangeForm
@@ -80,7 +81,7 @@ class StaffAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc,type-arg] # unfold
 
 
 @admin.register(Group)
-class RoleAdmin(GroupAdmin, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class RoleAdmin(Discreet, GroupAdmin, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The roles; they are made by migrations."""
 
 
@@ -111,14 +112,15 @@ class _WishesForm(ModelForm):  # type: ignore[type-arg] # the class takes no arg
 
 
 @admin.register(ContactPreference)
-class ContactPreferenceAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class ContactPreferenceAdmin(Discreet, ByNumber, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """Who does not want to be rung, and in which language people want to be spoken to."""
 
     form = _WishesForm
     list_display = ("masked_number", "opted_out_at", "language", "quiet_hours")
     list_filter = (("opted_out_at", admin.EmptyFieldListFilter), "language")
     list_per_page = 50
-    search_fields = ("=number",)
+    search_fields = ("=number",)  # and as people write it
+    number_field = "number"
     search_help_text = "Whole telephone number"
 
     @admin.display(description="number")
@@ -153,7 +155,7 @@ class ContactPreferenceAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships n
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class AuditEntryAdmin(Discreet, ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """Who did what; the database refuses to have it otherwise."""
 
     list_display = ("at", "actor", "verb", "about", "call_public_id")

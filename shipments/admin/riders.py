@@ -13,6 +13,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from shipments.admin.columns import member
+from shipments.admin.lists import ByNumber, Discreet
 from shipments.models import reach
 from shipments.riders import Driver, Stop
 
@@ -52,7 +53,7 @@ class _DriverForm(ModelForm):  # type: ignore[type-arg] # the class takes no arg
 
 
 @admin.register(Driver)
-class DriverAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class DriverAdmin(Discreet, ByNumber, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The riders and their rounds."""
 
     form = _DriverForm
@@ -60,4 +61,5 @@ class DriverAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
     inlines: ClassVar = [_Stops]
     list_display = ("name", "phone", "on_shift")
     list_filter = ("on_shift",)
-    search_fields = ("name", "phone")
+    search_fields = ("name",)
+    search_help_text = "Name, or telephone number in full"

@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from shipments import outbox
 from shipments.admin.columns import ForReading, badge, member
 from shipments.admin.dialogs import Dialog, ReasonForm, carried_out
+from shipments.admin.lists import Discreet
 from shipments.clients import ApiClient
 from shipments.errors import EndpointRefusedError
 from shipments.notices import Endpoint, Kind, Notice, NoticeState
@@ -59,7 +60,7 @@ class _EndpointForm(forms.ModelForm):  # type: ignore[type-arg] # the class take
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class EndpointAdmin(Discreet, ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """Where the courier's systems are told what happens."""
 
     list_display = ("client", "url", "told", "closed_at")
@@ -128,7 +129,7 @@ class EndpointAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ship
 
 
 @admin.register(Notice)
-class NoticeAdmin(ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class NoticeAdmin(Discreet, ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """What was told, what waits, and what was given up."""
 
     list_display = ("created_at", "endpoint", "kind", "state_badge", "tries", "answer", "next_at")
