@@ -18,6 +18,7 @@ from shipments.handovers import ParcelFile  # noqa: F401 # the same
 from shipments.kept import Kept, KeptQuerySet
 from shipments.messages import OutgoingMessage  # noqa: F401 # the same
 from shipments.notices import Endpoint, Notice  # noqa: F401 # the same
+from shipments.phones import mask_numbers
 from shipments.riders import Driver, Stop  # noqa: F401 # the same
 from shipments.sealed import SealedCharField
 from shipments.spelling import readings
@@ -147,9 +148,8 @@ class Address(models.Model):
         verbose_name_plural = "addresses"
 
     def __str__(self) -> str:
-        return ", ".join(
-            part for part in (self.building or self.line1, self.neighbourhood, self.city) if part
-        )
+        named = (self.building or self.line1, self.neighbourhood, self.city)
+        return mask_numbers(", ".join(part for part in named if part))
 
     @property
     def area(self) -> str:

@@ -1,6 +1,7 @@
 """Put a call into the words of its page: what was said and done in order, what it took, what it cost.
 
-Numbers are shown by their last three digits: who reads a page need not be able to ring the caller.
+Numbers are shown by their last three digits, also those that were said or that a tool returned: who reads a
+page need not be able to ring the caller.
 """
 
 import json
@@ -134,14 +135,17 @@ def page_of(call: Call) -> Page:
             for name, value in call.counters.items()
             if value
         ),
-        opened_with=tuple(
-            tuple((_words(key), str(value)) for key, value in parcel.items()) for parcel in call.context
-        ),
+        opened_with=tuple(tuple(_known(parcel)) for parcel in call.context),
         events=tuple(map(_told, call.events.all())),
         trust=tuple(_trust(call)),
         ordered=tuple(_ordered(call)),
         answers=_answers_of(call),
     )
+
+
+def _known(parcel: Mapping[str, object]) -> Iterator[Row]:
+    for name, value in parcel.items():
+        yield _words(name), mask_numbers(str(value))
 
 
 def _trust(call: Call) -> Iterator[Row]:
@@ -208,7 +212,7 @@ def _spoken(turn: Turn) -> Spoken:
         at=clock(turn.started_ms),
         by=turn.get_speaker_display(),
         from_caller=turn.speaker == "caller",
-        text=turn.text,
+        text=mask_numbers(turn.text),
         cut=turn.interrupted,
     )
 
@@ -221,7 +225,7 @@ def _done(run: ToolRun) -> Done:
         colour=_TOOL_COLOURS.get(run.state, "default"),
         took=took(run.duration_ms),
         arguments=tuple((_words(str(key)), _short(value)) for key, value in run.arguments.items()),
-        answer=str(run.result.get("message", "")),
+        answer=mask_numbers(str(run.result.get("message", ""))),
         result=_json(run.result),
     )
 
@@ -232,7 +236,7 @@ def _told(event: CallEvent) -> Told:
         at=event.received_at,
         by=event.get_source_display(),
         kind=event.kind,
-        payload=mask_numbers(_json(payload)) if payload else "",
+        payload=_json(payload) if payload else "",
     )
 
 
@@ -247,7 +251,7 @@ def _change(change: DeliveryChange) -> Mapping[str, str]:
         "url": _parcel_url(change.shipment_id),
         "kind": change.get_kind_display(),
         "state": change.get_state_display(),
-        "read_back": change.read_back,
+        "read_back": mask_numbers(change.read_back),
     }
 
 
@@ -372,8 +376,8 @@ def _words(name: str) -> str:
 
 
 def _short(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return mask_numbers(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
+    return mask_numbers(json.dumps(value, ensure_ascii=False, indent=2))

@@ -178,7 +178,7 @@ def _problem(event: TrackingEvent, user: User) -> Task:
         due_at=event.occurred_at + LOOK_INTO,
         from_at=event.occurred_at,
         number=masked(event.shipment.phone),
-        words=event.description,
+        words=mask_numbers(event.description),
         note=f"reported {localtime(event.occurred_at):%a %d %b %H:%M}",
         page=_page("shipments_shipment_change", event.shipment_id),
         deeds=_deeds("shipments_shipment", event.shipment_id, _LOOK, user),

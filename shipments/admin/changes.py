@@ -19,6 +19,7 @@ from shipments.admin.columns import (
     OwnDepots,
     badge,
     member,
+    typed,
     window,
 )
 from shipments.admin.dialogs import DecisionForm, Dialog, carried_out
@@ -55,11 +56,13 @@ class DeliveryChangeAdmin(Discreet, ForReading, ModelAdmin):  # type: ignore[mis
     actions_row: ClassVar = ["approve", "turn_down"]
     actions_detail: ClassVar = ["approve", "turn_down"]
     fields = (
-        *("shipment", "kind", "state_badge", "wanted", "previously", "read_back", "requested_by"),
+        *("shipment", "kind", "state_badge", "wanted", "previously", "read", "requested_by"),
         *("verification_level", "call_public_id", "created_at"),
-        *("decided_by", "decided_at", "decision_reason"),
+        *("decided_by", "decided_at", "why"),
     )
     readonly_fields = fields
+    read = typed("read_back")
+    why = typed("decision_reason")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DeliveryChange]:
         """Return the changes with the parcels that rows name."""

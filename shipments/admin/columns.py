@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
+from django.contrib import admin
 from django.contrib.admin import RelatedFieldListFilter
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -38,6 +39,17 @@ Shown = TypeVar("Shown", bound=Callable[..., str])
 def badge(field: str, colours: Mapping[str, str]) -> Callable[[Shown], Shown]:
     """Show a column as a coloured badge under the heading `field`."""
     shown: Callable[[Shown], Shown] = display(description=field, label=dict(colours), empty_value=NONE)
+    return shown
+
+
+def typed(field: str) -> Callable[[Any, Model], str]:
+    """Show a field of free text: telephone numbers in it by their last digits."""
+
+    @admin.display(description=field.replace("_", " "))
+    def shown(_: Any, row: Model) -> str:
+        """Return what was said or typed."""
+        return mask_numbers(str(getattr(row, field))) or NONE
+
     return shown
 
 

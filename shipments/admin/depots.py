@@ -9,7 +9,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
-from shipments.admin.columns import READING, ForReading, member
+from shipments.admin.columns import READING, ForReading, member, typed
 from shipments.admin.lists import Discreet
 from shipments.courtesy import Holiday
 from shipments.models import Address, DeliverySlot, Depot
@@ -19,13 +19,21 @@ from shipments.models import Address, DeliverySlot, Depot
 class AddressAdmin(Discreet, ForReading, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """Where parcels go."""
 
-    list_display = ("recipient_name", "building", "line1", "neighbourhood", "city", "landmark", "verified_at")
+    list_display = ("recipient_name", "house", "street", "neighbourhood", "city", "known_by", "verified_at")
     list_filter = ("country", "city")
     list_per_page = 50
     show_full_result_count = False
     search_fields = ("recipient_name", "building", "line1", "neighbourhood", "landmark")
     change_form_template = READING
-    exclude = ("access_code", "phone")  # the code goes to the driver at the gate and to nobody else
+    # The code goes to the driver at the gate and to nobody else.
+    fields = (
+        *("recipient_name", "house", "street", "line2", "neighbourhood", "district", "city", "country"),
+        *("known_by", "way", "for_drivers", "plus_code", "latitude", "longitude"),
+        *("verified_at", "verified_by"),
+    )
+    readonly_fields = fields
+    house, street, known_by = typed("building"), typed("line1"), typed("landmark")
+    way, for_drivers = typed("directions"), typed("gate_notes")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Address]:
         """Return the addresses within this user's reach."""

@@ -20,7 +20,7 @@ from shipments.effects import PLACE
 from shipments.errors import ShipmentError, StaleFormError
 from shipments.models import DeliveryChange, DeliverySlot, Shipment
 from shipments.orders import Order
-from shipments.phones import masked
+from shipments.phones import mask_numbers, masked
 from shipments.rules import POLICY, change_route, hold_route
 from shipments.telling import parcel_of
 from shipments.windows import day_of, slots_ahead
@@ -190,7 +190,7 @@ def face(shipment: Shipment) -> dict[str, str]:
         "Status": shipment.get_status_display(),
         "Planned": window(shipment.promised_start, shipment.promised_end, shipment),
         "Address": f"{shipment.address}",
-        "Landmark": shipment.address.landmark or NONE,
+        "Landmark": mask_numbers(shipment.address.landmark) or NONE,
         "Depot": str(shipment.depot or NONE),
         "Number": masked(shipment.phone),
         "Attempts": str(shipment.attempts),

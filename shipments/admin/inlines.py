@@ -4,7 +4,7 @@ from django.contrib import admin
 from unfold.admin import TabularInline
 
 from shipments.admin import columns
-from shipments.admin.columns import CHANGE_COLOURS, STATUS_COLOURS, ForReading, badge, local
+from shipments.admin.columns import CHANGE_COLOURS, STATUS_COLOURS, ForReading, badge, local, typed
 from shipments.models import DeliveryChange, TrackingEvent
 
 
@@ -19,7 +19,7 @@ class Events(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no
         "state_badge",
         "substatus",
         "reason",
-        "description",
+        "words",
         "location",
         "source",
         "call_public_id",
@@ -27,6 +27,7 @@ class Events(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no
     readonly_fields = fields
     ordering = ("-occurred_at", "-pk")
     extra = 0
+    words = typed("description")
 
     @admin.display(description="when")
     def when(self, event: TrackingEvent) -> str:
@@ -50,15 +51,17 @@ class Changes(ForReading, TabularInline):  # type: ignore[misc] # unfold ships n
         "kind",
         "state_badge",
         "wanted",
-        "read_back",
+        "read",
         "requested_by",
         "decided_by",
-        "decision_reason",
+        "why",
         "call_public_id",
     )
     readonly_fields = fields
     ordering = ("-created_at", "-pk")
     extra = 0
+    read = typed("read_back")
+    why = typed("decision_reason")
 
     @admin.display(description="asked")
     def asked_at(self, change: DeliveryChange) -> str:

@@ -39,7 +39,7 @@ from shipments.admin.files import export
 from shipments.admin.inlines import Changes, Events
 from shipments.admin.lists import ByNumber, Discreet
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
-from shipments.phones import masked
+from shipments.phones import mask_numbers, masked
 from shipments.spelling import readings
 from shipments.statuses import ChangeState
 
@@ -287,12 +287,12 @@ class ShipmentAdmin(Discreet, ByNumber, ForReading, ModelAdmin):  # type: ignore
     @admin.display(description="landmark")
     def landmark(self, shipment: Shipment) -> str:
         """Return what the place is known by."""
-        return shipment.address.landmark
+        return mask_numbers(shipment.address.landmark)
 
     @admin.display(description="directions")
     def directions(self, shipment: Shipment) -> str:
         """Return the way to it."""
-        return shipment.address.directions
+        return mask_numbers(shipment.address.directions)
 
     @admin.display(description="cash on delivery")
     def cod(self, shipment: Shipment) -> str:
