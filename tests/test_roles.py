@@ -1,4 +1,4 @@
-"""Who may see and do what at the desk: role by page, by action, and by whose parcel it is."""
+"""Who may see and do what at the desk: role by page, and by whose parcel it is."""
 
 from datetime import timedelta
 
@@ -17,8 +17,7 @@ from voice.models import CallbackRequest, OutboundCall
 
 pytestmark = pytest.mark.django_db
 ROLES = ("Dispatcher", "Supervisor", "Administrator")
-OK, AWAY, NO, NOT_THERE, DONE = 200, 302, 403, 404, 204
-STOPPED = OK  # the dialog again, with the reason: a change of that parcel waits already
+OK, AWAY, NO, NOT_THERE = 200, 302, 403, 404
 
 
 @pytest.fixture
@@ -106,49 +105,6 @@ def test_d1_a_list_shows_what_belongs_to_who_may_see_it_and_no_number_in_full(ow
 
 
 @pytest.mark.parametrize(
-    ("name", "dispatcher", "supervisor", "administrator"),
-    [
-        ("shipments_auditentry", NO, OK, OK),
-        ("shipments_contactpreference", NO, OK, OK),
-        ("shipments_holiday", OK, OK, OK),
-        ("shipments_driver", OK, OK, OK),
-        ("auth_user", NO, NO, OK),
-        ("auth_group", NO, NO, OK),
-    ],
-)
-def test_a_list_opens_for_its_roles(name, dispatcher, supervisor, administrator):
-    expected = zip(ROLES, (dispatcher, supervisor, administrator), strict=True)
-
-    for role, status in expected:
-        assert logged_in(role).get(a_list(name)).status_code == status, role
-
-
-ACTIONS = {
-    # a dispatcher on what is his and on what is not; a supervisor; an administrator
-    ("deliverychange", "approve"): (NO, NO, DONE, NO),
-    ("deliverychange", "turn_down"): (NO, NO, DONE, NO),
-    ("shipment", "show_number"): (NO, NO, DONE, NO),
-    ("callbackrequest", "show_number"): (NO, NO, DONE, NO),
-    ("shipment", "change_address"): (STOPPED, NOT_THERE, STOPPED, NO),
-    ("shipment", "hold"): (STOPPED, NOT_THERE, STOPPED, NO),
-    ("shipment", "call_customer"): (DONE, NOT_THERE, DONE, NO),
-}
-
-
-@pytest.mark.parametrize(("kind", "action"), ACTIONS)
-@pytest.mark.parametrize("place", range(4))
-def test_d1_an_action_is_taken_by_its_roles_on_what_they_may_see(own, foreign, kind, action, place):
-    role = ("Dispatcher", "Dispatcher", "Supervisor", "Administrator")[place]
-    target = foreign if place == 1 else own
-    order = {"reason": "The customer asks", "purpose": "eta", "_form_submitted": "True"}
-    order |= {"version": target.parcel.version, "shown": "{}", "landmark": "the church", "city": "Nairobi"}
-
-    answer = logged_in(role, own.depot).post(of(kind, action, target), order)
-
-    assert answer.status_code == ACTIONS[kind, action][place]
-
-
-@pytest.mark.parametrize(
     ("role", "mine", "theirs"),
     [("Dispatcher", OK, NOT_THERE), ("Supervisor", OK, OK), ("Administrator", NO, NO)],
 )
@@ -162,20 +118,6 @@ def test_a_parcel_is_moved_by_who_works_for_its_depot(own, foreign, role, mine, 
     assert client.post(of("shipment", "reschedule", foreign), order).status_code == theirs
     foreign.parcel.refresh_from_db()
     assert foreign.parcel.version == 1
-
-
-def test_d1_a_bulk_action_reaches_what_belongs_to_the_dispatcher_only(own, foreign):
-    client = logged_in("Dispatcher", own.depot)
-    parcels, asked = [own.parcel.pk, foreign.parcel.pk], [own.asked.pk, foreign.asked.pk]
-
-    client.post(
-        a_list("shipments_shipment"),
-        {"action": "_call_customers", "_selected_action": parcels, "purpose": "eta", "confirmed": "1"},
-    )
-    client.post(a_list("voice_callbackrequest"), {"action": "mark_done", "_selected_action": asked})
-
-    assert not OutboundCall.objects.filter(shipment=foreign.parcel).exists()
-    assert set(CallbackRequest.objects.filter(state="done")) == {own.asked}
 
 
 def test_d1_autocomplete_names_the_staff_to_who_keeps_them_only():

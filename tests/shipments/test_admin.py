@@ -48,11 +48,13 @@ def test_a_parcel_is_shown_with_its_history_and_what_was_asked_for(dispatcher):
 
 
 @pytest.mark.parametrize(
-    "search", ["KM-4279", "k m four two seven nine", AMINA, "0700 000 001", "254700000001", "amina"]
+    "search",
+    ["KM-4279", "k m four two seven nine", AMINA, "0700 000 001", "254700000001", "amina", "sunbird"],
 )
-def test_a_parcel_is_found_by_id_number_and_name(dispatcher, search):
+def test_a_parcel_is_found_by_id_number_name_and_landmark(dispatcher, search):
     a_parcel(tracking_id="KM-4279")
-    a_parcel("+254700000002", tracking_id="ZZ-0001", recipient_name="Brian Sample")
+    elsewhere = an_address(landmark="behind the church")
+    a_parcel("+254700000002", tracking_id="ZZ-0001", recipient_name="Brian Sample", address=elsewhere)
 
     shown = dispatcher.get(LIST, {"q": search}).content.decode()
 
