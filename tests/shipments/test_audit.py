@@ -95,3 +95,17 @@ def test_the_database_itself_refuses_to_rewrite_the_audit(statement):
         cursor.execute(statement.format(AuditEntry._meta.db_table))
 
     assert AuditEntry.objects.get().actor == "dana"
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite knows no TRUNCATE")
+def test_the_database_itself_refuses_to_empty_the_audit():
+    AuditEntry.objects.create(at=NOW, actor="dana", verb="v", object_kind="shipment", object_id="1")
+
+    with (
+        pytest.raises(IntegrityError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f"TRUNCATE {AuditEntry._meta.db_table}")
+
+    assert AuditEntry.objects.get().actor == "dana"
