@@ -162,7 +162,7 @@ class OrderView(ClientView):
         """Have a customer called, if the gate allows it: 202 when a call is planned, 200 when none is."""
         client = client_in(request)
         purpose = read(OrderIn, request.data)["purpose"]
-        planned = order_call(client, parcel_of(client, tracking_id), purpose, now=timezone.now())
+        planned = order_call(parcel_of(client, tracking_id), purpose, by=client.actor, now=timezone.now())
         made = not isinstance(planned.answer, Never)
         return Response(OrderOut(_told(planned)).data, status=HTTP_202_ACCEPTED if made else HTTP_200_OK)
 

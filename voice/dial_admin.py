@@ -26,6 +26,7 @@ from voice import dialing, outbound
 from voice.desk import warn_of_pause
 from voice.dial_rules import Answer, At, Never, Now, spoken
 from voice.models import CallbackRequest, OutboundCall
+from voice.orders import order_call
 from voice.statuses import CallbackState, DialState, Purpose
 
 _COLOURS = {
@@ -97,7 +98,7 @@ def _call_customer(
     """Plan a call about one parcel."""
     shipment = get_object_or_404(Shipment.objects.seen_by(member(request)), pk=object_id)
     by = request.user.get_username()
-    _tell(request, [dialing.plan(shipment, form.cleaned_data["purpose"], by=by, now=timezone.now())])
+    _tell(request, [order_call(shipment, form.cleaned_data["purpose"], by=by, now=timezone.now())])
     return gone_to(reverse("admin:shipments_shipment_change", args=[object_id]))
 
 
@@ -111,7 +112,7 @@ def _call_customers(
     shipments, now = list(queryset[:_MANY]), timezone.now()
     if "confirmed" in request.POST:
         by = request.user.get_username()
-        _tell(request, [dialing.plan(one, purpose, by=by, now=now) for one in shipments])
+        _tell(request, [order_call(one, purpose, by=by, now=now) for one in shipments])
         return None
     rows = [(one, sentence(dialing.look(one, purpose, now=now), one)) for one in shipments]
     context = model_admin.admin_site.each_context(request) | {
@@ -146,7 +147,7 @@ def call_back(request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> None
         if parcel is None:
             messages.warning(request, f"{asked}: no parcel has this number, so only a person may ring it.")
             continue
-        _tell(request, [dialing.plan(parcel, Purpose.CALLBACK, by=by, now=now, asked_at=asked.created_at)])
+        _tell(request, [order_call(parcel, Purpose.CALLBACK, by=by, now=now, asked_at=asked.created_at)])
 
 
 # The calls that we place

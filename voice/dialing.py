@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, Max, OuterRef
 
+from shipments.audit import AuditEntry
 from shipments.models import Shipment
 from shipments.statuses import Status
 from voice.books import Books, wish_of
@@ -185,8 +186,26 @@ def move(pk: int, target: DialState, **fields: object) -> bool:
 
 def cancel(pks: Iterable[int], *, by: str, now: datetime) -> int:
     """Take calls off the plan that were not dialled yet; return how many."""
-    waiting = OutboundCall.objects.filter(pk__in=list(pks), state__in=dial_sources(DialState.CANCELLED))
-    return waiting.update(state=DialState.CANCELLED, reason=f"Cancelled by {by}."[:300], ended_at=now)
+    cancelled = 0
+    for row in OutboundCall.objects.filter(pk__in=list(pks)).select_related("shipment"):
+        with transaction.atomic():
+            if move(row.pk, DialState.CANCELLED, reason=f"Cancelled by {by}."[:300], ended_at=now):
+                note(row, "cancel_call", by=by, now=now, state=DialState.CANCELLED.value)
+                cancelled += 1
+    return cancelled
+
+
+def note(row: OutboundCall, verb: str, *, by: str, now: datetime, **after: object) -> None:
+    """Write into the audit what a person did to a placed call, under its parcel."""
+    AuditEntry.objects.create(
+        at=now,
+        actor=by[:120],
+        verb=verb,
+        object_kind="shipment",
+        object_id=row.shipment.tracking_id,
+        before={"purpose": row.purpose, "attempt": row.attempt, "state": row.state},
+        after=after,
+    )
 
 
 def forget(number: str, *, reason: str, now: datetime, shipment: Shipment | None = None) -> int:
@@ -209,11 +228,26 @@ def switch() -> DialSwitch:
 def pause(*, by: str, reason: str, now: datetime) -> bool:
     """Stop all dialling; False when it was stopped already."""
     switch()
-    stopped = DialSwitch.objects.filter(pk=_SWITCH, paused=False)
-    return bool(stopped.update(paused=True, reason=reason[:300], changed_by=by[:120], changed_at=now))
+    return _turn(paused=True, reason=reason[:300], by=by, now=now)
 
 
 def resume(*, by: str, now: datetime) -> bool:
     """Let dialling go on; False when it was not stopped."""
-    stopped = DialSwitch.objects.filter(pk=_SWITCH, paused=True)
-    return bool(stopped.update(paused=False, reason="", changed_by=by[:120], changed_at=now))
+    return _turn(paused=False, reason="", by=by, now=now)
+
+
+def _turn(*, paused: bool, reason: str, by: str, now: datetime) -> bool:
+    with transaction.atomic():
+        other = DialSwitch.objects.filter(pk=_SWITCH, paused=not paused)
+        if not other.update(paused=paused, reason=reason, changed_by=by[:120], changed_at=now):
+            return False
+        AuditEntry.objects.create(
+            at=now,
+            actor=by[:120],
+            verb="pause_dialling" if paused else "resume_dialling",
+            object_kind="dialling",
+            object_id="all",
+            before={"paused": not paused},
+            after={"paused": paused, "reason": reason},
+        )
+    return True

@@ -1,23 +1,24 @@
-"""Take orders for calls from the courier's own systems: the gate decides, and the audit names who asked."""
+"""Take orders for calls from the desk and from systems: the gate decides, and the audit names who asked."""
 
 from datetime import datetime
 
 from django.db import transaction
 
 from shipments.audit import AuditEntry
-from shipments.clients import ApiClient
 from shipments.models import Shipment
 from voice import dialing
 from voice.dial_rules import Never
 
 
-def order_call(client: ApiClient, shipment: Shipment, purpose: str, *, now: datetime) -> dialing.Planned:
+def order_call(
+    shipment: Shipment, purpose: str, *, by: str, now: datetime, asked_at: datetime | None = None
+) -> dialing.Planned:
     """Plan a call to a parcel's recipient, if the gate allows one; while one is open, it is that one."""
     with transaction.atomic():
-        planned = dialing.plan(shipment, purpose, by=client.actor, now=now)
+        planned = dialing.plan(shipment, purpose, by=by, now=now, asked_at=asked_at)
         AuditEntry.objects.create(
             at=now,
-            actor=client.actor[:120],
+            actor=by[:120],
             verb="order_call",
             object_kind="shipment",
             object_id=shipment.tracking_id,

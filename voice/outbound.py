@@ -283,6 +283,11 @@ def decide(pk: int, *, rang: bool, by: str, now: datetime) -> bool:
     outbound = OutboundCall.objects.select_related("shipment").get(pk=pk)
     if outbound.state != DialState.UNKNOWN:
         return False
-    if rang:
-        return fail(outbound, DialOutcome.NO_ANSWER, f"It rang, says {by}.", rang=True, now=now)
-    return put_back(outbound, now, f"It did not ring, says {by}.")
+    with transaction.atomic():
+        if rang:
+            moved = fail(outbound, DialOutcome.NO_ANSWER, f"It rang, says {by}.", rang=True, now=now)
+        else:
+            moved = put_back(outbound, now, f"It did not ring, says {by}.")
+        if moved:
+            dialing.note(outbound, "decide_call", by=by, now=now, rang=rang)
+    return moved

@@ -11,6 +11,7 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from shipments.admin.columns import READING, ForReading, member, typed
 from shipments.admin.lists import Discreet
+from shipments.admin.upkeep import Audited
 from shipments.courtesy import Holiday
 from shipments.models import Address, DeliverySlot, Depot
 
@@ -70,7 +71,7 @@ class _Slots(TabularInline):  # type: ignore[misc] # unfold ships no types
 
 
 @admin.register(Depot)
-class DepotAdmin(Discreet, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class DepotAdmin(Audited, Discreet, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The depots and their delivery windows."""
 
     list_display = ("name", "city", "country", "time_zone")
@@ -89,7 +90,7 @@ class DepotAdmin(Discreet, ModelAdmin):  # type: ignore[misc] # unfold ships no 
 
 
 @admin.register(Holiday)
-class HolidayAdmin(Discreet, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class HolidayAdmin(Audited, Discreet, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The days on which nobody is rung up or delivered to."""
 
     list_display = ("date", "country", "name")

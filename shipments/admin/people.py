@@ -2,6 +2,7 @@
 
 import json
 import re
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django import forms
@@ -13,12 +14,14 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from shipments.admin.columns import NONE, READING, ForReading, member
 from shipments.admin.lists import ByNumber, Discreet
+from shipments.admin.upkeep import Audited, note
 from shipments.audit import AuditEntry
 from shipments.courtesy import ContactPreference
 from shipments.desk import keep_wishes
@@ -45,7 +48,7 @@ class _DepotsOfUser(TabularInline):  # type: ignore[misc] # unfold ships no type
 
 
 @admin.register(User)
-class StaffAdmin(Discreet, UserAdmin, ModelAdmin):  # type: ignore[misc,type-arg] # unfold ships no types
+class StaffAdmin(Audited, Discreet, UserAdmin, ModelAdmin):  # type: ignore[misc,type-arg] # unfold ships no types
     """The staff: who may log in, in which role, and for which depots."""
 
     form = UserChangeForm
@@ -66,8 +69,17 @@ class StaffAdmin(Discreet, UserAdmin, ModelAdmin):  # type: ignore[misc,type-arg
         return ", ".join(["Superuser", *named] if user.is_superuser else named) or NONE
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        """Let nobody give rights beside the roles who does not have all of them."""
+        """Let nobody give rights beside the roles who does not have all of them, nor any to himself."""
+        if obj is not None and obj.pk == request.user.pk:
+            return ("is_superuser", "user_permissions", "groups")
         return () if _is_superuser(request) else ("is_superuser", "user_permissions")
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:  # noqa: A002 - Django's own name for it
+        """Set somebody's password, and write down whose and who did."""
+        answer = super().user_change_password(request, id, form_url)
+        if answer.status_code == HTTPStatus.FOUND:
+            note(get_object_or_404(User, pk=id), "set_password_of", member(request), {}, {})
+        return answer
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Let nobody take a superuser's place by way of his password."""
@@ -81,7 +93,7 @@ class StaffAdmin(Discreet, UserAdmin, ModelAdmin):  # type: ignore[misc,type-arg
 
 
 @admin.register(Group)
-class RoleAdmin(Discreet, GroupAdmin, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class RoleAdmin(Audited, Discreet, GroupAdmin, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The roles; they are made by migrations."""
 
 

@@ -20,6 +20,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from shipments.admin.columns import member
 from shipments.admin.dialogs import REVEAL, ReasonForm, carried_out
 from shipments.admin.lists import ByNumber, Discreet
+from shipments.admin.upkeep import Audited
 from shipments.desk import reveal_number
 from shipments.models import reach
 from shipments.phones import masked, normalise
@@ -80,10 +81,11 @@ class _DriverForm(ModelForm):  # type: ignore[type-arg] # the class takes no arg
 
 
 @admin.register(Driver)
-class DriverAdmin(Discreet, ByNumber, ModelAdmin):  # type: ignore[misc] # unfold ships no types
+class DriverAdmin(Audited, Discreet, ByNumber, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The riders and their rounds."""
 
     form = _DriverForm
+    secret_fields = ("phone", "shift_pin")
     inlines: ClassVar = [_Stops]
     list_display = ("name", "number", "on_shift")
     list_filter = ("on_shift",)
