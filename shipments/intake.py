@@ -148,8 +148,7 @@ def _create(rows: Sequence[Row], sender: Sender, now: datetime) -> None:
             time_zone=row.zone,
             address=address,
             intake_digest=row.digest,
-            status_at=now,
-        )
+        )  # its status was seen at no time that we know of: the first scan counts, whenever that was
         if row.values["delivery_code"]:
             shipment.set_pin(row.values["delivery_code"])
         shipments.append(shipment)

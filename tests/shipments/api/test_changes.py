@@ -11,6 +11,7 @@ from shipments.models import DeliveryChange, DeliverySlot
 from shipments.statuses import Status
 from tests.clients import System
 from tests.shipments.builders import a_depot, a_parcel, a_slot
+from tests.shipments.test_intake import a_row
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +38,18 @@ def test_a_status_is_told_and_answered_with_the_parcel(parcel):
     assert (first.status_code, first.json()["effect"]) == (200, "moved")
     assert first.json()["parcel"]["status"] == "out_for_delivery"
     assert (again.status_code, again.json()["effect"]) == (200, "repeated")
+
+
+def test_a_scan_from_before_a_parcel_was_announced_moves_it_all_the_same():
+    system, seen = System(), timezone.now() - timedelta(minutes=5)
+    system.post("shipments", a_row())
+    later = {"status": "in_transit", "occurred_at": seen.isoformat()}
+    earlier = {"status": "info_received", "occurred_at": (seen - timedelta(minutes=1)).isoformat()}
+
+    moved, late = (system.patch("shipments/EX-1001/status", body) for body in (later, earlier))
+
+    assert (moved.json()["effect"], late.json()["effect"]) == ("moved", "late")
+    assert late.json()["parcel"]["status"] == "in_transit"
 
 
 @pytest.mark.parametrize(
