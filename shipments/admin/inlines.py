@@ -1,6 +1,8 @@
 """Show on a parcel's page what happened to it and what was asked for."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from unfold.admin import TabularInline
 
 from shipments.admin import columns
@@ -28,6 +30,10 @@ class Events(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no
     ordering = ("-occurred_at", "-pk")
     extra = 0
     words = typed("description")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TrackingEvent]:
+        """Return the events with the parcel, whose clock their times are told by."""
+        return TrackingEvent.objects.select_related("shipment")
 
     @admin.display(description="when")
     def when(self, event: TrackingEvent) -> str:
@@ -62,6 +68,10 @@ class Changes(ForReading, TabularInline):  # type: ignore[misc] # unfold ships n
     extra = 0
     read = typed("read_back")
     why = typed("decision_reason")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DeliveryChange]:
+        """Return the changes with the parcel, whose clock their times are told by."""
+        return DeliveryChange.objects.select_related("shipment")
 
     @admin.display(description="asked")
     def asked_at(self, change: DeliveryChange) -> str:
