@@ -21,7 +21,7 @@ from voice.billing import Tokens
 from voice.levels import Proof
 from voice.models import Call, CallEvent, ToolRun, Turn
 from voice.rights import CallParcel
-from voice.statuses import CallStatus, Outcome, Speaker, ToolState
+from voice.statuses import CallStatus, Outcome, ToolState
 
 NONE = "–"
 STATUS_COLOURS: Mapping[str, str] = {
@@ -69,12 +69,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How long the caller waited for an answer, and the tools that ran meanwhile."""
+    """How long the caller waited for an answer: for the model with its tools, and for the sound to come."""
 
     at: str
     took: str
     percent: int
-    bars: tuple[call_timing.Bar, ...]
+    model: call_timing.Bar
+    ear: call_timing.Bar
+    tools: tuple[call_timing.Bar, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,17 +187,13 @@ _PROOFS = {
 
 
 def _answers_of(call: Call) -> tuple[Answer, ...]:
-    turns, runs = call.turns.all(), call.tool_runs.all()
-    said, heard = (
-        [call_timing.Span(who, turn.started_ms, turn.ended_ms) for turn in turns if turn.speaker == who]
-        for who in (Speaker.CALLER, Speaker.AGENT)
-    )
     done = [
-        call_timing.Span(_words(run.name), run.started_ms, run.started_ms + run.duration_ms) for run in runs
+        call_timing.Span(_words(run.name), run.started_ms, run.started_ms + run.duration_ms)
+        for run in call.tool_runs.all()
     ]
     return tuple(
-        Answer(clock(strip.at_ms), took(strip.took_ms), strip.percent, strip.bars)
-        for strip in call_timing.strips(said, heard, done)
+        Answer(clock(strip.at_ms), took(strip.took_ms), strip.percent, strip.model, strip.ear, strip.tools)
+        for strip in call_timing.strips(call_timing.waits(call.timings.get("waits_ms")), done)
     )
 
 
@@ -314,7 +312,7 @@ def timings(measured: Mapping[str, Any]) -> tuple[Row, ...]:
     for name, value in measured.items():
         if name == "answers_ms":
             rows += _answers([ms for ms in value if isinstance(ms, int)] if isinstance(value, list) else [])
-        elif value is not None:
+        elif value is not None and name != "waits_ms":  # they are drawn
             shown = took(value) if name.endswith("_ms") and isinstance(value, int | float) else str(value)
             rows.append((_TIMINGS.get(name) or _words(name), shown))
     return tuple(rows)

@@ -1,4 +1,4 @@
-"""Draw how long a caller waited for each answer, and what we did meanwhile. Pure."""
+"""Draw how long a caller waited for each answer: until the model spoke, and until that was heard. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,17 @@ SHORTEST_PERCENT = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """When a caller stopped, the model's first sound came and the caller heard it, from the answer on."""
+
+    stopped_ms: int
+    spoke_ms: int
+    heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
-    """Something that began and ended, in milliseconds since the stream opened; `name` says what."""
+    """A tool's run, in milliseconds since the stream opened."""
 
     name: str
     start_ms: int
@@ -18,7 +27,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A tool's run within a strip, in percent of the strip."""
+    """What went on for a part of a strip, in percent of the strip."""
 
     name: str
     left: int
@@ -28,40 +37,53 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The time from the end of what a caller said until the agent was heard, and the tools that ran in it."""
+    """The time from the end of what a caller said until he heard the answer.
+
+    `model` is its part until the model's first sound, `ear` the rest; `tools` are those that ran meanwhile.
+    """
 
     at_ms: int
     took_ms: int
     percent: int
-    bars: tuple[Bar, ...]
+    model: Bar
+    ear: Bar
+    tools: tuple[Bar, ...]
 
 
-def strips(said: Sequence[Span], heard: Sequence[Span], tools: Iterable[Span]) -> tuple[Strip, ...]:
-    """Return a strip for each answer, in order; `percent` is its length beside the longest of the call.
+def waits(measured: object) -> list[Wait]:
+    """Return the waits that a call measured, as they are stored; what is no wait is passed over."""
+    rows = measured if isinstance(measured, list) else []
+    found = [Wait(*row) for row in rows if _is_wait(row)]
+    return [wait for wait in found if wait.stopped_ms <= wait.spoke_ms <= wait.heard_ms]
 
-    An answer is the first that the agent says after the caller stopped.
-    """
-    waits = [
-        (stopped, first)
-        for stopped in (span.end_ms for span in said)
-        if (first := min((span.start_ms for span in heard if span.start_ms > stopped), default=None))
-        and not any(stopped < span.end_ms <= first for span in said)
-    ]
-    longest = max((first - stopped for stopped, first in waits), default=1)
+
+def strips(measured: Sequence[Wait], tools: Iterable[Span]) -> tuple[Strip, ...]:
+    """Return a strip for each answer, in order; `percent` is its length beside the longest of the call."""
+    longest = max((wait.heard_ms - wait.stopped_ms for wait in measured), default=0)
     ran = list(tools)
     return tuple(
         Strip(
-            at_ms=stopped,
-            took_ms=first - stopped,
-            percent=max(SHORTEST_PERCENT, 100 * (first - stopped) // longest),
-            bars=tuple(_bar(tool, stopped, first) for tool in ran if stopped <= tool.start_ms < first),
+            at_ms=wait.stopped_ms,
+            took_ms=wait.heard_ms - wait.stopped_ms,
+            percent=max(SHORTEST_PERCENT, _percent(wait.heard_ms - wait.stopped_ms, longest)),
+            model=_bar(wait, Span("the model", wait.stopped_ms, wait.spoke_ms)),
+            ear=_bar(wait, Span("to the ear", wait.spoke_ms, wait.heard_ms)),
+            tools=tuple(_bar(wait, tool) for tool in ran if wait.stopped_ms <= tool.start_ms < wait.heard_ms),
         )
-        for stopped, first in waits
+        for wait in measured
     )
 
 
-def _bar(tool: Span, start_ms: int, end_ms: int) -> Bar:
-    length, end = end_ms - start_ms, min(tool.end_ms, end_ms)
-    left = 100 * (tool.start_ms - start_ms) // length
-    width = max(SHORTEST_PERCENT, 100 * (end - tool.start_ms) // length)
-    return Bar(tool.name, left, min(width, 100 - left), tool.end_ms - tool.start_ms)
+def _is_wait(row: object) -> bool:
+    return isinstance(row, list) and len(row) == 3 and all(type(ms) is int for ms in row)
+
+
+def _bar(wait: Wait, span: Span) -> Bar:
+    length, end = wait.heard_ms - wait.stopped_ms, min(span.end_ms, wait.heard_ms)
+    left = min(_percent(span.start_ms - wait.stopped_ms, length), 100 - SHORTEST_PERCENT)
+    width = max(SHORTEST_PERCENT, _percent(end - span.start_ms, length))
+    return Bar(span.name, left, min(width, 100 - left), span.end_ms - span.start_ms)
+
+
+def _percent(part: int, whole: int) -> int:
+    return 100 * part // whole if whole else 0

@@ -46,6 +46,7 @@ class Floor:
         self._muted_until_s = 0.0
         self._silenced = False  # in this turn something was said that may not be
         self._caller_stopped_s: float | None = None
+        self._spoke_s = 0.0  # when the first sound came of what the model says now
         self._marks_speech = False  # the model says when the caller begins and stops
         self._asked = False
 
@@ -72,6 +73,7 @@ class Floor:
             return []
         if self.awaits_sound and is_heard(speech.pcm):
             self.awaits_sound = self.caller_speaks = False  # it took the turn to be over
+            self._spoke_s = now_s
             self.turn.sound = True
             self._scene.link.has_spoken = True
             self.empty_turns = 0
@@ -227,7 +229,9 @@ class Floor:
         if measures.first_audio_ms is None:
             measures.first_audio_ms = self._scene.ms(now_s)
         elif self._caller_stopped_s is not None:
-            measures.answer(round((now_s - self._caller_stopped_s) * 1000))
+            # It may have begun to speak before the words came by which we know that the caller stopped.
+            spoke_s = max(self._spoke_s, self._caller_stopped_s)
+            measures.answer(*map(self._scene.ms, (self._caller_stopped_s, spoke_s, now_s)))
         self._caller_stopped_s = None
         if self.shielded and not alarms.is_set(Alarm.SHIELD):
             alarms.set(Alarm.SHIELD, now_s + self._scene.limits.shield_s)

@@ -32,7 +32,7 @@ class Measures:
     counters: dict[str, int] = field(default_factory=dict)
     setup_ms: int | None = None
     first_audio_ms: int | None = None
-    answers_ms: list[int] = field(default_factory=list)
+    waits_ms: list[tuple[int, int, int]] = field(default_factory=list)
     gaps_ms: list[int] = field(default_factory=list)
     interruptions: int = 0
 
@@ -40,10 +40,10 @@ class Measures:
         """Count one more of something."""
         self.counters[what] = self.counters.get(what, 0) + 1
 
-    def answer(self, took_ms: int) -> None:
-        """Keep how long the caller waited for an answer."""
-        if len(self.answers_ms) < _KEPT:
-            self.answers_ms.append(took_ms)
+    def answer(self, stopped_ms: int, spoke_ms: int, heard_ms: int) -> None:
+        """Keep when the caller stopped, the model's first sound came and the caller heard it."""
+        if len(self.waits_ms) < _KEPT:
+            self.waits_ms.append((stopped_ms, spoke_ms, heard_ms))
 
     def gap(self, took_ms: int) -> None:
         """Keep how long the model was away."""
@@ -70,7 +70,8 @@ class Measures:
             timings={
                 "setup_ms": self.setup_ms,
                 "first_audio_ms": self.first_audio_ms,
-                "answers_ms": self.answers_ms,
+                "answers_ms": [heard - stopped for stopped, _, heard in self.waits_ms],
+                "waits_ms": [list(wait) for wait in self.waits_ms],
                 "gaps_ms": self.gaps_ms,
                 "interruptions": self.interruptions,
             },

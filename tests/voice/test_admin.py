@@ -99,6 +99,7 @@ def an_ended_call(session_id="HD_1", caller=AMINA, **fields) -> Call:
                 "setup_ms": 412,
                 "first_audio_ms": None,
                 "answers_ms": [640, 1_240],
+                "waits_ms": [[8_000, 8_600, 8_640], [64_000, 65_200, 65_240]],
                 "interruptions": 1,
                 "new_ms": 7,
             },
@@ -186,6 +187,15 @@ def test_what_a_call_changed_is_on_its_page(dispatcher):
     assert "What this call changed" in shown
     assert "Friday 27 November" in shown
     assert reverse("admin:shipments_shipment_change", args=[parcel.pk]) in shown
+
+
+def test_of_each_answer_the_page_draws_the_model_its_tools_and_the_way_to_the_ear(dispatcher):
+    shown = dispatcher.get(page(an_ended_call())).content.decode()
+
+    assert "first sound, 600 ms" in shown
+    assert "Track shipment, 5010 ms" in shown
+    assert "From its first sound to the ear, 40 ms" in shown
+    assert "Waits" not in shown
 
 
 def test_a_parcel_has_its_calls_on_its_page(dispatcher):

@@ -10,6 +10,7 @@ from voice.session import Session
 from voice.wire import gemini, sautikit
 
 PCM = b"\x01\x00" * 960
+LOUD = b"\xff\x3f\x01\xc0" * 480
 
 
 class Unwatched(Session):
@@ -307,6 +308,30 @@ def test_answer_times_are_taken_from_the_end_of_the_callers_turn():
     assert timings["setup_ms"] == 300
     assert timings["first_audio_ms"] == 1000
     assert timings["answers_ms"] == [800]
+
+
+def test_of_each_answer_the_moments_are_kept():
+    session = talking()
+    session.handle(call.AgentHeard(), 1.0)
+    session.handle(gemini.Activity(started=False), 5.0)
+    session.handle(gemini.Audio(LOUD, 24_000), 5.6)
+    session.handle(gemini.Audio(LOUD, 24_000), 5.7)
+
+    session.handle(call.AgentHeard(), 5.8)
+
+    assert session.ending().timings["waits_ms"] == [[5000, 5600, 5800]]
+
+
+def test_a_model_that_speaks_before_the_callers_words_arrive_was_not_waited_for():
+    session = talking()
+    session.handle(call.AgentHeard(), 1.0)
+    session.handle(gemini.TurnComplete(""), 2.0)
+    session.handle(gemini.Audio(LOUD, 24_000), 5.0)
+    session.handle(gemini.CallerSaid("Where is it?"), 5.1)
+
+    session.handle(call.AgentHeard(), 5.2)
+
+    assert session.ending().timings["waits_ms"] == [[5100, 5100, 5200]]
 
 
 def test_a_fault_of_ours_ends_the_call_loudly():
