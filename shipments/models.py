@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Subquery, Value, When
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Least
 
 from shipments import codes
 from shipments.audit import AuditEntry  # Django looks for models in this module
@@ -67,11 +68,15 @@ class Depot(models.Model):
         return self.name
 
 
-def reach(user: User, path: str = "depot") -> Q:
-    """Return the condition for rows whose depot, at the end of `path`, a member of staff may see."""
+def reach(user: User, path: str = "depot", beside: Q | None = None) -> Q:
+    """Return the condition for rows whose depot, at the end of `path`, a member of staff may see.
+
+    What `beside` names is seen by all of them.
+    """
     if user.has_perm("shipments.view_all_depots"):
         return Q()
-    return Q(**{f"{path}__in": Depot.objects.filter(staff=user).values("pk")})
+    own = Q(**{f"{path}__in": Depot.objects.filter(staff=user).values("pk")})
+    return own | beside if beside else own
 
 
 class DeliverySlot(models.Model):
@@ -340,8 +345,11 @@ class DeliveryChangeQuerySet(models.QuerySet["DeliveryChange"]):
         return self.filter(reach(user, "shipment__depot"))
 
     def waiting(self) -> "DeliveryChangeQuerySet":
-        """Return the changes that somebody has to decide on, the oldest first."""
-        return self.filter(state=ChangeState.NEEDS_APPROVAL).order_by("created_at", "pk")
+        """Return the changes that somebody has to decide on, what is due first at the top."""
+        # Of a pair SQLite's LEAST knows nothing when it lacks one: then it is the other.
+        due = Coalesce(Least("shipment__eta_at", "requested_start"), "shipment__eta_at", "requested_start")
+        waiting = self.filter(state=ChangeState.NEEDS_APPROVAL)
+        return waiting.order_by(Coalesce(due, "created_at"), "created_at", "pk")
 
     def saved_since(self, at: datetime) -> "DeliveryChangeQuerySet":
         """Return the deliveries that a customer's call put right since then: they would have found nobody."""

@@ -53,8 +53,10 @@ class CallQuerySet(models.QuerySet["Call"]):
     """Look calls up as their pages need them."""
 
     def seen_by(self, user: User) -> "CallQuerySet":
-        """Return the calls about parcels that a member of staff may see."""
-        return self.filter(reach(user, "shipment__depot"))
+        """Return the calls about parcels that a member of staff may see, and those of nobody's that wait."""
+        ask = Exists(CallbackRequest.objects.filter(call=OuterRef("pk")))
+        failed = Exists(ToolRun.objects.filter(call=OuterRef("pk"), name__in=PROOFS, state=ToolState.REFUSED))
+        return self.filter(reach(user, "shipment__depot", beside=Q(shipment=None) & (ask | failed)))
 
     def by_telephone(self) -> "CallQuerySet":
         """Return the calls of customers, without those by which staff try the line out."""
@@ -371,8 +373,8 @@ class CallbackRequestQuerySet(models.QuerySet["CallbackRequest"]):
         return self.filter(state=CallbackState.OPEN).order_by("window_end", "pk")
 
     def seen_by(self, user: User) -> "CallbackRequestQuerySet":
-        """Return the requests out of calls that a member of staff may see."""
-        return self.filter(reach(user, "call__shipment__depot"))
+        """Return the requests out of calls that a member of staff may see, and those about no parcel."""
+        return self.filter(reach(user, "call__shipment__depot", beside=Q(call__shipment=None)))
 
 
 class CallbackRequest(models.Model):

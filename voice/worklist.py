@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import CharField, Count, QuerySet, Value
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Coalesce
 from django.urls import reverse
 from django.utils.timezone import localtime
 
@@ -32,6 +32,7 @@ KINDS = {
     "unproved": "Callers who proved nothing",
     "problem": "Problems",
 }
+_OVER_AT = Coalesce("ended_at", "created_at")
 _RIGHTS = {
     "change": "shipments.view_deliverychange",
     "callback": "voice.view_callbackrequest",
@@ -84,7 +85,7 @@ def waiting(kind: str, user: User, now: datetime) -> QuerySet[Any]:
         case "callback":
             return CallbackRequest.objects.seen_by(user).open()
         case "unproved":
-            return Call.objects.seen_by(user).unproved(now - LOOK_BACK).order_by("created_at", "pk")
+            return Call.objects.seen_by(user).unproved(now - LOOK_BACK).order_by(_OVER_AT, "pk")
         case _:
             return TrackingEvent.objects.seen_by(user).open_problems()
 

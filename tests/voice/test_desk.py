@@ -12,10 +12,10 @@ from shipments.audit import AuditEntry
 from shipments.models import DeliveryChange, Shipment
 from shipments.problems import report_problem
 from shipments.statuses import Status
-from tests.shipments.builders import AMINA, BRIAN, a_parcel
+from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel
 from tests.staff import a_corner, a_member
 from voice import worklist
-from voice.models import CallbackRequest, ToolRun
+from voice.models import Call, CallbackRequest, ToolRun
 from voice.statuses import CallStatus, ToolState
 
 pytestmark = pytest.mark.django_db
@@ -232,3 +232,64 @@ def test_who_sees_nothing_of_it_has_no_worklist(client):
     client.force_login(user)
 
     assert client.get(PAGE).status_code == 403
+
+
+@pytest.fixture
+def nobodys():
+    """Return two calls that no parcel was found for: to be rung back, and by one who proved nothing."""
+    now = timezone.now()
+    over = {"status": CallStatus.COMPLETED, "created_at": now, "ended_at": now}
+    wished, tried, plain = (Call.objects.create(customer_number=BRIAN, **over) for _ in range(3))
+    asked = CallbackRequest.objects.create(
+        call=wished, number=BRIAN, window_start=now, window_end=now + timedelta(hours=2), created_at=now
+    )
+    ToolRun.objects.create(
+        call=tried, model_call_id="1", name="submit_pin", state=ToolState.REFUSED, started_ms=0, duration_ms=1
+    )
+    return wished, tried, plain, asked
+
+
+def test_what_belongs_to_no_parcel_waits_for_every_dispatcher_with_its_number_masked(client, nobodys):
+    wished, tried, plain, asked = nobodys
+    dispatcher = a_member("Dispatcher", a_depot())
+    client.force_login(dispatcher)
+
+    found = {(task.kind, task.number, task.page) for task in tasks(dispatcher)}
+    pages = [
+        client.get(reverse("admin:voice_call_change", args=[call.pk])) for call in (wished, tried, plain)
+    ]
+    done = [
+        post(client, reverse("admin:voice_callbackrequest_rung_back", args=[asked.pk])),
+        post(client, reverse("admin:voice_call_looked_into", args=[tried.pk])),
+    ]
+
+    assert found == {
+        ("callback", "••• 002", reverse("admin:voice_call_change", args=[wished.pk])),
+        ("unproved", "••• 002", reverse("admin:voice_call_change", args=[tried.pk])),
+    }
+    assert [page.status_code for page in pages] == [200, 200, 302]
+    assert BRIAN not in "".join(page.content.decode() for page in pages)
+    assert [answer.status_code for answer in done] == [204, 204]
+    assert tasks(dispatcher) == []
+
+
+def test_when_more_waits_than_is_listed_what_is_due_first_is_listed(monkeypatch):
+    monkeypatch.setattr(worklist, "MOST", 2)
+    now = timezone.now()
+    for hours, eta in ((1, 9), (2, 2), (3, None), (4, 1)):
+        at = now + timedelta(hours=hours)
+        parcel = a_parcel(eta_at=eta and now + timedelta(hours=eta))
+        DeliveryChange.objects.create(
+            shipment=parcel,
+            kind="hold_for_pickup",
+            state="needs_approval",
+            requested_start=now + timedelta(hours=8) if eta is None else None,
+            idempotency_key=str(hours),
+            shipment_version=1,
+            created_at=at,
+            expires_at=at,
+        )
+
+    found = worklist.tasks(a_member("Supervisor"), now, ["change"])
+
+    assert [task.due_at for task in found] == [now + timedelta(hours=hours) for hours in (1, 2)]
