@@ -105,6 +105,11 @@ class Rehearsal:
         if complete:
             self.take(gemini.GenerationComplete())
 
+    def hear_out(self) -> None:
+        """Let all that was played have been heard, as the silence behind an utterance is."""
+        self._played_until_s = None
+        self.take(call.PlayedOut())
+
     def greet(self, handle: str = "h1") -> None:
         """Let the model become ready and greet the caller, who hears it out."""
         self.connect(handle=handle)

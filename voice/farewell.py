@@ -121,6 +121,14 @@ class Farewell:
         self._plan.said = True
         return self._floor.say("goodbye", now_s)
 
+    def note_played_out(self, now_s: float) -> None:
+        """Wait not much longer for the rest of a goodbye that stops: there may be none."""
+        if self._plan is None:
+            return
+        self._floor.expect_nothing()
+        if self._plan.said and self._floor.is_generating:
+            self._scene.alarms.set(Alarm.LEAVE, now_s + self._scene.limits.goodbye_again_s)
+
     def wait(self, now_s: float) -> bool:
         """Tell whether a long goodbye is still being said, and wait on; the call has a limit of its own."""
         waits = self._floor.is_playing and self._plan is not None and now_s < self._plan.latest_s

@@ -19,6 +19,7 @@ class _Turn:
     sound: bool = False
     called: bool = False
     interrupted: bool = False
+    stopped: bool = False  # once before its end nothing more came for the ear
 
     @property
     def is_empty(self) -> bool:
@@ -123,6 +124,8 @@ class Floor:
         if not self.is_generating:
             return []
         self.is_generating = False
+        if self.expected == notes.GO_ON:  # there is nothing to go on with
+            self.expect_nothing()
         return [EndUtterance()]
 
     def complete_turn(self, reason: str) -> list[Command]:
@@ -180,11 +183,13 @@ class Floor:
         """Tell the model once more."""
         self._scene.measures.count("nudges")
         self.shielded = self.shielded and self.is_playing
+        if self.expected == notes.GO_ON:
+            self.is_generating = False
         return [Tell(gemini.text(self.expected))]
 
     def ask(self, now_s: float) -> list[Command]:
         """Have a silent caller asked whether they are there."""
-        self._asked = True
+        self._asked, self.is_generating = True, False
         return self.nudge(notes.ASK, now_s) if self._scene.link.is_ready else []
 
     # The caller
@@ -243,8 +248,14 @@ class Floor:
             self._scene.consent.note_heard_out()
             self._scene.answerer.note_heard_out()
         link, alarms, limits = self._scene.link, self._scene.alarms, self._scene.limits
-        if self.is_generating or (self.expected and link.is_ready):  # a pause, or a recording of ours
+        if self.expected and link.is_ready:  # a recording of ours
             return
+        if self.is_generating:
+            first, self.turn.stopped = not self.turn.stopped, True
+            if first:
+                self.expect(notes.GO_ON, limits.interrupted_nudge_s, now_s)
+                return
+            self.awaits_sound = True
         self.shielded = False
         if not link.is_ready:
             return

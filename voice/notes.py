@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from voice.records import TurnRecord
 
 ANSWER = "The caller is waiting. Answer what they said last, now."
+GO_ON = (
+    "The rest of what you were saying did not arrive. Say it now; if that was all, ask what the caller needs."
+)
 CAME_BACK = "The line was silent for a moment and is back. Go on where you stopped; repeat nothing."
 ASK = "The caller has said nothing for a while. Ask in one short sentence whether they are still there."
 SILENT = "The caller does not answer. Say goodbye in one sentence now."

@@ -267,6 +267,7 @@ class Session:
 
     def _note_played_out(self, now_s: float) -> list[Command]:
         self._floor.note_played_out(now_s)
+        self._farewell.note_played_out(now_s)
         if not self._link.is_ready and self.state is not State.LEAVING:
             self._absence.note_played_out(now_s)
         return []

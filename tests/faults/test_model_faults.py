@@ -54,7 +54,7 @@ def test_whatever_the_model_does_a_call_keeps_its_rules(fault):
         assert not told_s or (ready_s and min(told_s) >= ready_s[0]), "something was said before the setup"
 
 
-@pytest.mark.parametrize("fault", sorted(set(FAULTS) - {"stalled_for_ever", "endless_turn"}))
+@pytest.mark.parametrize("fault", FAULTS)
 def test_whatever_the_model_does_nobody_waits_in_silence(fault):
     played = rehearse(fault, seconds=15)
 
@@ -380,6 +380,20 @@ def test_g11_a_stall_that_passes_is_survived():
 
     assert played.ending.reason == "caller_hangup"
     assert "Hello, this is the courier" in played.agent
+
+
+def test_g11_a_turn_that_never_ends_keeps_nobody_waiting():
+    played = rehearse("endless_turn", seconds=15)
+
+    assert "Are you there?" in played.agent
+    assert played.silence_before(played.seconds) <= 5
+
+
+def test_g11_a_model_that_hangs_for_good_is_left_when_a_silent_caller_is_to_be_asked():
+    played = rehearse("stalled_for_ever", seconds=60)
+
+    assert played.silence_before(played.seconds) <= 20 + 10 + 1.5
+    assert played.ending.counters["model_stuck"] == 1
 
 
 def test_g12_our_own_limit_comes_before_that_of_a_session():

@@ -239,6 +239,71 @@ def test_turns_of_tools_of_waiting_and_of_interruption_are_not_empty():
     assert "empty_turns" not in line.counters
 
 
+def test_g11_a_model_that_stops_in_mid_turn_is_told_to_go_on_and_then_left():
+    line = talking()
+    line.speak(2, complete=False)
+    line.wait(2)
+    heard_s = line.now_s
+
+    line.wait(10.1)
+
+    assert nudges(line, notes.GO_ON) == pytest.approx([heard_s + 4])
+    assert line.times(lambda one: isinstance(one, call.Drop)) == pytest.approx([heard_s + 10])
+
+
+@pytest.mark.parametrize("end", [gemini.GenerationComplete(), gemini.TurnComplete()])
+def test_g11_a_turn_whose_end_comes_late_is_an_ordinary_one(end: gemini.Event):
+    line = talking()
+    line.speak(2, complete=False)
+    line.wait(4)
+
+    line.take(end)
+    ended_s = line.now_s
+    line.hear_out()
+    line.wait(20.1)
+
+    assert nudges(line, notes.GO_ON) == []
+    assert nudges(line, notes.ASK) == pytest.approx([ended_s + 20])
+
+
+def test_g11_a_model_that_pauses_is_left_to_speak_on():
+    line = talking()
+    line.speak(2, complete=False)
+    line.wait(5)
+
+    line.speak(2)
+    line.wait(12)
+
+    assert nudges(line, notes.GO_ON) == []
+    assert "model_stuck" not in line.counters
+
+
+def test_g11_who_never_ends_a_turn_is_told_once_and_its_silent_caller_asked():
+    line = talking()
+    line.speak(2, complete=False)
+    line.wait(7.6)
+    line.speak(2, complete=False)
+    line.wait(2)
+    heard_s = line.now_s
+
+    line.wait(20.1)
+
+    assert len(nudges(line, notes.GO_ON)) == 1
+    assert nudges(line, notes.ASK) == pytest.approx([heard_s + 20])
+
+
+def test_g11_a_goodbye_whose_end_never_comes_is_no_silence_before_the_end():
+    line = talking()
+    line.take(a_tool_call(name="end_call"))
+    line.speak(3, complete=False)
+    line.wait(3)
+    heard_s = line.now_s
+
+    line.wait(5)
+
+    assert line.times(lambda one: isinstance(one, call.End)) == pytest.approx([heard_s + 3.5])
+
+
 # The caller's silence
 
 
