@@ -58,10 +58,10 @@ class Absence:
         if not self._floor.heard_out:  # whatever came of an earlier connection, nobody was greeted
             if not resumed:
                 self._errands.begin_anew()
-            return [*self._errands.catch_up(), *self._floor.nudge(self._scene.brief.nudge, now_s)]
+            return [*self._errands.catch_up(now_s), *self._floor.nudge(self._scene.brief.nudge, now_s)]
         if resumed:
             measures.count("resumptions")
-            answers = self._errands.catch_up()
+            answers = self._errands.catch_up(now_s)
             speak = unfinished or bool(answers)
             return [*answers, *(self._floor.nudge(notes.CAME_BACK, now_s) if speak else [])]
         measures.count("fresh_sessions")

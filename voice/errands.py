@@ -31,7 +31,8 @@ class Errands:
         self._floor = floor
         self._a_turn = 0  # calls since the caller last spoke
         self._seen: set[str] = set()
-        self._waiting: list[str] = []  # answers for a connection that is not there
+        self._answers: dict[str, str] = {}  # by the id of the call, as frames; of this conversation
+        self._owed: list[str] = []  # the ids of those of which it is not known that they came through
         self._turns_before = 0
         self._takes = {
             tool["name"]: frozenset(tool.get("parameters", {}).get("properties", {}))
@@ -64,12 +65,20 @@ class Errands:
             self.ledger.forget()
 
     def is_repeated(self, tool: gemini.ToolCall) -> bool:
-        """Tell whether this very call was delivered before: each is taken, and answered, once."""
+        """Tell whether this very call was delivered before: each is taken once."""
         repeated = tool.id in self._seen
         self._seen.add(tool.id)
         if repeated:
             self._scene.measures.count("repeated_tool_calls")
         return repeated
+
+    def answer_again(self, tool: gemini.ToolCall, now_s: float) -> list[Command]:
+        """Send the answer to a call that was delivered before once more, if there is one yet."""
+        return self._send([tool.id], now_s) if tool.id in self._answers else []
+
+    def note_speech(self) -> None:
+        """Note that the model begins to speak: it has what it was told."""
+        self._owed.clear()
 
     def take(self, tool: gemini.ToolCall, now_s: float) -> list[Command]:
         """Run a call, answer it with what is known, or refuse it."""
@@ -104,6 +113,7 @@ class Errands:
     def cancel(self, ids: tuple[str, ...]) -> list[Command]:
         """Let go of calls whose answers the model does not want any more."""
         self.ledger.cancel(ids)
+        self._owed = [one for one in self._owed if one not in ids]
         return [Withdraw(ids)]
 
     def finish(self, done: ToolDone, now_s: float, *, over: bool) -> list[Command]:
@@ -127,14 +137,15 @@ class Errands:
         # The record first: a hang-up may come while the answer is being sent.
         return [record] if over else [record, *self._tell(asking, done.result, now_s)]
 
-    def catch_up(self) -> list[Command]:
-        """Send the answers that came while there was no connection to a conversation that goes on."""
-        waiting, self._waiting = self._waiting, []
-        return [Tell(frame) for frame in waiting]
+    def catch_up(self, now_s: float) -> list[Command]:
+        """Send a conversation that goes on what came meanwhile, or may have been lost on its way."""
+        return self._send(self._owed, now_s)
 
     def begin_anew(self) -> list[str]:
         """Return what a new conversation has to be told; the old calls mean nothing to it."""
-        self._waiting.clear()
+        self._seen.clear()
+        self._answers.clear()
+        self._owed.clear()
         self.ledger.lose_ids()
         return self.ledger.lines()
 
@@ -221,10 +232,12 @@ class Errands:
     def _tell(
         self, tools: list[gemini.ToolCall], result: Mapping[str, object], now_s: float
     ) -> list[Command]:
-        frames = [gemini.tool_response(tool.id, tool.name, result) for tool in tools]
-        if not self._scene.link.is_ready:
-            self._waiting += frames
-            return []
-        if frames and not self._floor.caller_speaks:
+        for tool in tools:
+            self._answers[tool.id] = gemini.tool_response(tool.id, tool.name, result)
+            self._owed.append(tool.id)
+        return self._send([tool.id for tool in tools], now_s) if self._scene.link.is_ready else []
+
+    def _send(self, ids: list[str], now_s: float) -> list[Command]:
+        if ids and not self._floor.caller_speaks:
             self._floor.expect(notes.ANSWER, self._scene.limits.tool_nudge_s, now_s)
-        return [Tell(frame) for frame in frames]
+        return [Tell(self._answers[one]) for one in ids]

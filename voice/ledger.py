@@ -76,8 +76,9 @@ class Ledger:
 
     def finish(self, done: ToolDone, now_s: float) -> list[gemini.ToolCall]:
         """Take what a tool came to; return the calls to answer with it."""
-        wish = self._ids.get(done.call.id)
-        if wish is None or wish.done is not None:
+        # Not by its id: a new conversation may give an old one to another call.
+        wish = next((one for one in self._wishes if one.done is None and one.first == done.call), None)
+        if wish is None:
             return []
         wish.done, wish.done_s = done, now_s
         answered, wish.owed = list(wish.owed.values()), {}

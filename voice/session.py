@@ -241,6 +241,7 @@ class Session:
         commands = self._floor.take_speech(speech, now_s)
         if waited and not self._floor.awaits_sound:
             self._farewell.note_speech(now_s)
+            self._errands.note_speech()
         return commands
 
     def _complete_turn(self, reason: str, now_s: float) -> list[Command]:
@@ -274,9 +275,9 @@ class Session:
 
     def _take_call(self, tool: gemini.ToolCall, now_s: float) -> list[Command]:
         self._floor.turn.called = True
-        self._floor.expect_nothing()
         if self._errands.is_repeated(tool):
-            return []
+            return self._errands.answer_again(tool, now_s)
+        self._floor.expect_nothing()
         if tool.name == notes.END_CALL["name"]:
             self.state = State.LEAVING
             return self._farewell.take(tool, now_s)

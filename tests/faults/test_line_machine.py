@@ -51,6 +51,7 @@ class LineMachine(CallMachine):
         self.touched = False  # the database, since it was last looked at
         self.tokens: list[str] = []
         self.change_id = ""
+        self.made = 0  # calls of tools
         self.rows: list[TurnRecord | ToolRecord | UsageSeen] = []
         self.last: Callable[[], None] | None = None  # the write of the end, once it is due
         self.is_written = False
@@ -211,7 +212,8 @@ class LineMachine(CallMachine):
             "confirm_reschedule": {"change_id": self.change_id or "none"},
             "request_callback": {},
         }[name]
-        call_id = f"t{len(self.ran)}"
+        self.made += 1
+        call_id = f"t{self.made}"
         self.take(gemini.ToolCall(call_id, name, args))
         if at_once and call_id in self.running:
             before, self.fails_after = self.fails_after, statements

@@ -1,6 +1,7 @@
 """What becomes of the model's tools: each id answered once, each wish acted on once, A4 and A15."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -249,14 +250,21 @@ class Disorder:
     def __init__(self) -> None:
         self.line = talking()
         self.finished: list[gemini.ToolCall] = []
+        self.delivered: Counter[str] = Counter()
+        self.losses = 0
         self._made = 0
 
     def call(self, n: int) -> None:
         self._made += 1
-        self.line.take(a_change(f"c{self._made}", change_id=str(n)))
+        self._deliver(n)
 
     def deliver_again(self, n: int) -> None:
-        self.line.take(a_change(f"c{max(1, self._made)}", change_id=str(n)))
+        self._made = max(1, self._made)
+        self._deliver(n)
+
+    def _deliver(self, n: int) -> None:
+        self.delivered[f"c{self._made}"] += 1
+        self.line.take(a_change(f"c{self._made}", change_id=str(n)))
 
     def finish(self, n: int) -> None:
         open_calls = [tool for tool in ran(self.line) if tool not in self.finished]
@@ -277,6 +285,7 @@ class Disorder:
         self.line.take(gemini.ToolsCancelled((f"c{max(1, self._made - n)}",)))
 
     def lose(self, n: int) -> None:
+        self.losses += 1
         self.line.take(call.ModelClosed("lost"))
         self.line.wait(1.3)
         self.line.connect(0.1, handle="h" * n)
@@ -289,15 +298,18 @@ STEPS = [name for name in vars(Disorder) if not name.startswith("_")]
 
 
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 3)), max_size=40))
-def test_in_any_order_no_id_is_answered_twice_and_no_change_is_made_twice(steps: list[tuple[str, int]]):
+def test_in_any_order_each_delivery_is_answered_once_and_no_change_is_made_twice(
+    steps: list[tuple[str, int]],
+):
     disorder = Disorder()
     for step, n in steps:
         if disorder.line.session.state is State.TALKING:
             getattr(disorder, step)(n)
 
-    told = [one["id"] for one in answers(disorder.line)]
+    told = Counter(one["id"] for one in answers(disorder.line))
     made = [tool.args for tool in disorder.finished]
-    assert len(told) == len(set(told))
+    again = disorder.losses  # what may have been lost with a connection is sent on the next
+    assert all(times <= disorder.delivered[id_] + again for id_, times in told.items())
     assert all(made.count(args) == 1 for args in made)
 
 

@@ -404,6 +404,69 @@ def test_a_tool_that_ends_in_the_gap_is_answered_in_the_conversation_that_goes_o
     assert line.told(lost_s).count('"toolResponse"') == 1
 
 
+def test_an_answer_that_may_have_been_lost_with_the_connection_is_sent_again():
+    line = talking()
+    tool = a_tool_call()
+    line.take(tool, done(tool))
+    line.wait(0.1)
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(0.1)
+    line.connect(1.5)
+
+    assert line.told(lost_s).count('"toolResponse"') == 1
+
+
+def test_an_answer_of_which_the_model_has_spoken_is_not_sent_again():
+    line = talking()
+    tool = a_tool_call()
+    line.take(tool, done(tool))
+    line.wait(0.1)
+    line.speak(2)
+    lost_s = line.now_s
+
+    line.take(call.ModelClosed("lost"))
+    line.wait(1.3)
+    line.connect(0.3)
+
+    assert '"toolResponse"' not in line.told(lost_s)
+
+
+def test_an_answer_that_the_model_asks_for_again_under_its_id_is_sent_again():
+    line = talking()
+    tool = a_tool_call()
+    line.take(tool, done(tool, message="It is in Nairobi."))
+    line.speak(2)
+    line.wait(3)
+    asked_s = line.now_s
+
+    line.take(tool)
+    line.wait(6.1)
+
+    assert line.told(asked_s).count("It is in Nairobi.") == 1
+    assert len(line.commands(call.Run)) == 1
+    assert line.times(lambda one: one == call.Tell(gemini.text(notes.ANSWER))) == [asked_s + 6]
+
+
+def test_a_new_conversation_may_use_an_id_anew():
+    line = talking()
+    tool, another = a_tool_call("c1", day="friday"), a_tool_call("c1", day="monday")
+    line.take(tool)
+    line.take(call.ModelClosed("lost"))
+    line.wait(1.3)
+    line.take(call.ModelOpened(), call.ModelClosed("refused"))
+    line.wait(0.1)
+    line.connect(0.3)
+    anew_s = line.now_s
+
+    line.take(another, done(tool, message="Friday."), done(another, message="Monday."))
+
+    assert line.commands(call.Run, anew_s) == [call.Run(another)]
+    assert line.told(anew_s).count('"toolResponse"') == 1
+    assert "Monday." in line.told(anew_s)
+
+
 def test_a_tool_of_an_old_conversation_is_not_answered_in_a_new_one_but_told():
     line = Rehearsal()
     line.greet(handle="")

@@ -30,7 +30,8 @@ class Anything(RuleBasedStateMachine):
         self.is_open = False
         self.is_ready = False
         self.running: list[gemini.ToolCall] = []
-        self.told: set[str] = set()
+        self.connection = 0
+        self.told: set[tuple[int, str]] = set()  # by connection: what may be lost is said on the next, too
         self._follow()
         if connected:
             self.open()
@@ -49,6 +50,7 @@ class Anything(RuleBasedStateMachine):
                 case call.Dial():
                     assert not self.dialling, "two connections at once"
                     self.dialling = True
+                    self.connection += 1
                 case call.Drop():
                     self.dialling = self.is_open = self.is_ready = False
                 case call.Tell(frame):
@@ -56,8 +58,9 @@ class Anything(RuleBasedStateMachine):
                     assert self.is_open, f"nobody is there to be told {frame[:80]}"
                     assert self.is_ready or "setup" in message, "said before the model was ready"
                     for answer in message.get("toolResponse", {}).get("functionResponses", []):
-                        assert answer["id"] not in self.told, "answered twice"
-                        self.told.add(answer["id"])
+                        told = (self.connection, answer["id"])
+                        assert told not in self.told, "answered twice, and asked for once"
+                        self.told.add(told)
                 case call.Run(tool):
                     self.running.append(tool)
                 case call.End():
@@ -122,6 +125,7 @@ class Anything(RuleBasedStateMachine):
     def call_a_tool(self, name: str, wish: int, again: bool) -> None:
         if not again or not self.ids:
             self.ids += 1
+        self.told.discard((self.connection, f"c{self.ids}"))
         self._take(a_tool_call(f"c{self.ids}", name, wish=str(wish)))
 
     @precondition(lambda self: self.is_ready and self.ids)
