@@ -62,8 +62,11 @@ class Absence:
         if resumed:
             measures.count("resumptions")
             answers = self._errands.catch_up(now_s)
-            speak = unfinished or bool(answers)
-            return [*answers, *(self._floor.nudge(notes.CAME_BACK, now_s) if speak else [])]
+            if unfinished or answers:
+                return [*answers, *self._floor.nudge(notes.CAME_BACK, now_s)]
+            if not self._scene.alarms.is_set(Alarm.ASK):  # what was owed in the gap rang, or was not set
+                self._floor.await_caller(now_s)
+            return []
         measures.count("fresh_sessions")
         return self._introduce(now_s)
 

@@ -140,7 +140,7 @@ class Farewell:
         alarms, limits = self._scene.alarms, self._scene.limits
         self._floor.expect_nothing()
         self._floor.awaits_sound = not self._floor.is_generating
-        alarms.unset(Alarm.ASK, Alarm.SILENCE, Alarm.FILLER, Alarm.MACHINE)
+        alarms.unset(Alarm.ASK, Alarm.SILENCE, Alarm.FILLER)
         alarms.set(Alarm.RECORDED_GOODBYE, now_s + limits.greeting_nudge_s)
         alarms.set(Alarm.LEAVE, now_s + limits.goodbye_s)
         self._plan = _Plan(reason, code, final)

@@ -140,6 +140,7 @@ class Floor:
 
     def be_cut_off(self) -> list[Command]:
         """Forget what was going on when the connection went."""
+        self._asked = self._asked and self.expected != notes.ASK  # else nobody has
         self.expect_nothing()
         self.caller_speaks = False
         self._muted_until_s, self._silenced = 0.0, False
@@ -188,9 +189,12 @@ class Floor:
         return [Tell(gemini.text(self.expected))]
 
     def ask(self, now_s: float) -> list[Command]:
-        """Have a silent caller asked whether they are there."""
+        """Have a silent caller asked whether they are there, when there is somebody to ask."""
+        if not self._scene.link.is_ready:
+            self._scene.alarms.unset(Alarm.SILENCE)
+            return []
         self._asked, self.is_generating = True, False
-        return self.nudge(notes.ASK, now_s) if self._scene.link.is_ready else []
+        return self.nudge(notes.ASK, now_s)
 
     # The caller
 
@@ -247,7 +251,7 @@ class Floor:
         if not self.is_generating:
             self._scene.consent.note_heard_out()
             self._scene.answerer.note_heard_out()
-        link, alarms, limits = self._scene.link, self._scene.alarms, self._scene.limits
+        link, limits = self._scene.link, self._scene.limits
         if self.expected and link.is_ready:  # a recording of ours
             return
         if self.is_generating:
@@ -260,6 +264,11 @@ class Floor:
         if not link.is_ready:
             return
         self.heard_out = True
+        self.await_caller(now_s)
+
+    def await_caller(self, now_s: float) -> None:
+        """Begin to count how long the caller says nothing."""
+        alarms, limits = self._scene.alarms, self._scene.limits
         if not self._asked and not self.caller_speaks:
             alarms.set(Alarm.ASK, now_s + limits.ask_s)
             alarms.set(Alarm.SILENCE, now_s + limits.silence_s)

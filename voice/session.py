@@ -315,7 +315,8 @@ class Session:
             self.state = State.TALKING
 
     def _come_to_nothing(self, now_s: float) -> list[Command]:
-        if self._farewell.is_under_way:
+        if self._farewell.is_under_way:  # it may be averted yet
+            self._alarms.set(Alarm.MACHINE, now_s + self._limits.goodbye_longest_s)
             return []
         self._measures.count("talks_to_no_end")
         return self._leave("agent_hangup", call.CLOSE_NORMAL, notes.NO_PROGRESS, now_s)

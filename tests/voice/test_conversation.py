@@ -461,6 +461,22 @@ def test_a_call_in_which_something_is_done_goes_on():
     assert "talks_to_no_end" not in line.counters
 
 
+def test_machines_that_avert_each_others_goodbye_are_parted_all_the_same():
+    line = talking()
+
+    for n in range(30):
+        line.speak(2)
+        line.take(a_tool_call(f"e{n}", "end_call"))
+        line.wait(1)
+        line.take(gemini.Activity(started=True), gemini.Interrupted(), gemini.TurnComplete())
+        line.wait(2)
+        line.take(gemini.Activity(started=False))
+        line.wait(4)
+
+    assert line.counters["talks_to_no_end"] == 1
+    assert line.end is not None
+
+
 # The end
 
 

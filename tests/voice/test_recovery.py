@@ -314,6 +314,52 @@ def test_what_is_said_meanwhile_is_kept_and_then_passed_on():
     ]
 
 
+def test_a_silent_caller_whom_a_gap_kept_from_being_asked_is_asked_after_it():
+    line = talking()
+    line.wait(8.8)
+    line.take(call.ModelClosed("lost", silent=True))
+    line.wait(0.1)
+    line.connect(0.5)
+    back_s = line.now_s
+
+    line.wait(20.1)
+    line.speak(1)
+    line.wait(20.1)
+
+    assert line.times(lambda one: one == call.Tell(gemini.text(notes.ASK))) == [pytest.approx(back_s + 20)]
+    assert line.times(lambda one: one == call.Tell(gemini.text(notes.SILENT))) == [pytest.approx(back_s + 40)]
+
+
+def test_a_question_that_the_gap_swallowed_is_put_again():
+    line = talking()
+    line.wait(9.05)
+    line.take(call.ModelClosed("lost", silent=True))
+    line.wait(0.1)
+    line.connect(0.3)
+    line.speak(1)
+    line.wait(1)
+    back_s = line.now_s
+
+    line.wait(20.1)
+
+    assert line.times(lambda one: one == call.Tell(gemini.text(notes.ASK)))[-1] == pytest.approx(back_s + 20)
+
+
+def test_who_was_heard_out_in_a_gap_and_says_nothing_is_asked():
+    line = talking()
+    line.caller_says()
+    line.speak(0.4)
+    line.take(gemini.TurnComplete())
+    line.take(call.ModelClosed("lost", silent=True))
+    line.wait(0.1)
+    line.connect(0.5)
+    back_s = line.now_s
+
+    line.wait(20.1)
+
+    assert line.times(lambda one: one == call.Tell(gemini.text(notes.ASK))) == [pytest.approx(back_s + 20)]
+
+
 # Renewal
 
 
