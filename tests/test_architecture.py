@@ -14,6 +14,7 @@ PURE = (
     *("voice.link", "voice.ledger", "voice.alarms", "voice.notes", "voice.measures", "voice.scene"),
     *(
         "voice.absence",
+        "voice.asides",
         "voice.floor",
         "voice.errands",
         "voice.farewell",

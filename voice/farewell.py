@@ -47,9 +47,11 @@ class Farewell:
     def begin(self, reason: str, code: int, words: str, now_s: float, *, final: bool = True) -> list[Command]:
         """Have the model say goodbye, in answer to `words`; by a recording when there is none.
 
-        An end that is not `final` is averted by a caller who speaks.
+        An end that is not `final` is averted by a caller who speaks; one that is makes one that is under way
+        final, too.
         """
         if self._plan is not None:
+            self._plan.final = self._plan.final or final
             return []
         self._set_out(reason, code, now_s, final=final)
         if self._scene.link.is_ready:

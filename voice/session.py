@@ -16,12 +16,13 @@ from voice import events as call
 from voice import notes
 from voice.absence import Absence
 from voice.alarms import Alarm
+from voice.asides import Asides
 from voice.errands import Errands
 from voice.events import Command, End, Event, Hearing, Order, Record, Show, Tell
 from voice.farewell import Farewell
 from voice.floor import Floor
 from voice.limits import Limits
-from voice.records import Ending, Obeyed, Speaking, UsageSeen
+from voice.records import Ending, Speaking, UsageSeen
 from voice.scene import Brief, Scene, kept
 from voice.wire import gemini, sautikit
 
@@ -56,7 +57,7 @@ class Session:
         self._absence = Absence(self._scene, self._floor, self._errands)
         self._farewell = Farewell(self._scene, self._floor)
         self._hearing = Hearing.KEEP
-        self._notes: list[str] = []  # for the model, once nobody speaks
+        self._asides = Asides(self._scene)
         self._speaker = ""  # as it was shown last
         self._ended: End | None = None
         self._ended_s = now_s
@@ -293,14 +294,11 @@ class Session:
     def _obey(self, order: Order, words: str, now_s: float) -> list[Command]:
         """Do what the desk wants: at once, or once nobody speaks."""
         self._measures.count(f"desk_{order.value}")
-        shown: list[Command] = [Show(Obeyed(order.value, self._scene.ms(now_s)))]
         if order is Order.END:
             ended = self._leave("agent_hangup", call.CLOSE_NORMAL, notes.DESK_ENDS, now_s)
-            return [*shown, *ended]
-        if order is Order.SAY:  # whoever at the desk wants it said answers for it, number or not
-            self._scene.speech.allow(words)
-        self._notes.append(notes.from_the_desk(order.value, words))
-        return shown
+            return [self._asides.obeyed(order, now_s), *ended]
+        self._asides.order(order, words)
+        return []
 
     # The end
 
@@ -371,7 +369,7 @@ class Session:
             case Alarm.MACHINE:
                 return self._come_to_nothing(now_s)
             case Alarm.WARNING:
-                self._notes.append(notes.WARNING)
+                self._asides.add(notes.WARNING)
                 return []
             case Alarm.TIME_IS_UP:
                 return self._leave("max_duration", call.CLOSE_TIME_LIMIT, notes.TIME_IS_UP, now_s)
@@ -412,10 +410,9 @@ class Session:
     def _use_the_quiet(self, now_s: float) -> list[Command]:
         if self._errands.ledger.is_open:
             return []
-        told = [*self._errands.news(), *self._notes]
-        self._notes.clear()
-        if told:
-            return self._floor.nudge("\n".join(told), now_s)
+        told, obeyed = self._asides.take(now_s)
+        if told := [*self._errands.news(), *told]:
+            return [*self._floor.nudge("\n".join(told), now_s), *obeyed]
         return self._renew(now_s) if self._link.renewal_is_due else []
 
     def _wanted_hearing(self) -> Hearing:
