@@ -117,6 +117,13 @@ class Rehearsal:
         self.wait(2.0)
         self.take(gemini.TurnComplete())
 
+    def sound(self, seconds: float) -> None:
+        """Let the telephone be as loud as speech for so long."""
+        self.take(call.CallerSounded())
+        for _ in range(round(seconds * 50)):
+            self.session.loud_s = self.now_s
+            self.wait(0.02)
+
     def caller_says(self, words: str = "Where is it?", seconds: float = 1.0) -> None:
         """Let the caller say something, as the model hears it."""
         self.take(gemini.Activity(started=True))

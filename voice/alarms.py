@@ -9,6 +9,7 @@ class Alarm(Enum):
 
     NUDGE = auto()  # the model should have spoken
     STUCK = auto()  # and did not when it was told to
+    UNHEARD = auto()  # the model took no notice of something that the caller said
     SHIELD = auto()  # the first moments of the greeting are over
     FILLER = auto()  # the caller should hear that we are still here
     ASK = auto()  # the caller says nothing

@@ -155,6 +155,11 @@ class Onset:
         self._quiet = 0
         self._is_burst = False
 
+    @property
+    def lasts(self) -> bool:
+        """Tell whether a burst goes on."""
+        return self._is_burst
+
     def add(self, pcm: bytes) -> bool:
         """Take what the telephone sends next; tell whether a burst has just begun."""
         odd = self._passed_bytes & 1  # a sample may be cut in two by the frames

@@ -119,6 +119,8 @@ class Bridge:
         self._pass_on(now_s)
         if self._onset.add(frame):
             await self._do(call.CallerSounded())
+        if self._onset.lasts:
+            self._session.loud_s = now_s
 
     def _pass_on(self, now_s: float) -> None:
         model, hearing = self._model, self._hearing

@@ -50,6 +50,7 @@ class Floor:
         self._spoke_s = 0.0  # when the first sound came of what the model says now
         self._marks_speech = False  # the model says when the caller begins and stops
         self._asked = False
+        self._noted = False  # the model was told of something that it took no notice of
 
     @property
     def is_quiet(self) -> bool:
@@ -164,6 +165,7 @@ class Floor:
         limits, alarms = self._scene.limits, self._scene.alarms
         self.expected = otherwise
         self.awaits_sound = True
+        alarms.unset(Alarm.UNHEARD)
         stuck_s = max(limits.stuck_s, nudge_s + limits.stuck_nudged_s)
         if otherwise == self._scene.brief.nudge:
             stuck_s = limits.greeting_clip_s
@@ -173,7 +175,7 @@ class Floor:
     def expect_nothing(self) -> None:
         """Leave the model to itself."""
         self.expected = ""
-        self._scene.alarms.unset(Alarm.NUDGE, Alarm.STUCK)
+        self._scene.alarms.unset(Alarm.NUDGE, Alarm.STUCK, Alarm.UNHEARD)
 
     def nudge(self, words: str, now_s: float) -> list[Command]:
         """Tell the model something that it is to answer by speaking."""
@@ -200,8 +202,30 @@ class Floor:
 
     def note_caller(self) -> None:
         """Take any sign of life from the caller."""
-        self._asked = False
-        self._scene.alarms.unset(Alarm.ASK, Alarm.SILENCE)
+        self._asked = self._noted = False
+        self._scene.alarms.unset(Alarm.ASK, Alarm.SILENCE, Alarm.UNHEARD)
+
+    def note_sounded(self, now_s: float) -> None:
+        """Take it that the caller says something, by the telephone's level: a model may miss what is short.
+
+        Some models never say that somebody spoke: then this is all that tells that the caller answered.
+        """
+        if not self._marks_speech:
+            self._scene.consent.note_caller()
+        if self.is_quiet and not self._noted and self._scene.link.is_ready:
+            self._scene.alarms.set(Alarm.UNHEARD, now_s + self._scene.limits.unheard_s)
+
+    def point_out(self, loud_s: float, now_s: float) -> list[Command]:
+        """Tell the model that something was said, once that is over: it was heard until `loud_s`."""
+        over_s = loud_s + self._scene.limits.unheard_s
+        if over_s > now_s:
+            self._scene.alarms.set(Alarm.UNHEARD, over_s)
+            return []
+        if not (self.is_quiet and self._scene.link.is_ready):
+            return []
+        self._noted = True  # once: it may have been a noise
+        self._scene.measures.count("unheard")
+        return self.nudge(notes.UNHEARD, now_s)
 
     def note_activity(self, now_s: float, *, started: bool) -> None:
         """Take the model's word that the caller begins or stops to speak."""
@@ -214,11 +238,6 @@ class Floor:
             self.expect_nothing()
         else:
             self.expect(notes.ANSWER, self._scene.limits.answer_nudge_s, now_s)
-
-    def note_sounded(self) -> None:
-        """Take the telephone's level for it that the caller speaks, from a model that does not say when."""
-        if not self._marks_speech:
-            self._scene.consent.note_caller()
 
     def take_words(self, text: str, now_s: float) -> list[Command]:
         """Keep what the caller was understood to say."""

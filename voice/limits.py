@@ -51,6 +51,7 @@ class Limits:
     shield_s: float = setting("GREETING_SHIELD_S", 2.0)
     answer_nudge_s: float = setting("ANSWER_NUDGE_S", 5.5)
     interrupted_nudge_s: float = setting("INTERRUPTED_NUDGE_S", 4.0)
+    unheard_s: float = setting("UNHEARD_NUDGE_S", 2.0)
     tool_nudge_s: float = setting("TOOL_NUDGE_S", 6.0)
     stuck_s: float = setting("STUCK_S", 10.0)
     stuck_nudged_s: float = setting("STUCK_NUDGED_S", 4.0)

@@ -8,6 +8,10 @@ ANSWER = "The caller is waiting. Answer what they said last, now."
 GO_ON = (
     "The rest of what you were saying did not arrive. Say it now; if that was all, ask what the caller needs."
 )
+UNHEARD = (
+    "The caller has just said something short that you took no notice of. Answer it if you know what it was; "
+    "otherwise ask them in a few words to say it again."
+)
 CAME_BACK = "The line was silent for a moment and is back. Go on where you stopped; repeat nothing."
 ASK = "The caller has said nothing for a while. Ask in one short sentence whether they are still there."
 SILENT = "The caller does not answer. Say goodbye in one sentence now."

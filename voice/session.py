@@ -42,12 +42,13 @@ _METADATA_IDS = frozenset({"callSid", "sessionId", "call_sid", "call_id"})
 class Session:
     """One call's decisions.
 
-    `heard_s` is set by the bridge with every frame from the telephone, so that a frame costs no event.
+    `heard_s` is set by the bridge with every frame from the telephone, and `loud_s` with one that is as loud
+    as speech, so that a frame costs no event.
     """
 
     def __init__(self, brief: Brief, limits: Limits, now_s: float) -> None:
         self.state = State.CONNECTING
-        self.heard_s = now_s
+        self.heard_s = self.loud_s = now_s
         self._scene = Scene(brief, limits, now_s)
         self._brief, self._limits = brief, limits
         self._link, self._alarms = self._scene.link, self._scene.alarms
@@ -101,7 +102,7 @@ class Session:
             case call.PlayedOut():
                 return self._note_played_out(now_s)
             case call.CallerSounded():
-                self._floor.note_sounded()
+                self._floor.note_sounded(now_s)
                 return []
             case call.Sifted(speech):
                 self._floor.shielded = speech
@@ -356,6 +357,8 @@ class Session:
             case Alarm.STUCK:
                 greeted = self._floor.expected != self._brief.nudge
                 return self._be_stuck(now_s) if greeted else self._greet(now_s)
+            case Alarm.UNHEARD:
+                return self._floor.point_out(self.loud_s, now_s)
             case Alarm.SHIELD:
                 return [call.Sift()] if self._floor.shielded else []
             case Alarm.FILLER:

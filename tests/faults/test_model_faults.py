@@ -396,6 +396,18 @@ def test_g11_a_model_that_hangs_for_good_is_left_when_a_silent_caller_is_to_be_a
     assert played.ending.counters["model_stuck"] == 1
 
 
+def test_g11_a_caller_who_speaks_to_a_model_that_hangs_is_answered_by_another():
+    async def caller(telephone: FakeTelephone) -> None:
+        await stays(telephone, 6)
+        await stays(telephone, 0.6, LOUD)
+        await stays(telephone, 20)
+
+    played = rehearse("stalled_for_ever", caller)
+
+    assert played.ending.counters["unheard"] == 1
+    assert min(at for at in played.heard_at if at > 6.6) <= 6.6 + 2 + 10 + 1.5
+
+
 def test_g12_our_own_limit_comes_before_that_of_a_session():
     async def caller(telephone: FakeTelephone) -> None:
         for _ in range(60):

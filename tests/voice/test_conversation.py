@@ -304,6 +304,61 @@ def test_g11_a_goodbye_whose_end_never_comes_is_no_silence_before_the_end():
     assert line.times(lambda one: isinstance(one, call.End)) == pytest.approx([heard_s + 3.5])
 
 
+def test_a_short_answer_that_the_model_does_not_notice_is_pointed_out_to_it_once():
+    line = talking()
+    line.sound(0.4)
+    said_s = line.now_s
+
+    line.wait(2.1)
+    line.speak(1)
+    line.wait(3)
+    line.sound(0.4)
+    line.wait(3)
+
+    assert nudges(line, notes.UNHEARD) == pytest.approx([said_s + 2], abs=0.03)
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        gemini.Activity(started=True),
+        gemini.CallerSaid("Yes."),
+        gemini.Audio(b"\x00\x10\x00\xf0" * 480, 24_000),
+        a_tool_call(),
+        sautikit.Dtmf("1", None),
+    ],
+)
+def test_what_the_model_notices_is_not_pointed_out_to_it(sign: call.Event):
+    line = talking()
+    line.sound(0.4)
+
+    line.wait(1)
+    line.take(sign)
+    line.wait(3)
+
+    assert nudges(line, notes.UNHEARD) == []
+
+
+def test_who_sounds_on_is_not_spoken_over():
+    line = talking()
+    line.sound(3)
+    said_s = line.now_s
+
+    line.wait(2.1)
+
+    assert nudges(line, notes.UNHEARD) == pytest.approx([said_s + 2], abs=0.03)
+
+
+def test_a_sound_while_the_agent_speaks_is_its_echo():
+    line = talking()
+    line.speak(3)
+
+    line.sound(0.4)
+    line.wait(8)
+
+    assert nudges(line, notes.UNHEARD) == []
+
+
 # The caller's silence
 
 

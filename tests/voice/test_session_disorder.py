@@ -148,6 +148,7 @@ class Anything(RuleBasedStateMachine):
                 call.Sifted(speech=False),
                 call.CallbackAsked(written=True),
                 call.PlayedOut(),
+                call.CallerSounded(),
                 call.AgentHeard(),
                 call.Tick(),
             ]
