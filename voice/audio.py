@@ -267,16 +267,19 @@ class InputClock:
 
     The model waits for ever when its input stops, and loses count when a backlog comes at once
     (gemini-live.md §6.2). So a silent carrier is replaced by silence, and what was kept while nobody
-    listened goes out at twice real time.
+    listened goes out at `catch_up` times real time. Of a carrier that stalls no more than the last `stall_s`
+    are passed on: the caller would be answered late from then on.
     """
 
     _GRACE_S = 0.2
     _BURST_S = 0.12
-    _CATCH_UP = 2.0
 
-    def __init__(self, *, limit_s: float) -> None:
+    def __init__(self, *, limit_s: float, stall_s: float = 1.0, catch_up: float = 2.0) -> None:
         self._limit_bytes = int(limit_s * _BYTES_PER_S) & ~1
+        self._stall_bytes = int(stall_s * _BYTES_PER_S) & ~1
+        self._catch_up = catch_up
         self._queue = bytearray()
+        self._owed_bytes: int | None = None  # of the time without a listener; None while there is none
         self._sent_at_s: float | None = None
         self._budget_s = self._BURST_S
         self._budget_at_s = 0.0
@@ -286,11 +289,22 @@ class InputClock:
     def push(self, pcm: bytes, now_s: float) -> None:
         """Keep what the caller said; above the limit the oldest goes, in whole samples, and is counted."""
         self._queue += pcm
-        over = len(self._queue) - self._limit_bytes
+        limit_bytes = self._limit_bytes
+        if self._owed_bytes is not None:
+            limit_bytes = min(limit_bytes, self._stall_bytes + self._owed_bytes)
+        over = len(self._queue) - limit_bytes
         if over > 0:
             over += over & 1
             del self._queue[:over]
             self._dropped_bytes += over
+
+    def keep(self) -> None:
+        """Begin to keep what the caller says: nobody listens."""
+        self._owed_bytes = None
+
+    def pass_on(self) -> None:
+        """Begin to give out what was kept, all of it, and then what is said."""
+        self._owed_bytes = len(self._queue)
 
     def start(self, now_s: float) -> None:
         """Begin with a listener who is new: no silence is owed for the time before."""
@@ -322,6 +336,8 @@ class InputClock:
                 return b""
             frame = bytes(self._queue[:_FRAME_BYTES])
             del self._queue[:_FRAME_BYTES]
+            if self._owed_bytes:
+                self._owed_bytes = min(self._owed_bytes, len(self._queue))
             self._sent_at_s = now_s
             return frame
         if self._sent_at_s + self._GRACE_S > now_s:
@@ -332,7 +348,7 @@ class InputClock:
     def wait_s(self, now_s: float) -> float:
         """Return how long until `pop` has to be tried again when nothing more arrives."""
         if self._sent_at_s is None or len(self._queue) >= _FRAME_BYTES:
-            return _FRAME_S / self._CATCH_UP
+            return _FRAME_S / self._catch_up
         return max(_TIMER_S, self._sent_at_s + self._GRACE_S - now_s)
 
     def counters(self) -> dict[str, int]:
@@ -343,7 +359,7 @@ class InputClock:
         }
 
     def _may_send(self, now_s: float) -> bool:
-        earned_s = (now_s - self._budget_at_s) * self._CATCH_UP
+        earned_s = (now_s - self._budget_at_s) * self._catch_up
         self._budget_s = min(self._BURST_S, self._budget_s + earned_s)
         self._budget_at_s = now_s
         if self._budget_s < _FRAME_S:

@@ -45,7 +45,9 @@ class Bridge:
         self._listener: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._hearing = Hearing.KEEP
-        self._clock = InputClock(limit_s=tuning.uplink_s)
+        self._clock = InputClock(
+            limit_s=tuning.uplink_s, stall_s=tuning.uplink_stall_s, catch_up=tuning.uplink_catch_up
+        )
         self._watch = RateWatch()
         self._onset = Onset()
         self._texts = Bucket(tuning.texts_per_s, tuning.texts_per_s, at_s=self._began_s)
@@ -136,6 +138,10 @@ class Bridge:
             self._clock.start(self._time())
         elif self._hearing is Hearing.HOLD:  # the model had silence for it already
             self._clock.sift()
+        if how is Hearing.PASS:
+            self._clock.pass_on()
+        else:
+            self._clock.keep()
         self._hearing = how
         self._pass_on(self._time())
 

@@ -87,6 +87,8 @@ class Tuning:
     tail_ms: int = setting("PLAYOUT_TAIL_MS", 160)
     queue_s: float = setting("PLAYOUT_QUEUE_S", 60.0)
     uplink_s: float = setting("UPLINK_QUEUE_S", 5.0)
+    uplink_stall_s: float = setting("UPLINK_STALL_S", 1.0)
+    uplink_catch_up: float = setting("UPLINK_CATCH_UP", 2.0)
     tool_s: float = setting("TOOL_TIMEOUT_S", 5.0)
     hang_up_s: float = setting("HANG_UP_S", 3.0)
     close_s: float = setting("TELEPHONE_CLOSE_S", 1.0)

@@ -216,6 +216,46 @@ def test_above_the_limit_the_oldest_is_dropped_and_counted():
     assert clock.counters()["caller_dropped_ms"] == 200
 
 
+@pytest.mark.parametrize("stalled_s", [2, 5])
+def test_s9_of_what_a_stalled_carrier_brings_at_once_the_last_second_is_passed_on(stalled_s):
+    clock, at_s = InputClock(limit_s=5), 1.0 + stalled_s
+    clock.pass_on()
+    clock.push(FRAME, 0.0)
+    popped(clock, 0.0)
+
+    clock.push(bytes([1, 1]) * 16_000 * (stalled_s - 1) + bytes([7, 1]) * 16_000, at_s)
+    sent = [frame for step in range(100) for frame in popped(clock, at_s + step * 0.02)]
+
+    assert b"".join(frame for frame in sent if any(frame)) == bytes([7, 1]) * 16_000
+    assert clock.counters()["caller_dropped_ms"] == (stalled_s - 1) * 1_000
+
+
+def test_what_a_reconnect_owes_is_passed_on_whole_while_the_caller_speaks_on():
+    clock, said, sent = InputClock(limit_s=5), b"", b""
+    for step in range(600):
+        now_s = step * 0.02
+        frame = bytes([1 + step % 250, 1]) * 320
+        said += frame if step < 500 else b""
+        clock.push(frame if step < 500 else b"", now_s)
+        if step == 240:
+            clock.start(now_s)
+            clock.pass_on()
+        if step >= 240:
+            sent += b"".join(popped(clock, now_s))
+
+    assert sent.startswith(said)
+    assert clock.counters()["caller_dropped_ms"] == 0
+
+
+def test_how_fast_a_backlog_is_passed_on_is_a_setting():
+    clock = InputClock(limit_s=5, catch_up=4.0)
+    clock.push(FRAME * 100, 0.0)
+
+    sent = [frame for step in range(50) for frame in popped(clock, step * 0.02)]
+
+    assert 3.8 <= len(sent) * 0.04 <= 4.1
+
+
 def test_t9_a_silent_carrier_becomes_silence_in_real_time():
     clock = InputClock(limit_s=5)
     clock.push(FRAME, 0.0)
