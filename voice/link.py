@@ -4,8 +4,8 @@
 
 A conversation is resumed by the newest handle that the model gave. The model refuses that while it holds
 the old connection for open, and for a second after an idle one closed (gemini-live.md §6.5); so the old
-one is closed first, and after two tries a new conversation begins. The tries share the time until then: two
-that hang, one after the other, keep a caller waiting no longer than two that are refused.
+one is closed first, and after two tries a new conversation begins. The first try has its whole time, since a
+far network is slow and not dead; the next have what that leaves until then, or are not made.
 """
 
 from dataclasses import replace
@@ -170,7 +170,7 @@ class Link:
         if not self._ever_ready:
             return self._limits.setup_s
         left = self._limits.tries - self._dials
-        if left > 0 and self.gap_began_s is not None:
+        if self._dials > 0 and left > 0 and self.gap_began_s is not None:
             share_s = (self.gap_began_s + self._limits.resume_s - now_s) / left
             if share_s >= _ROOM_S:
                 return min(share_s, self._limits.setup_again_s)
