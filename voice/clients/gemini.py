@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
-from websockets.frames import apply_mask  # type: ignore[attr-defined] # C where it was built, else Python
+from websockets.frames import CloseCode, apply_mask  # type: ignore[attr-defined] # C where it was built, else Python
 from websockets.protocol import State
 
 from voice.errors import ModelBusy, ModelLost, ModelRefused, RemoteError
@@ -188,7 +188,9 @@ async def dial(endpoint: Endpoint) -> Connection:
 def _translated(error: ConnectionClosed) -> RemoteError:
     if error.rcvd is not None:
         return closed(error.rcvd.code, error.rcvd.reason)
-    if error.sent is not None:  # our own close: a frame too large, or pings that nobody answered
+    if error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG:  # it would be again
+        return closed(error.sent.code, error.sent.reason)
+    if error.sent is not None:  # our own close, of a frame that breaks the protocol
         return ModelLost(f"closed by us: {error.sent.code} {error.sent.reason}", silent=True)
     return ModelLost("1006", silent=True)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from voice.clients.gemini import Connection, Endpoint, closed, dial, live_url
+from voice.clients.gemini import MESSAGE_BYTES, Connection, Endpoint, closed, dial, live_url
 from voice.errors import ModelBusy, ModelLost, ModelRefused, RemoteError
 
 KEY = "planted-model-key"
@@ -125,20 +125,53 @@ def test_nobody_there_is_a_lost_model():
     ("code", "reason", "error"),
     [
         (1007, "API key not valid. Please pass a valid API key.", ModelRefused),
+        (1007, "API key expired. Please renew the API key.", ModelRefused),
+        (1007, "Request contains an invalid argument.", ModelRefused),
         (1007, 'Unknown name "transparent"', ModelRefused),
+        (1007, "setup must be the first message and only the first", ModelRefused),
+        (
+            1007,
+            "realtime_input.media_chunks is deprecated. Use audio, video, or text instead.",
+            ModelRefused,
+        ),
+        (1007, "The requested combination of response modalities is not supported.", ModelRefused),
+        (1007, "Thinking level is not supported for this model.", ModelRefused),
+        (1007, "Function response scheduling is not supported for this model.", ModelRefused),
+        (1007, "User location is not supported for the API use.", ModelRefused),
         (1008, "models/x is not found for API version v1beta", ModelRefused),
+        (1008, "Operation is not implemented, or supported, or enabled.", ModelRefused),
+        (1008, "Requested entity was not found.", ModelRefused),
         (1008, "The operation was aborted.", ModelLost),
         (1009, "", ModelRefused),
         (1011, "You exceeded your current quota, please check your plan", ModelBusy),
         (1011, "RESOURCE_EXHAUSTED", ModelBusy),
         (1011, "Internal error encountered.", ModelLost),
         (1011, "Deadline expired before operation could complete.", ModelLost),
+        (1011, "The service is currently unavailable.", ModelLost),
+        (1011, "keepalive ping timeout", ModelLost),
+        (1000, "", ModelLost),
         (1001, "", ModelLost),
         (1006, "", ModelLost),
     ],
 )
 def test_every_close_has_a_class(code, reason, error: type[RemoteError]):
     assert type(closed(code, reason)) is error
+
+
+def test_a_frame_that_is_too_large_for_us_is_not_asked_for_again():
+    async def peer(socket: ServerConnection) -> None:
+        socket.transport.pause_reading()  # our close is never answered
+        socket.transport.write(b"\x82\x7f" + (MESSAGE_BYTES + 1).to_bytes(8, "big"))
+        await asyncio.sleep(1.5)
+        socket.transport.abort()
+
+    async def scenario(url: str) -> None:
+        connection = await dial(Endpoint(url, KEY))
+        with pytest.raises(ModelRefused):
+            await anext(aiter(connection))
+        await connection.close()
+
+    against(peer, scenario)
 
 
 def test_an_address_without_a_path_gets_the_models_own():
