@@ -134,23 +134,39 @@ class Connection:
 
         The library's own pings take 40 s, and a telephone call has two or three.
         """
-        quick = 0
+        quick, pause_s = 0, endpoint.ping_s
         while self._socket.protocol.state is State.OPEN:
-            await asyncio.sleep(endpoint.ping_s)
-            asked_s = self._time()
-            if quick >= endpoint.quick_pings and asked_s - self._heard_s < endpoint.ping_s:
+            await asyncio.sleep(pause_s)
+            if quick >= endpoint.quick_pings and (pause_s := self._left_s(endpoint.ping_s)) > 0:
                 continue  # it speaks: a ping would cost and tell nothing
+            asked_s, pause_s = self._time(), endpoint.ping_s
             try:
-                async with asyncio.timeout(endpoint.silent_s):
-                    await asyncio.shield(await self._socket.ping())
+                answered = await self._ping(endpoint.silent_s)
             except ConnectionClosed:
                 return
-            except TimeoutError:
-                if quick >= endpoint.quick_pings and self._heard_s < asked_s:
-                    self._transport.abort()
-                    return
-            else:
+            if answered:
                 quick += self._time() - asked_s <= endpoint.quick_s
+            elif quick >= endpoint.quick_pings:
+                self._transport.abort()
+                return
+
+    async def _ping(self, silent_s: float) -> bool:
+        """Ask for a sign of life; tell whether it came before nothing at all did for `silent_s`."""
+        asked_s = self._time()
+        try:
+            async with asyncio.timeout(silent_s):
+                answer = asyncio.ensure_future(await self._socket.ping())
+        except TimeoutError:  # nothing is taken any more
+            return False
+        while not answer.done() and (left_s := self._left_s(silent_s, asked_s)) > 0:
+            await asyncio.wait({answer}, timeout=left_s)
+        if answer.done():
+            answer.result()  # or why there is none: the connection is gone
+        return answer.done()
+
+    def _left_s(self, seconds: float, since_s: float = 0.0) -> float:
+        """Return how long it may be until nothing was heard for so long."""
+        return max(self._heard_s, since_s) + seconds - self._time()
 
 
 async def dial(endpoint: Endpoint) -> Connection:

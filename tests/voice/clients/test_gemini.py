@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from typing import cast
 
 import pytest
+from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.protocol import State
 
+from tests.virtual_time import run
 from voice.clients.gemini import MESSAGE_BYTES, Connection, Endpoint, closed, dial, live_url
 from voice.errors import ModelBusy, ModelLost, ModelRefused, RemoteError
 
@@ -230,6 +234,60 @@ def test_g11_a_connection_that_died_silently_is_lost_once_it_used_to_answer(ping
         assert (took < 0.8) is lost
 
     against(peer, scenario)
+
+
+class SilentSocket:
+    """A socket that answers pings at once until it dies, and on which the peer may speak; in virtual time."""
+
+    def __init__(self) -> None:
+        self.transport = self
+        self.protocol = self
+        self.state = State.OPEN
+        self.is_dead = False
+        self.lost_s: float | None = None
+        self.frames: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def abort(self) -> None:
+        self.lost_s = asyncio.get_running_loop().time()
+        self.state = State.CLOSED
+
+    async def ping(self) -> asyncio.Future[float]:
+        answer = asyncio.get_running_loop().create_future()
+        if not self.is_dead:
+            answer.set_result(0.1)
+        return answer
+
+    async def recv(self) -> bytes:
+        return await self.frames.get()
+
+    async def close(self) -> None:
+        self.state = State.CLOSED
+
+
+@pytest.mark.parametrize("spoke_s", [0.0, 0.1, 0.35, 0.6, 0.95])
+@pytest.mark.parametrize("speaks", [True, False])
+def test_g11_a_dead_connection_is_lost_in_two_to_three_seconds(speaks, spoke_s):
+    async def scenario() -> float:
+        socket = SilentSocket()
+        connection = Connection(cast(ClientConnection, socket), Endpoint("ws://x", KEY))
+
+        async def read() -> None:
+            async for _ in connection:
+                pass
+
+        reading = asyncio.create_task(read())
+        for _ in range(100 + round(spoke_s * 20)):
+            if speaks:
+                socket.frames.put_nowait(b"{}")
+            await asyncio.sleep(0.05)
+        socket.is_dead = True
+        dead_s = asyncio.get_running_loop().time()
+        await asyncio.sleep(5)
+        reading.cancel()
+        await connection.close()
+        return (socket.lost_s or 9.0) - dead_s
+
+    assert 1.9 <= run(scenario()) <= 3.0
 
 
 def test_a_connection_that_talks_needs_no_answers_to_pings():
