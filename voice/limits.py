@@ -37,7 +37,7 @@ class Limits:
     connection_s: float = setting("GEMINI_CONNECTION_S", 540.0)
     renewal_s: float = setting("GEMINI_RENEWAL_S", 45.0)
     renewal_margin_s: float = setting("GEMINI_RENEWAL_MARGIN_S", 2.0)
-    idle_wait_s: float = setting("GEMINI_IDLE_WAIT_S", 1.2)
+    idle_wait_s: float = setting("GEMINI_IDLE_WAIT_S", 1.0)
     resume_s: float = setting("GEMINI_RESUME_S", 3.3)
     tries: int = setting("GEMINI_TRIES", 2)
     failures: int = setting("GEMINI_FAILURES", 3)

@@ -431,7 +431,7 @@ def test_a_dial_that_hangs_is_given_up_for_another():
 
     placed = call(scenario, dial_s=60)
 
-    assert [at for at, _ in placed.dials] == pytest.approx([0.0, 8.3])
+    assert [at for at, _ in placed.dials] == pytest.approx([0.0, 8.25])
     assert placed.seconds == pytest.approx(10, abs=0.1)
 
 

@@ -26,7 +26,7 @@ def setups(line: Rehearsal, since_s: float = 0.0) -> list[str]:
     return [one.frame for one in tells if isinstance(one, call.Tell) and '"setup"' in one.frame]
 
 
-def test_a_lost_idle_connection_is_taken_up_again_by_its_handle_after_1_2_seconds():
+def test_a_lost_idle_connection_is_taken_up_again_by_its_handle_after_a_second():
     line = talking()
     lost_s = line.now_s
 
@@ -34,7 +34,7 @@ def test_a_lost_idle_connection_is_taken_up_again_by_its_handle_after_1_2_second
     line.wait(1.3)
     line.connect(0.3, handle="h2")
 
-    assert line.dials()[-1] == pytest.approx(lost_s + 1.2)
+    assert line.dials()[-1] == pytest.approx(lost_s + 1.0)
     assert '"handle": "h1"' in setups(line, lost_s)[0]
     assert line.counters["resumptions"] == 1
     assert line.session.state is State.TALKING
@@ -124,7 +124,7 @@ def test_a_first_try_that_is_slow_is_waited_for_two_seconds():
     lost_s = line.now_s
 
     line.take(call.ModelClosed("lost"))
-    line.wait(1.3)
+    line.wait(1.1)
     line.connect(1.8)
 
     assert len(setups(line, lost_s)) == 1
@@ -141,7 +141,7 @@ def test_a_first_try_that_hangs_after_an_idle_loss_is_followed_by_a_new_conversa
         line.take(call.ModelOpened())
 
     handles = ['"handle": "h1"' in setup for setup in setups(line, lost_s)]
-    assert line.dials()[1:] == pytest.approx([lost_s + 1.2, lost_s + 3.2])
+    assert line.dials()[1:] == pytest.approx([lost_s + 1.0, lost_s + 3.0])
     assert handles == [True, False]
     assert line.commands(call.Drop, lost_s).count(call.Drop(awaited=False)) == 1
 
@@ -168,7 +168,7 @@ def test_no_try_in_a_call_is_given_more_than_two_seconds():
     line.take(call.ModelClosed("lost"))
     line.wait(6)
 
-    assert line.dials()[1:] == pytest.approx([lost_s + 1.2, lost_s + 3.2, lost_s + 5.2])
+    assert line.dials()[1:] == pytest.approx([lost_s + 1.0, lost_s + 3.0, lost_s + 5.0])
 
 
 def test_a_refused_try_leaves_the_next_one_its_whole_share():
@@ -180,7 +180,7 @@ def test_a_refused_try_leaves_the_next_one_its_whole_share():
     line.take(call.ModelOpened(), call.ModelClosed("lost"))
     line.wait(2.1)
 
-    assert line.dials()[1:] == pytest.approx([lost_s + 1.2, lost_s + 1.9, lost_s + 3.3])
+    assert line.dials()[1:] == pytest.approx([lost_s + 1.0, lost_s + 1.8, lost_s + 3.3])
 
 
 def test_a_refused_handle_is_dropped_for_one_new_conversation():
@@ -401,7 +401,7 @@ def test_g6_a_notice_is_heeded_in_the_next_quiet_moment():
 
     assert line.times(lambda one: isinstance(one, call.Drop)) == [said_s + 4]
     line.wait(1.2)
-    assert line.dials()[-1] == pytest.approx(said_s + 5.2)
+    assert line.dials()[-1] == pytest.approx(said_s + 5.0)
     line.connect(0.3)
     assert line.counters["renewals"] == 1
     assert line.counters["resumptions"] == 1
