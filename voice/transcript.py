@@ -10,6 +10,8 @@ from voice.records import TurnRecord
 from voice.spoken import CODE
 
 Speaker = Literal["caller", "agent"]
+TURN_CHARACTERS = 8_000
+"""What a turn holds: ten minutes of speech. Who never ends one begins another: each word reads all of it."""
 
 
 @dataclass(slots=True)
@@ -19,6 +21,7 @@ class _Open:
     started_ms: int
     ended_ms: int
     pieces: list[str] = field(default_factory=list)
+    characters: int = 0
     hidden: bool = False
 
 
@@ -47,7 +50,8 @@ class Transcript:
     def add(self, speaker: Speaker, text: str, at_ms: int) -> list[TurnRecord]:
         """Add a piece and return the turn that this ends, if any."""
         ended: list[TurnRecord] = []
-        if self._open is not None and self._open.speaker != speaker:
+        turn = self._open
+        if turn is not None and (turn.speaker != speaker or turn.characters + len(text) > TURN_CHARACTERS):
             ended = self.close()
         if self._open is None:
             if not text.strip():
@@ -56,6 +60,7 @@ class Transcript:
             self._positions += 1
         self._open.hidden |= self.hides_caller and speaker == "caller"
         self._open.pieces.append(text)
+        self._open.characters += len(text)
         self._open.ended_ms = at_ms
         return ended
 

@@ -1,6 +1,6 @@
 """Turns are merged by speaker, keep their times and lose no word."""
 
-from voice.transcript import Transcript
+from voice.transcript import TURN_CHARACTERS, Transcript
 
 
 def test_pieces_of_one_speaker_become_one_turn():
@@ -43,3 +43,15 @@ def test_blank_pieces_open_no_turn():
     transcript.add("caller", " \n", 100)
 
     assert transcript.close() == []
+
+
+def test_a_turn_that_never_ends_is_kept_in_several_of_which_no_word_is_lost():
+    transcript, kept = Transcript(), []
+
+    for number in range(5_000):
+        kept += transcript.add("agent", f" {number}", number)
+        assert len(transcript.agent_says) <= TURN_CHARACTERS
+    kept += transcript.close()
+
+    assert [turn.position for turn in kept] == list(range(len(kept)))
+    assert " ".join(turn.text for turn in kept).split() == [str(number) for number in range(5_000)]

@@ -18,6 +18,7 @@ OUTPUT_HZ = 24_000
 
 _RATES_HZ = frozenset({8_000, 16_000, 24_000, 32_000, 48_000})
 _UNPADDED = str.maketrans("-_", "+/")
+_PIECE_CHARACTERS = 4_000  # of a transcript: minutes of speech, where the model sends a few words
 
 
 # What the model says
@@ -164,9 +165,9 @@ def _events(message: Mapping[str, Any]) -> Iterator[Event]:
     if "modelTurn" in content:
         yield from _speech(_object(content, "modelTurn"))
     if said := _string(_object(content, "inputTranscription"), "text"):
-        yield CallerSaid(said)
+        yield CallerSaid(said[:_PIECE_CHARACTERS])
     if said := _string(_object(content, "outputTranscription"), "text"):
-        yield AgentSaid(said)
+        yield AgentSaid(said[:_PIECE_CHARACTERS])
     yield from _tools(message)
     if content.get("generationComplete") is True:
         yield GenerationComplete()

@@ -79,6 +79,20 @@ def test_a_full_frame_is_acted_on_in_the_documented_order():
     ]
 
 
+def test_a_piece_of_transcript_has_a_longest_length():
+    frame = {
+        "serverContent": {
+            "inputTranscription": {"text": "x" * 1_000_000},
+            "outputTranscription": {"text": "y" * 1_000_000},
+        }
+    }
+
+    said, told = gemini.decode(json.dumps(frame))
+
+    assert said == gemini.CallerSaid("x" * 4_000)
+    assert told == gemini.AgentSaid("y" * 4_000)
+
+
 @pytest.mark.parametrize("frame", ["{}", '{"serverContent":{}}', '{"serverContent":null}', '{"toolCall":[]}'])
 def test_an_empty_frame_says_nothing(frame):
     assert gemini.decode(frame) == []
