@@ -58,6 +58,11 @@ class TelephoneSocket:
             audio = message.get("bytes")
             yield message["text"] if audio is None else audio
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether neither side has closed it."""
+        return self._open
+
     async def play(self, pcm: bytes) -> None:
         """Send 16-bit mono PCM at 16 kHz."""
         await self._write({"type": "websocket.send", "bytes": pcm})
@@ -130,16 +135,16 @@ class AudioConsumer(AsyncWebsocketConsumer):
 
 
 async def _carry(facts: calls.CallFacts, telephone: TelephoneSocket) -> None:
-    limits, now_s = from_settings(Limits, settings), asyncio.get_running_loop().time()
-    session = Session(opening.brief(facts), limits, now_s)
     try:
-        HELM.man()
         async with NumberProof(facts) as proof:
             ports = opening.ports(facts, telephone, CallJournal(facts.call_id), proof)
             show = partial(NEWSROOM.show, facts.public_id)
             ports = replace(ports, dial=watched(ports.dial, GATE), show=show)
+            limits, now_s = from_settings(Limits, settings), asyncio.get_running_loop().time()
+            session = Session(opening.brief(facts), limits, now_s)
             bridge = Bridge(session, ports, from_settings(Tuning, settings))
             carried = Carried(facts.call_id, facts.public_id, bridge.take)
+            HELM.man()
             ROSTER.add(carried)
             NEWSROOM.begin(facts.public_id)
             try:
@@ -149,4 +154,7 @@ async def _carry(facts: calls.CallFacts, telephone: TelephoneSocket) -> None:
                 NEWSROOM.end(facts.public_id)
     except Exception:  # the top of a call: its fault must not reach the server or another call
         logger.exception("a call failed")
-        await telephone.close(CLOSE_UPSTREAM)
+        if telephone.is_open:  # it was never carried: nobody has hung up, or ended it in the books
+            await opening.hang_up(facts)
+            await telephone.close(CLOSE_UPSTREAM)
+            await CallJournal(facts.call_id).finish(Ending(EndedReason.MODEL_FAILURE, None, {}, {}, 0.0))

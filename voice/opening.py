@@ -82,7 +82,7 @@ def ports(facts: CallFacts, telephone: Telephone, journal: Journal, proof: Numbe
         dial=lambda: gemini_client.dial(endpoint),
         run_tool=runner.run,
         withdraw=runner.withdraw,
-        hang_up=lambda: _hang_up(facts),
+        hang_up=lambda: hang_up(facts),
         journal=journal,
         ask_callback=partial(_ask_callback, facts),
         clips={name: clip.pcm for name, clip in recordings.items()},
@@ -169,7 +169,8 @@ def _callback(facts: CallFacts, reason: str, summary: str) -> Callable[[], dict[
     )
 
 
-async def _hang_up(facts: CallFacts) -> None:
+async def hang_up(facts: CallFacts) -> None:
+    """Have the carrier end the call, when it can be asked to."""
     if facts.is_test:  # its socket is closed after this, and nobody else is on the line
         return
     session_id = facts.session_id
