@@ -34,7 +34,7 @@ class Limits:
     # The connection to the model
     setup_s: float = setting("GEMINI_SETUP_S", 8.0)
     setup_again_s: float = setting("GEMINI_SETUP_AGAIN_S", 2.0)
-    connection_s: float = setting("GEMINI_CONNECTION_S", 540.0)
+    connection_s: float = setting("GEMINI_CONNECTION_S", 3300.0)
     renewal_s: float = setting("GEMINI_RENEWAL_S", 45.0)
     renewal_margin_s: float = setting("GEMINI_RENEWAL_MARGIN_S", 2.0)
     idle_wait_s: float = setting("GEMINI_IDLE_WAIT_S", 1.0)
