@@ -436,6 +436,44 @@ def test_g12_our_own_limit_comes_before_that_of_a_session():
     assert "model_lost" not in played.ending.counters
 
 
+@pytest.mark.slow
+def test_g12_a_connection_that_is_closed_after_58_minutes_is_taken_up_again():
+    async def caller(telephone: FakeTelephone) -> None:
+        await stays(telephone, 5)
+        while asyncio.get_running_loop().time() < 3_500:
+            await stays(telephone, 0.6, LOUD)
+            for _ in range(10):  # a carrier that sends nothing while nobody speaks, or almost
+                telephone.put(QUIET)
+                await asyncio.sleep(10)
+
+    limits = Limits(call_s=4_000, connection_s=4_000, ask_s=4_000, silence_s=4_000)
+    played = rehearse("closed_at_58_minutes", caller, limits=limits)
+
+    first, second = played.sessions
+    assert first.closed_s is not None
+    assert 3_480 <= first.closed_s <= 3_481
+    assert second.handle
+    assert played.ending.timings["gaps_ms"][0] <= 4_000
+    assert played.ending.reason == "caller_hangup"
+
+
+def test_g13_who_comes_back_to_an_idle_conversation_after_a_second_is_taken():
+    played = rehearse("lost_while_idle", seconds=20)
+
+    assert played.ending.reason == "caller_hangup"
+    assert [bool(session.handle) for session in played.sessions] == [False, True]
+    assert played.ending.timings["gaps_ms"][0] <= 2_000
+
+
+def test_g13_who_comes_back_within_a_second_is_refused_and_taken_at_the_next_try():
+    played = rehearse("lost_while_idle", limits=Limits(idle_wait_s=0.5), seconds=20)
+
+    assert played.ending.reason == "caller_hangup"
+    assert [bool(session.handle) for session in played.sessions] == [False, True, True]
+    assert played.ending.counters["resumptions"] == 1
+    assert played.ending.timings["gaps_ms"][0] <= 4_000
+
+
 def test_g13_a_resumption_that_is_refused_ends_in_a_fresh_session():
     played = rehearse("handle_refused")
 
@@ -542,7 +580,8 @@ def test_every_fault_of_the_list_has_a_scenario():
     wanted = {"late_setup", "no_setup", "go_away", "gone_without_a_word", "stalled",
               "speech_stalls", "empty_turns",
               "zero_audio", "doubled_tool_call", "drifted_arguments", "cancelled_call", "malformed",
-              "handle_refused", "odd_bytes", "lost_in_mid_sentence", "quota"}  # fmt: skip
+              "handle_refused", "lost_while_idle", "closed_at_58_minutes", "odd_bytes",
+              "lost_in_mid_sentence", "quota"}  # fmt: skip
 
     assert wanted <= set(FAULTS)
     assert load("faults/no_setup").connections[0].setup_s == inf
