@@ -2,8 +2,12 @@
 
 import pytest
 from django.conf import settings
+from hypothesis import given
+from hypothesis import strategies as st
 
-from voice.limits import Limits, Tuning, from_settings, settings_of
+from voice.limits import Bucket, Limits, Tuning, from_settings, settings_of
+
+arrivals = st.lists(st.tuples(st.floats(0, 2), st.integers(1, 30)), max_size=60)
 
 
 @pytest.mark.parametrize("table", [Limits, Tuning])
@@ -30,3 +34,28 @@ def test_a_setting_reaches_the_call():
 
     assert from_settings(Limits, Hurried()).tries == 7
     assert from_settings(Tuning, Hurried()).lead_s == 0.09
+
+
+@given(arrivals, st.sampled_from([1, 10, 480]), st.sampled_from([1, 10, 40]))
+def test_in_no_span_does_a_bucket_let_through_more_than_its_burst_and_its_rate(pieces, rate, burst):
+    bucket, now_s, let_through = Bucket(rate, burst), 0.0, []
+
+    for gap_s, amount in pieces:
+        now_s += gap_s
+        if bucket.take(amount, now_s):
+            let_through.append((now_s, amount))
+
+    for first, (began_s, _) in enumerate(let_through):
+        total = 0
+        for at_s, amount in let_through[first:]:
+            total += amount
+            assert total <= burst + (at_s - began_s) * rate + 0.001
+
+
+@given(arrivals, st.sampled_from([10, 480]))
+def test_who_keeps_to_the_rate_is_never_refused(pieces, rate):
+    bucket, now_s = Bucket(rate, 30), 0.0
+
+    for gap_s, amount in pieces:
+        now_s += gap_s + amount / rate + 0.001
+        assert bucket.take(amount, now_s)

@@ -7,6 +7,9 @@ from itertools import count
 import pytest
 from django.db import connections
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from shipments.audit import AuditEntry
 from shipments.messages import OutgoingMessage
@@ -65,6 +68,28 @@ def test_a_count_begins_anew_when_its_time_is_over():
     taken = [quotas.take(quota, NOW + timedelta(seconds=s)) for s in (0, 1, 59, 60, 61, 62)]
 
     assert taken == [True, True, False, True, True, False]
+
+
+@pytest.mark.django_db
+@settings_of_hypothesis(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["take", "take", "give_back"])), max_size=25),
+    st.integers(0, 4),
+)
+def test_whatever_comes_when_no_more_are_out_at_once_than_there_are(steps, limit):
+    quota, at_s, until_s, out = quotas.Quota(f"thing-{next(_calls)}", limit, 60), 0, 0, 0
+
+    for gap_s, step in steps:
+        at_s += gap_s
+        if step == "give_back":
+            quotas.give_back(quota)
+            out = max(0, out - 1)
+            continue
+        if at_s >= until_s and (out >= limit or not until_s):
+            out, until_s = 0, at_s + 60
+        expected = out < limit
+        assert quotas.take(quota, NOW + timedelta(seconds=at_s)) is expected
+        out += expected
 
 
 @pytest.mark.django_db
