@@ -52,10 +52,10 @@ def test_what_may_be_a_code_is_not_shown_before_one_is_asked_for(said):
 
     line.take(gemini.CallerSaid(said))
 
-    [turn] = shown(line, TurnRecord)
-    assert "[code]" in turn.text
-    assert "8" not in turn.text
-    assert "eight" not in turn.text
+    [told] = map(news.message, shown(line, TurnRecord))
+    assert "[code]" in told["text"]
+    assert "8" not in told["text"]
+    assert "eight" not in told["text"]
 
 
 def test_who_speaks_is_shown_when_it_changes():
