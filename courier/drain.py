@@ -109,7 +109,7 @@ class DrainingServer(uvicorn.Server):
 
 
 def _is_done() -> bool:
-    return GATE.calls == 0 and SPOOL.waiting == 0
+    return GATE.calls == 0 and GATE.expected == 0 and SPOOL.waiting == 0
 
 
 def _be_gone() -> None:

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from courier.logs import LineFormatter
 from tests.settings import PLANTED
 from voice import orm
+from voice.admission import GATE
 
 # How long an example takes says something about the machine and who else is on it, not about the code.
 settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -131,6 +132,12 @@ def threads_and_sockets_are_not_left(request: pytest.FixtureRequest) -> Iterator
         gc.collect()
         threading.Event().wait(0.01)
     assert not left(), f"threads or sockets were left: {left()}"
+
+
+@pytest.fixture(autouse=True)
+def no_place_is_kept_for_the_calls_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin with a gate at which nobody is expected: most tests ring and send no stream."""
+    monkeypatch.setattr(GATE, "_guests", {})
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from tests.line import FRAME, Line, a_line, eventually, tokens_in
@@ -18,9 +18,10 @@ pytestmark = pytest.mark.slow
 
 
 @contextmanager
-def draining_line(folder: Path, drain_s: float, goodbye_s: float = 1) -> Iterator[Line]:
+def draining_line(folder: Path, drain_s: float, goodbye_s: float = 1, **environment: str) -> Iterator[Line]:
     """Run a server that drains for so long, and see afterwards that it printed no traceback."""
-    with a_line(folder, DRAIN_S=str(drain_s), CALL_GOODBYE_S=str(goodbye_s)) as line:
+    environment |= {"DRAIN_S": str(drain_s), "CALL_GOODBYE_S": str(goodbye_s)}
+    with a_line(folder, **environment) as line:
         yield line
     assert "Traceback" not in line.log(), line.log()
 
@@ -82,13 +83,8 @@ def test_i3_p10_without_a_call_the_process_leaves_at_once(tmp_path):
 def test_i3_p10_a_running_call_ends_by_itself_and_no_new_one_is_taken(tmp_path):
     with draining_line(tmp_path, 60) as line:
         with line.call() as (telephone, model), talking(telephone):
-            promised = line.stream_path()
-
             took_s = told_to_stop(line)
 
-            with pytest.raises(InvalidStatus) as refused, line.connect(promised):
-                pass
-            assert refused.value.response.status_code == 403
             assert not tokens_in(line.ring(line.new_session()).text)
             heard = len(model.caller_bytes)
             model.speak(0.5)
@@ -99,6 +95,44 @@ def test_i3_p10_a_running_call_ends_by_itself_and_no_new_one_is_taken(tmp_path):
         assert took_s < 1
         assert ended(line) == ("completed", "caller_hangup", True)
         assert line.rows("SELECT reason FROM voice_callbackrequest") == [("not_admitted",)]
+
+
+def test_i3_p10_who_was_told_that_he_may_come_is_let_in_and_waited_for(tmp_path):
+    # His caller heard no sentence: refused now, he would hear nothing at all.
+    with draining_line(tmp_path, 60) as line:
+        promised = line.stream_path()
+        told_to_stop(line)
+        time.sleep(0.5)  # it must not leave; there is nothing to wait for
+        assert line.process.poll() is None
+
+        with line.connect(promised) as telephone, talking(telephone):
+            eventually(lambda: line.model.sessions, 10)
+            line.model.sessions[0].speak(0.5)
+            assert len(telephone.recv(timeout=10)) > 0
+        assert line.process.wait(10) == 0
+        assert ended(line) == ("completed", "caller_hangup", True)
+
+
+def test_i3_p10_who_was_invited_and_does_not_come_is_waited_for_as_long_as_his_token_is_good(tmp_path):
+    with draining_line(tmp_path, 60, STREAM_TOKEN_S="2") as line:
+        line.stream_path()
+        began = time.monotonic()
+
+        line.process.send_signal(signal.SIGTERM)
+
+        assert line.process.wait(8) == 0
+        assert 1.5 < time.monotonic() - began < 5
+
+
+def test_i3_p10_who_hung_up_before_his_stream_came_is_not_waited_for(tmp_path):
+    with draining_line(tmp_path, 60) as line:
+        session_id = line.new_session()
+        line.stream_path(session_id)
+        line.ring(session_id, callSessionState="Completed", isActive="0")
+
+        line.process.send_signal(signal.SIGTERM)
+
+        assert line.process.wait(5) == 0
 
 
 def test_i3_p10_at_the_limit_a_call_says_goodbye_and_is_closed(tmp_path):

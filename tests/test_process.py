@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection
 
 from tests.line import CALLER, Line, ModelSession, a_line, eventually, free_port, tokens_in
@@ -194,19 +193,28 @@ def test_i5_a_second_call_of_one_number_hears_a_sentence(tmp_path):
         assert tokens_in(another)
 
 
-def test_i5_of_two_streams_of_one_number_at_once_the_second_is_refused_and_its_call_ended(tmp_path):
-    with a_line(tmp_path, ADMISSION_CALLS_PER_NUMBER="1") as line:
-        first, second = line.stream_path(), line.stream_path()  # both rang before either was connected
+def test_i5_p11_of_two_that_ring_for_the_last_place_the_second_hears_a_sentence_and_is_rung_back(tmp_path):
+    with a_line(tmp_path, ADMISSION_CALLS="1") as line:
+        first = line.stream_path()
+
+        second = line.ring(line.new_session()).text  # nobody's stream has come yet
+
+        assert "<Say" in second
+        assert "call you back" in second
+        assert line.rows("SELECT number, reason FROM voice_callbackrequest") == [(CALLER, "not_admitted")]
         with line.connect(first) as telephone, talking(telephone):
             eventually(lambda: line.model.sessions)
 
-            with pytest.raises(InvalidStatus):
-                line.connect(second)
 
-            ended = eventually(
-                lambda: line.rows("SELECT status, ended_reason FROM voice_call WHERE ended_at IS NOT NULL")
-            )
-            assert ended == [("failed", "capacity")]
+def test_i5_of_two_calls_that_ring_from_one_number_the_second_hears_a_sentence(tmp_path):
+    with a_line(tmp_path, ADMISSION_CALLS_PER_NUMBER="1") as line:
+        first = line.stream_path()
+
+        second = line.ring(line.new_session()).text
+
+        assert "<Say" in second
+        with line.connect(first) as telephone, talking(telephone):
+            eventually(lambda: line.model.sessions)
 
 
 def test_when_the_model_cannot_be_had_the_next_caller_hears_a_sentence_at_once(tmp_path):

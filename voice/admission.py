@@ -4,10 +4,13 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from threading import Lock
 
 from django.conf import settings
+
+from voice import access
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +61,23 @@ class Breaker:
         return True
 
 
+@dataclass(slots=True)
+class Place:
+    """A call's place here, from the handshake of its stream to its end."""
+
+    number: str | None = None
+    """Whose call it is: None until that is known, "" when it is nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Guest:
+    call: str
+    number: str
+    until_s: float
+
+
 class Gate:
-    """Counts the live calls of a process; `draining` is set once, when it is told to stop.
+    """Counts the calls of a process, live and invited; `draining` is set once, when it is told to stop.
 
     Asked by webhooks on their threads and by sockets on the event loop.
     """
@@ -72,73 +90,74 @@ class Gate:
         self.breaker = Breaker()
         self._limit = limit
         self._clock = clock
-        self._numbers: Counter[str] = Counter()
-        self._begun: deque[tuple[float, str]] = deque()  # when which call was let in, of the last while
+        self._guests: dict[str, _Guest] = {}  # whose streams are to come, by the digests of their tokens
+        self._numbers: Counter[str] = Counter()  # of the calls that are here
+        self._begun: deque[float] = deque()  # when calls were invited, of the last second
         self._lock = Lock()
 
-    def admit(self) -> Refusal | None:
-        """Return why a call would be refused now, or None; nothing is held for whoever asks."""
-        if self.draining:
-            return Refusal.DRAINING
-        if self.lagging:
-            return Refusal.LAGGING
-        limit = settings.ADMISSION_CALLS if self._limit is None else self._limit
-        return Refusal.FULL if self.calls >= limit else None
+    @property
+    def expected(self) -> int:
+        """Return how many calls were invited whose streams may still come."""
+        with self._lock:
+            return len(self._expected())
 
-    def invite(self, call: str, number: str, *, over_budget: bool) -> Refusal | None:
-        """Let a ringing call have a stream and return None, or return why not.
+    def invite(self, call: str, number: str, token: str, *, over_budget: bool) -> Refusal | None:
+        """Keep a place for a ringing call, whose stream will bring this token, or return why not.
 
-        It counts for the calls of this second, once however often the carrier asks.
+        However often the carrier asks, it is one call; it may come by any of the tokens.
         """
         with self._lock:
             now_s = self._clock()
-            while self._begun and now_s - self._begun[0][0] > settings.STREAM_TOKEN_S:
-                self._begun.popleft()
-            refusal = self.admit() or self._same_number(number)
-            if refusal is not None:
-                return refusal
-            if over_budget:
-                return Refusal.BUDGET
-            if any(call == known for _, known in self._begun):
-                return None
-            lately = sum(now_s - at_s < _A_SECOND_S for at_s, _ in self._begun)
-            if lately >= settings.ADMISSION_CALLS_PER_SECOND:
-                return Refusal.TOO_FAST
-            if not self.breaker.lets_through(now_s):
-                return Refusal.MODEL_DOWN
-            self._begun.append((now_s, call))
+            if call not in self._expected():
+                refusal = self._closed() or self._same_number(number)
+                refusal = refusal or (Refusal.BUDGET if over_budget else self._not_now(now_s))
+                if refusal is not None:
+                    return refusal
+                self._begun.append(now_s)
+            self._guests[access.digest(token)] = _Guest(call, number, now_s + settings.STREAM_TOKEN_S)
             return None
 
-    def enter(self) -> Refusal | None:
-        """Count a call in and return None, or return why not; then nothing was counted.
+    def forget(self, call: str) -> None:
+        """Give the place of an invited call away: it is over, and no stream of it will come."""
+        with self._lock:
+            self._forget(call)
 
-        To ask and to count is one step, so enter before anything is awaited and leave when it fails.
+    def enter(self, token: str) -> Place | Refusal:
+        """Count a call in and return its place, or return why not; then nothing was counted.
+
+        Who was invited is let in whatever happened since: his caller was told so. To ask and to count is one
+        step, so enter before anything is awaited and leave when it fails.
         """
         with self._lock:
-            refusal = self.admit()
-            if refusal is None:
-                self.calls += 1
-            return refusal
+            self._expected()
+            guest = self._guests.get(access.digest(token))
+            if guest is None and (refusal := self._closed()):
+                return refusal
+            self.calls += 1
+            place = Place()
+            if guest is not None:
+                self._forget(guest.call)
+                self._count(place, guest.number)
+            return place
 
-    def leave(self) -> None:
+    def leave(self, place: Place) -> None:
         """Count a call out that entered."""
         with self._lock:
             self.calls -= 1
+            if place.number:
+                self._numbers[place.number] -= 1
+                if self._numbers[place.number] <= 0:
+                    del self._numbers[place.number]
 
-    def take_number(self, number: str) -> Refusal | None:
-        """Count a call in that entered and whose number is known by now; "" is nobody's and has no limit."""
+    def take_number(self, place: Place, number: str) -> Refusal | None:
+        """Count the number of a call in that entered and was not invited; "" has no limit."""
         with self._lock:
+            if place.number is not None:
+                return None
             refusal = self._same_number(number)
-            if refusal is None and number:
-                self._numbers[number] += 1
+            if refusal is None:
+                self._count(place, number)
             return refusal
-
-    def give_number(self, number: str) -> None:
-        """Count the number's call out."""
-        with self._lock:
-            self._numbers[number] -= 1
-            if self._numbers[number] <= 0:
-                del self._numbers[number]
 
     def note_failure(self, *, at_once: bool = False) -> None:
         """Take that a conversation with the model could not be begun."""
@@ -150,9 +169,38 @@ class Gate:
         with self._lock:
             self.breaker.succeed()
 
+    def _expected(self) -> dict[str, str]:
+        """Forget whose tokens have expired, and return the numbers of the others by their calls."""
+        now_s = self._clock()
+        self._guests = {token: guest for token, guest in self._guests.items() if guest.until_s > now_s}
+        return {guest.call: guest.number for guest in self._guests.values()}
+
+    def _forget(self, call: str) -> None:
+        self._guests = {token: guest for token, guest in self._guests.items() if guest.call != call}
+
+    def _count(self, place: Place, number: str) -> None:
+        place.number = number
+        if number:
+            self._numbers[number] += 1
+
+    def _closed(self) -> Refusal | None:
+        if self.draining:
+            return Refusal.DRAINING
+        if self.lagging:
+            return Refusal.LAGGING
+        limit = settings.ADMISSION_CALLS if self._limit is None else self._limit
+        return Refusal.FULL if self.calls + len(self._expected()) >= limit else None
+
     def _same_number(self, number: str) -> Refusal | None:
-        here = self._numbers.get(number, 0)
+        here = self._numbers.get(number, 0) + list(self._expected().values()).count(number)
         return Refusal.SAME_NUMBER if number and here >= settings.ADMISSION_CALLS_PER_NUMBER else None
+
+    def _not_now(self, now_s: float) -> Refusal | None:
+        while self._begun and now_s - self._begun[0] >= _A_SECOND_S:
+            self._begun.popleft()
+        if len(self._begun) >= settings.ADMISSION_CALLS_PER_SECOND:
+            return Refusal.TOO_FAST
+        return None if self.breaker.lets_through(now_s) else Refusal.MODEL_DOWN
 
 
 GATE = Gate()

@@ -15,13 +15,14 @@ from django.db.models import Q
 
 from shipments import contacts
 from shipments.audit import AuditEntry
-from voice import access, billing, missed, outbound, trust
+from voice import access, billing, callbacks, missed, outbound, trust
 from voice.ends import tell_ended
 from voice.models import Call, UsageRecord
 from voice.records import Ending
 from voice.rights import StreamToken
 from voice.statuses import (
     LIVE,
+    CallbackReason,
     CallStatus,
     Direction,
     EndedReason,
@@ -120,14 +121,13 @@ def open_call(
         return _opening(call, now)
 
 
-def open_test_call(*, number: str, by: User, public_id: str, now: datetime) -> Opening:
+def open_test_call(*, number: str, by: User, now: datetime) -> Opening:
     """Make the call of a member of staff who plays the demo customer of a number, and mint its token.
 
     Whose number it is the caller of this has looked at (`shipments.personas`).
     """
     with transaction.atomic():
         call = Call.objects.create(
-            public_id=public_id,
             tester=by,
             customer_number=number,
             language=settings.DEFAULT_LANGUAGE,
@@ -250,6 +250,29 @@ def accept_stream(token: str, *, now: datetime) -> CallFacts | None:
     except IntegrityError:  # two tokens of one call at once: the database lets one of them be used
         return None
     return _facts(call, trust.guarded_places(call))
+
+
+def turn_away(token: str, *, now: datetime) -> None:
+    """Take note of a stream for which there is no place, if it has the right to one."""
+    with transaction.atomic():
+        facts = accept_stream(token, now=now)
+        if facts is not None:
+            refuse(facts, now=now)
+
+
+def refuse(facts: CallFacts, *, now: datetime) -> None:
+    """End a call whose stream was refused, and have who rang us rung back: nobody told him anything."""
+    with transaction.atomic():
+        end_call(facts.call_id, Ending(EndedReason.CAPACITY, None, {}, {}, 0.0), now=now)
+        if facts.is_test or facts.direction != Direction.INBOUND:
+            return
+        callbacks.request(
+            call_public_id=facts.public_id,
+            number=facts.customer_number,
+            reason=CallbackReason.NOT_ADMITTED,
+            summary="",
+            now=now,
+        )
 
 
 def _facts(call: Call, guarded: tuple[str, ...] = ()) -> CallFacts:

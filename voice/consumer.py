@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import Error as DatabaseDownError
 
 from voice import calls, opening
-from voice.admission import GATE
+from voice.admission import GATE, Refusal
 from voice.bridge import Bridge
 from voice.current import call_id
 from voice.events import CLOSE_UPSTREAM
@@ -23,16 +23,17 @@ from voice.limits import Limits, Tuning, from_settings
 from voice.newsroom import NEWSROOM
 from voice.orm import run_db
 from voice.proof import NumberProof
-from voice.records import Ending
 from voice.roster import ROSTER, Carried
 from voice.session import Session
-from voice.statuses import EndedReason
+from voice.spool import SPOOL
 from voice.steering import HELM
 from voice.watched import watched
 
 logger = logging.getLogger(__name__)
 
 SUBPROTOCOL = "audio.drachtio.org"
+
+_TURNING_AWAY = asyncio.Semaphore(4)
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -97,33 +98,36 @@ class AudioConsumer(AsyncWebsocketConsumer):
         """
         self.scope, self.base_send = scope, send
         await receive()  # websocket.connect
-        # The cheap reasons to refuse come first. The place is taken before the token is looked up: two
-        # streams at once must not both find the last one free.
-        if SUBPROTOCOL not in self.scope["subprotocols"] or GATE.enter() is not None:
+        if SUBPROTOCOL not in self.scope["subprotocols"]:
             await self.close()  # before the accept: the client sees 403 and no reason
             return
+        # The place is taken before the token is looked up: two streams at once must not both find the last
+        # one free.
+        token: str = self.scope["url_route"]["kwargs"]["token"]
+        place = GATE.enter(token)
+        if isinstance(place, Refusal):
+            await self.close()
+            await _turn_away(token)
+            return
         try:
-            facts = await self._authenticate()
+            facts = await self._authenticate(token)
             if facts is None:
                 await self.close()
+                if place.number is not None:  # it was invited: the database did not answer, but will
+                    SPOOL.add(partial(calls.turn_away, token, now=datetime.now(UTC)))
                 return
             call_id.set(facts.public_id)
-            if GATE.take_number(facts.customer_number) is not None:
+            if GATE.take_number(place, facts.customer_number) is not None:
                 await self.close()
-                # Its token is used, so it is answered in the books, and nobody else would end it there.
-                await CallJournal(facts.call_id).finish(Ending(EndedReason.CAPACITY, None, {}, {}, 0.0))
+                SPOOL.add(partial(calls.refuse, facts, now=datetime.now(UTC)))
                 return
-            try:
-                await self.accept(SUBPROTOCOL)
-                await _carry(facts, TelephoneSocket(receive, send))
-            finally:
-                GATE.give_number(facts.customer_number)
+            await self.accept(SUBPROTOCOL)
+            await _carry(facts, TelephoneSocket(receive, send))
         finally:
-            GATE.leave()
+            GATE.leave(place)
 
-    async def _authenticate(self) -> calls.CallFacts | None:
+    async def _authenticate(self, token: str) -> calls.CallFacts | None:
         """Consume the token; return the call that the stream belongs to, or None."""
-        token = self.scope["url_route"]["kwargs"]["token"]
         try:
             async with asyncio.timeout(settings.STREAM_ACCEPT_S):
                 return await run_db(calls.accept_stream, token, now=datetime.now(UTC))
@@ -132,6 +136,18 @@ class AudioConsumer(AsyncWebsocketConsumer):
         except Exception:  # before a call there is no other top: a stranger would see a 500 and why
             logger.exception("a stream was refused: its token could not be looked at")
         return None
+
+
+async def _turn_away(token: str) -> None:
+    """Keep account of a stream that no place was kept for: its caller heard no word, or is a stranger."""
+    if _TURNING_AWAY.locked():  # what strangers try is not to keep the database from the calls
+        return
+    async with _TURNING_AWAY:
+        try:
+            async with asyncio.timeout(settings.STREAM_ACCEPT_S):
+                await run_db(calls.turn_away, token, now=datetime.now(UTC))
+        except (DatabaseDownError, TimeoutError):
+            logger.error("a stream was turned away: the database did not answer")
 
 
 async def _carry(facts: calls.CallFacts, telephone: TelephoneSocket) -> None:

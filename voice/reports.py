@@ -20,8 +20,11 @@ logger = logging.getLogger(__name__)
 _RANK = {"": 0, StreamState.CREATED: 1, StreamState.STARTED: 2, StreamState.STOPPED: 3, StreamState.ERROR: 3}
 
 
-def note_edge(webhook: sautikit.Webhook, *, now: datetime) -> None:
-    """Keep a later edge of a call, once; it annotates, and ends only what never had a stream."""
+def note_edge(webhook: sautikit.Webhook, *, now: datetime) -> str:
+    """Keep a later edge of a call, once; it annotates, and ends only what never had a stream.
+
+    Returns the public id of a call that the carrier says is over, else "".
+    """
     payload = {"duration_s": webhook.duration_s, "stream_sid": webhook.stream_sid[:64]}
     # Without a session there is no telling a repeat from another call's edge: each is kept.
     once = f"voice:{fingerprint(webhook.session_id, webhook.edge, payload)}" if webhook.session_id else None
@@ -31,12 +34,14 @@ def note_edge(webhook: sautikit.Webhook, *, now: datetime) -> None:
             logger.info("an edge of a call that is not ours", extra={"edge": webhook.edge.value})
         _keep_event(once, EventSource.VOICE, webhook.edge.value, call, payload, now)
         if call is None:
-            return
+            return ""
         if webhook.duration_s is not None:
             _set_carrier_duration(call, webhook.duration_s)
-        if webhook.edge in _OVER:
-            # A call that was never answered has no socket to tell of its end.
-            calls.end_unanswered(call, _OVER[webhook.edge], now)
+        if webhook.edge not in _OVER:
+            return ""
+        # A call that was never answered has no socket to tell of its end.
+        calls.end_unanswered(call, _OVER[webhook.edge], now)
+        return call.public_id
 
 
 _OVER = {

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from shipments.personas import personas
 from voice import budget, calls
 from voice.admission import GATE, Refusal
 from voice.errors import NotRungError
-from voice.models import new_public_id
 
 RIGHT = "voice.place_test_call"
 _WHY: Mapping[Refusal, str] = {
@@ -34,8 +34,10 @@ def ring(key: str, *, by: User, now: datetime) -> calls.Opening:
         raise NotRungError(
             "Choose one of the demonstration's customers or drivers: nobody else may be played."
         )
-    public_id = new_public_id()
-    refusal = GATE.invite(public_id, persona.number, over_budget=budget.is_spent(now))
-    if refusal is not None:
-        raise NotRungError(_WHY[refusal])
-    return calls.open_test_call(number=persona.number, by=by, public_id=public_id, now=now)
+    with transaction.atomic():
+        opening = calls.open_test_call(number=persona.number, by=by, now=now)
+        spent = budget.is_spent(now, but=opening.facts.call_id)
+        refusal = GATE.invite(opening.facts.public_id, persona.number, opening.token, over_budget=spent)
+        if refusal is not None:
+            raise NotRungError(_WHY[refusal])
+    return opening

@@ -184,7 +184,8 @@ def _answer(webhook: sautikit.Webhook, *, signed: bool) -> str:
         )
         if opening is not None:
             return _stream(opening)
-    _within(settings.WEBHOOK_WAIT_S, reports.note_edge, webhook, now=now)
+    if over := _within(settings.WEBHOOK_WAIT_S, reports.note_edge, webhook, now=now):
+        GATE.forget(over)
     return actions.empty_response()
 
 
@@ -195,7 +196,7 @@ def _answer_without_database(webhook: sautikit.Webhook) -> str:
 
 def _stream(opening: calls.Opening) -> str:
     call = opening.facts.public_id
-    if refusal := _refusal(opening.facts):
+    if refusal := _refusal(opening):
         logger.warning("a caller heard an apology", extra={"call": call, "why": refusal.value})
         return _apology(promised=_ask_callback(opening.facts))
     logger.info("a call may connect", extra={"call": call})
@@ -213,9 +214,10 @@ def _stream(opening: calls.Opening) -> str:
     )
 
 
-def _refusal(facts: calls.CallFacts) -> Refusal | None:
+def _refusal(opening: calls.Opening) -> Refusal | None:
+    facts = opening.facts
     spent = _within(settings.WEBHOOK_WAIT_S, budget.is_spent, datetime.now(UTC), but=facts.call_id)
-    return GATE.invite(facts.public_id, facts.customer_number, over_budget=spent)
+    return GATE.invite(facts.public_id, facts.customer_number, opening.token, over_budget=spent)
 
 
 def _ask_callback(facts: calls.CallFacts) -> bool:

@@ -10,59 +10,10 @@ import pytest
 from pytest_django import Settings
 
 from voice import budget
-from voice.admission import Gate, Refusal
+from voice.admission import Gate, Place, Refusal
 from voice.errors import ModelBusy, ModelLost, ModelRefused, RemoteError
 from voice.models import Call
 from voice.watched import watched
-
-
-def test_a_gate_lets_in_as_many_as_it_may():
-    gate = Gate(2)
-
-    assert [gate.enter(), gate.enter(), gate.enter()] == [None, None, Refusal.FULL]
-    assert gate.calls == 2
-
-
-def test_who_leaves_makes_room():
-    gate = Gate(1)
-    gate.enter()
-
-    gate.leave()
-
-    assert gate.admit() is None
-    assert gate.enter() is None
-
-
-def test_asking_holds_no_place():
-    gate = Gate(1)
-
-    assert [gate.admit(), gate.admit()] == [None, None]
-    assert gate.calls == 0
-
-
-def test_a_draining_gate_refuses_and_counts_who_is_in():
-    gate = Gate(2)
-    gate.enter()
-
-    gate.draining = True
-
-    assert gate.admit() is gate.enter() is Refusal.DRAINING
-    assert gate.calls == 1
-
-
-def test_the_limit_is_a_setting(settings: Settings):
-    settings.ADMISSION_CALLS = 0
-
-    assert Gate().enter() is Refusal.FULL
-
-
-def test_the_last_place_is_given_once():
-    gate = Gate(50)
-
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: gate.enter(), range(400)))
-
-    assert answers.count(None) == gate.calls == 50
 
 
 class Clock:
@@ -77,8 +28,119 @@ class Clock:
 NUMBER = "+254700000001"
 
 
-def invite(gate: Gate, call: str, number: str = "", *, over_budget: bool = False) -> Refusal | None:
-    return gate.invite(call, number, over_budget=over_budget)
+def invite(
+    gate: Gate, call: str, number: str = "", token: str = "", *, over_budget: bool = False
+) -> Refusal | None:
+    return gate.invite(call, number, token or f"token of {call}", over_budget=over_budget)
+
+
+def entered(gate: Gate, token: str = "a stranger's") -> Place:
+    """Return the place of a stream that is let in."""
+    place = gate.enter(token)
+    assert isinstance(place, Place)
+    return place
+
+
+def test_a_gate_lets_in_as_many_as_it_may():
+    gate = Gate(2)
+
+    places = [gate.enter(token) for token in "abc"]
+
+    assert places == [Place(), Place(), Refusal.FULL]
+    assert gate.calls == 2
+
+
+def test_who_leaves_makes_room():
+    gate = Gate(1)
+    place = entered(gate)
+
+    gate.leave(place)
+
+    assert gate.calls == 0
+    assert entered(gate) == Place()
+
+
+def test_a_draining_gate_refuses_and_counts_who_is_in():
+    gate = Gate(2)
+    entered(gate)
+
+    gate.draining = True
+
+    assert invite(gate, "a") is gate.enter("a stranger's") is Refusal.DRAINING
+    assert gate.calls == 1
+
+
+def test_the_limit_is_a_setting(settings: Settings):
+    settings.ADMISSION_CALLS = 0
+
+    assert Gate().enter("a stranger's") is Refusal.FULL
+
+
+def test_the_last_place_is_given_once():
+    gate = Gate(50)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: gate.enter(f"token {number}"), range(400)))
+
+    assert len([answer for answer in answers if isinstance(answer, Place)]) == gate.calls == 50
+
+
+def test_a_place_is_kept_for_who_is_invited():
+    gate = Gate(1, Clock())
+
+    answers = [invite(gate, "a"), invite(gate, "b"), gate.enter("a stranger's")]
+
+    assert answers == [None, Refusal.FULL, Refusal.FULL]
+    assert gate.expected == 1
+    assert entered(gate, "token of a") == Place("")
+    assert (gate.expected, gate.calls) == (0, 1)
+
+
+@pytest.mark.parametrize("why", ["draining", "lagging"])
+def test_who_was_invited_is_let_in_whatever_came_between(why: str):
+    gate = Gate(1, Clock())
+    invite(gate, "a")
+
+    setattr(gate, why, True)
+
+    assert entered(gate, "token of a") == Place("")
+
+
+def test_a_place_is_kept_as_long_as_a_token_is_good(settings: Settings):
+    settings.STREAM_TOKEN_S = 60
+    clock = Clock()
+    gate = Gate(1, clock)
+    invite(gate, "a")
+
+    clock.now_s += 59.9
+    before = invite(gate, "b")
+    clock.now_s += 0.1
+
+    assert (before, gate.expected) == (Refusal.FULL, 0)
+    assert invite(gate, "b") is None
+    assert gate.enter("token of a") is Refusal.FULL
+
+
+def test_a_call_that_ended_before_its_stream_came_keeps_no_place():
+    gate = Gate(1, Clock())
+    invite(gate, "a")
+
+    gate.forget("a")
+
+    assert invite(gate, "b") is None
+
+
+def test_a_call_has_one_place_by_whichever_of_its_tokens_it_comes():
+    gate = Gate(2, Clock())
+    for token in ("one", "two"):
+        invite(gate, "a", NUMBER, token)
+
+    expected = gate.expected
+    place = entered(gate, "two")
+
+    assert (expected, gate.expected, gate.calls) == (1, 0, 1)
+    assert place == Place(NUMBER)
+    assert entered(gate, "one") == Place()  # a stranger's: the database knows that it is void
 
 
 def test_a_second_has_room_for_so_many_new_calls(settings: Settings):
@@ -103,19 +165,35 @@ def test_a_call_that_is_delivered_again_counts_once(settings: Settings):
 def test_a_number_has_so_many_calls_at_once(settings: Settings):
     settings.ADMISSION_CALLS_PER_NUMBER = 1
     gate = Gate(10, Clock())
-    gate.take_number(NUMBER)
+    place = entered(gate)
+    gate.take_number(place, NUMBER)
 
-    assert invite(gate, "a", NUMBER) is gate.take_number(NUMBER) is Refusal.SAME_NUMBER
+    assert invite(gate, "a", NUMBER) is gate.take_number(entered(gate), NUMBER) is Refusal.SAME_NUMBER
     assert invite(gate, "b", "+254700000002") is None
-    gate.give_number(NUMBER)
+    gate.leave(place)
     assert invite(gate, "a", NUMBER) is None
+
+
+def test_a_number_is_taken_from_the_moment_that_its_call_is_invited(settings: Settings):
+    settings.ADMISSION_CALLS_PER_NUMBER = 1
+    gate = Gate(10, Clock())
+    invite(gate, "a", NUMBER)
+
+    ringing = invite(gate, "b", NUMBER)
+    place = entered(gate, "token of a")
+    talking = invite(gate, "b", NUMBER)
+
+    assert ringing is talking is Refusal.SAME_NUMBER
+    assert gate.take_number(place, NUMBER) is None
+    gate.leave(place)
+    assert invite(gate, "b", NUMBER) is None
 
 
 def test_callers_without_a_number_are_not_one_caller(settings: Settings):
     settings.ADMISSION_CALLS_PER_NUMBER = 1
     gate = Gate(10, Clock())
 
-    assert [gate.take_number("") for _ in range(3)] == [None] * 3
+    assert [gate.take_number(entered(gate), "") for _ in range(3)] == [None] * 3
     assert invite(gate, "a", "") is None
 
 
@@ -128,7 +206,7 @@ def test_a_late_event_loop_takes_no_call():
 
     gate.lagging = True
 
-    assert invite(gate, "a") is gate.enter() is Refusal.LAGGING
+    assert invite(gate, "a") is gate.enter("a stranger's") is Refusal.LAGGING
 
 
 @pytest.mark.logs_errors

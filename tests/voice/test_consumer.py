@@ -1,4 +1,4 @@
-"""What becomes of a stream before and after there is a bridge to carry its call."""
+"""What becomes of a stream that no bridge carries, although its caller was told that it may come."""
 
 import asyncio
 from pathlib import Path
@@ -7,12 +7,19 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from tests.voice.builders import opened
-from voice import clips
+from tests.voice.builders import NOW, an_opening
+from voice import calls, clips, consumer
+from voice.admission import Gate
 from voice.consumer import SUBPROTOCOL, AudioConsumer
-from voice.models import Call
+from voice.models import Call, CallbackRequest
+from voice.spool import Spool, Write
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.logs_errors]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def knock(token: str) -> list[str]:
+    """Bring a token as the carrier does; return what the stream is answered."""
+    return [message["type"] for message in connected(token)]
 
 
 def connected(token: str) -> list[dict[str, Any]]:
@@ -25,25 +32,68 @@ def connected(token: str) -> list[dict[str, Any]]:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    scope = {
-        "type": "websocket",
-        "subprotocols": [SUBPROTOCOL],
-        "url_route": {"args": (), "kwargs": {"token": token}},
-    }
+    scope = {"type": "websocket", "subprotocols": [SUBPROTOCOL], "url_route": {"kwargs": {"token": token}}}
     asyncio.run(AudioConsumer()(scope, receive, send))
     return sent
 
 
+def refused() -> tuple[str, str, list[str]]:
+    """Return how the one call ended, and why who is to be rung back."""
+    call = Call.objects.get()
+    return call.status, call.ended_reason, list(CallbackRequest.objects.values_list("reason", flat=True))
+
+
+def test_a_call_that_another_process_invited_and_this_one_has_no_place_for_is_rung_back(monkeypatch):
+    token = an_opening(now=timezone.now()).token
+    monkeypatch.setattr(consumer, "GATE", Gate(0))
+
+    assert knock(token) == ["websocket.close"]
+
+    assert refused() == ("failed", "capacity", ["not_admitted"])
+
+
+def test_a_stranger_who_is_refused_leaves_nothing(monkeypatch):
+    monkeypatch.setattr(consumer, "GATE", Gate(0))
+
+    assert knock("x" * 43) == ["websocket.close"]
+
+    assert not Call.objects.exists()
+
+
+@pytest.mark.logs_errors
+def test_a_call_that_was_invited_while_the_database_does_not_answer_is_rung_back(monkeypatch, settings):
+    later: list[Write] = []
+    monkeypatch.setattr(Spool, "add", lambda self, write: later.append(write))
+    opening, gate = an_opening(now=timezone.now()), Gate(1)
+    gate.invite(opening.facts.public_id, opening.facts.customer_number, opening.token, over_budget=False)
+    monkeypatch.setattr(consumer, "GATE", gate)
+    settings.STREAM_ACCEPT_S = 0
+
+    answered = knock(opening.token)
+    for write in later:
+        write()
+
+    assert answered == ["websocket.close"]
+    assert refused() == ("failed", "capacity", ["not_admitted"])
+
+
+def test_a_call_that_we_placed_and_cannot_carry_is_not_rung_back():
+    facts = calls.accept_stream(an_opening(direction="Outbound").token, now=NOW)
+    assert facts is not None
+
+    calls.refuse(facts, now=NOW)
+
+    assert refused() == ("failed", "capacity", [])
+
+
+@pytest.mark.logs_errors
 def test_a_call_that_cannot_be_begun_is_ended_on_the_line_and_in_the_books(settings, tmp_path: Path):
     (tmp_path / "en").mkdir()
     (tmp_path / "en" / "filler.wav").write_bytes(b"not a recording")
     settings.CLIPS_PATH = str(tmp_path)
     clips.load.cache_clear()
 
-    opening = opened(now=timezone.now())
-    assert opening is not None
-
-    sent = connected(opening.token)
+    sent = connected(an_opening(now=timezone.now()).token)
 
     assert [message["type"] for message in sent] == ["websocket.accept", "websocket.close"]
     assert sent[-1]["code"] == 4011
