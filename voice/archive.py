@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from voice import billing
 from voice.models import ToolRun, Turn, UsageRecord
 from voice.records import ToolRecord, TurnRecord, UsageSeen, fingerprint
+from voice.statuses import ToolState
 from voice.wire import sautikit
 
 _MOST = 2**31 - 1  # what an integer column holds
@@ -36,20 +37,21 @@ def record_turns(call_id: int, turns: Sequence[TurnRecord]) -> None:
 
 
 def record_tool_run(call_id: int, tool: ToolRecord) -> None:
-    """Keep what a tool did; the same call of the model's is kept once."""
-    ToolRun.objects.get_or_create(
-        call_id=call_id,
-        model_call_id=_storable(tool.model_call_id)[:128],
-        defaults={
-            "name": _storable(tool.name)[:64],
-            "business_key": _storable(tool.business_key)[:256],
-            "arguments": sautikit.storable(tool.arguments),
-            "result": sautikit.storable(tool.result),
-            "state": tool.state,
-            "started_ms": tool.started_ms,
-            "duration_ms": tool.duration_ms,
-        },
+    """Keep what a tool did, once a call of the model's; what was done too late replaces that it was late."""
+    kept = {
+        "name": _storable(tool.name)[:64],
+        "business_key": _storable(tool.business_key)[:256],
+        "arguments": sautikit.storable(tool.arguments),
+        "result": sautikit.storable(tool.result),
+        "state": tool.state,
+        "started_ms": tool.started_ms,
+        "duration_ms": tool.duration_ms,
+    }
+    run, new = ToolRun.objects.get_or_create(
+        call_id=call_id, model_call_id=_storable(tool.model_call_id)[:128], defaults=kept
     )
+    if not new:
+        ToolRun.objects.filter(pk=run.pk, state=ToolState.TIMED_OUT).update(**kept)
 
 
 def record_usage(call_id: int, reports: Sequence[UsageSeen]) -> None:

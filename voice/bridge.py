@@ -17,9 +17,10 @@ from voice.audio import TELEPHONE_HZ, InputClock, Onset, Pacer, RateWatch, Resam
 from voice.errors import ModelLost, RemoteError, RemoteProtocolError
 from voice.events import Hearing
 from voice.limits import Bucket, Tuning
-from voice.ports import OUT_OF_REACH, Model, Outcome, Ports
+from voice.ports import Model, Ports
 from voice.records import ToolRecord, TurnRecord, UsageSeen
 from voice.session import Session
+from voice.toolruns import ToolRuns
 from voice.wire import gemini, sautikit
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Bridge:
         self._queued = asyncio.Event()
         self._rearmed = asyncio.Event()
         self._due_s = 0.0
-        self._running: set[asyncio.Task[call.ToolDone]] = set()
+        self._tools = ToolRuns(ports.run_tool, tuning)
         self._end: call.End | None = None
         self._playing_s = inf  # since when the telephone has not taken what we send
         self._is_carrying = False
@@ -310,7 +311,7 @@ class Bridge:
             case call.Hush():
                 await self._hush()
             case call.Run(tool_call):
-                self._run(tool_call)
+                self._group.create_task(self._tools.report(self._tools.begin(tool_call), self._do))
             case call.Withdraw(ids):
                 for one in ids:
                     self._ports.withdraw(one)
@@ -350,36 +351,6 @@ class Bridge:
                 if self._time() >= self._session.deadline_s:  # else it moved on, as it does with each frame
                     await self._do(call.Tick())
 
-    # Tools
-
-    def _run(self, tool_call: gemini.ToolCall) -> None:
-        # Outside the group on purpose: a commit that has begun is finished and recorded when the
-        # caller hangs up in the middle of it. `_wind_up` waits for these, with a limit.
-        task = asyncio.create_task(self._run_tool(tool_call))
-        self._running.add(task)
-        self._group.create_task(self._report(task))
-
-    async def _report(self, task: asyncio.Task[call.ToolDone]) -> None:
-        done = await asyncio.shield(task)
-        self._running.discard(task)
-        await self._do(done)
-
-    async def _run_tool(self, tool_call: gemini.ToolCall) -> call.ToolDone:
-        began_s = self._time()
-        try:
-            async with asyncio.timeout(self._tuning.tool_s):
-                outcome = await self._ports.run_tool(tool_call)
-        except TimeoutError:
-            outcome = Outcome(OUT_OF_REACH, "timed_out", "")
-        return call.ToolDone(
-            call=tool_call,
-            result=outcome.result,
-            state=outcome.state,
-            business_key=outcome.business_key,
-            started_ms=round((began_s - self._began_s) * 1000),
-            duration_ms=round((self._time() - began_s) * 1000),
-        )
-
     # The end
 
     def _take_end(self, commands: list[call.Command]) -> None:
@@ -402,12 +373,8 @@ class Bridge:
         with suppress(TimeoutError):  # one who reads nothing is not waited for
             async with asyncio.timeout(self._tuning.close_s):
                 await self._ports.telephone.close(self._end.code if self._end else call.CLOSE_UPSTREAM)
-        running = list(self._running)
-        if running:
-            await asyncio.wait(running)  # each is bounded by its own time limit, and nobody is on the line
-            for task in running:
-                if task.exception() is None:  # else it is why the call ends, and raised already
-                    self._take_end(self._session.handle(task.result(), self._time()))
+        for done in await self._tools.finish():  # in bounded time, and nobody is on the line
+            self._take_end(self._session.handle(done, self._time()))
         ending = self._session.ending()
         ending.counters.update(self._clock.counters() | self._pacer.counters())
         await self._ports.journal.finish(ending)

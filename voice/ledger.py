@@ -32,6 +32,11 @@ class _Wish:
     done_s: float = 0.0
     told: bool = False
 
+    @property
+    def may_finish(self) -> bool:
+        """Tell whether what it comes to is to come yet: it runs, or was late and may do it all the same."""
+        return self.done is None or self.done.state == "timed_out"
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -76,8 +81,9 @@ class Ledger:
 
     def finish(self, done: ToolDone, now_s: float) -> list[gemini.ToolCall]:
         """Take what a tool came to; return the calls to answer with it."""
-        # Not by its id: a new conversation may give an old one to another call.
-        wish = next((one for one in self._wishes if one.done is None and one.first == done.call), None)
+        # Not by its id: a new conversation may give an old one to another call. One that took too long was
+        # answered for, and may be done after all: that is what counts then.
+        wish = next((one for one in self._wishes if one.first == done.call and one.may_finish), None)
         if wish is None:
             return []
         wish.done, wish.done_s = done, now_s

@@ -90,6 +90,7 @@ class Tuning:
     uplink_stall_s: float = setting("UPLINK_STALL_S", 1.0)
     uplink_catch_up: float = setting("UPLINK_CATCH_UP", 2.0)
     tool_s: float = setting("TOOL_TIMEOUT_S", 5.0)
+    tool_late_s: float = setting("TOOL_LATE_S", 10.0)
     hang_up_s: float = setting("HANG_UP_S", 3.0)
     close_s: float = setting("TELEPHONE_CLOSE_S", 1.0)
     stall_s: float = setting("TELEPHONE_STALL_S", 5.0)

@@ -48,6 +48,15 @@ def test_one_run_of_a_tool_is_kept_for_one_call_of_the_models():
     assert [(run.model_call_id, run.state) for run in ToolRun.objects.all()] == [("t1", "ok"), ("t2", "ok")]
 
 
+def test_what_a_tool_did_too_late_replaces_that_it_was_late():
+    call_id = a_live_call().call_id
+
+    for state in ("timed_out", "ok", "timed_out"):
+        archive.record_tool_run(call_id, a_tool(state=state, result={"status": state}))
+
+    assert [(run.state, run.result) for run in ToolRun.objects.all()] == [("ok", {"status": "ok"})]
+
+
 def test_a_usage_report_is_kept_raw_with_its_tokens_and_once():
     call_id = a_live_call().call_id
 

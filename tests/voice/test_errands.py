@@ -155,6 +155,32 @@ def test_an_interrupted_call_that_is_issued_again_is_not_told_of_besides():
     assert "finished meanwhile" not in line.told()
 
 
+def test_what_a_tool_did_after_it_was_said_to_be_late_is_told_of_when_nobody_speaks():
+    line = talking()
+    tool = a_change("c1")
+
+    line.take(tool, done(tool, "timed_out"), done(tool, message="Moved to Friday."))
+    line.speak(1)
+    line.wait(1)
+    line.take(done(tool, message="Moved to Friday."))
+    line.wait(1)
+
+    assert len(answers(line)) == 1
+    assert line.told().count("finished meanwhile: Moved to Friday.") == 1
+
+
+@pytest.mark.parametrize("state", ["refused", "failed", "timed_out"])
+def test_of_what_came_to_nothing_after_it_was_late_nothing_is_told(state: str):
+    line = talking()
+    tool = a_change("c1")
+
+    line.take(tool, done(tool, "timed_out"), done(tool, state))
+    line.speak(1)
+    line.wait(5)
+
+    assert "finished meanwhile" not in line.told()
+
+
 def test_a_call_that_the_model_does_not_wait_for_is_not_forgotten_when_the_caller_speaks():
     line = talking(with_model("gemini-3.8-live-extended-thinking"))
     tool = a_change("c1")
