@@ -18,14 +18,17 @@ from voice.admission import GATE, Refusal
 from voice.bridge import Bridge
 from voice.current import call_id
 from voice.events import CLOSE_UPSTREAM
+from voice.hanging_up import hang_up
 from voice.journal import CallJournal
 from voice.limits import Limits, Tuning, from_settings
 from voice.newsroom import NEWSROOM
 from voice.orm import run_db
 from voice.proof import NumberProof
+from voice.records import Ending
 from voice.roster import ROSTER, Carried
 from voice.session import Session
 from voice.spool import SPOOL
+from voice.statuses import EndedReason
 from voice.steering import HELM
 from voice.watched import watched
 
@@ -171,6 +174,8 @@ async def _carry(facts: calls.CallFacts, telephone: TelephoneSocket) -> None:
     except Exception:  # the top of a call: its fault must not reach the server or another call
         logger.exception("a call failed")
         if telephone.is_open:  # it was never carried: nobody has hung up, or ended it in the books
-            await opening.hang_up(facts)
+            with suppress(TimeoutError):  # a worker goes on with it then
+                async with asyncio.timeout(settings.HANG_UP_S):
+                    await hang_up(facts)
             await telephone.close(CLOSE_UPSTREAM)
             await CallJournal(facts.call_id).finish(Ending(EndedReason.MODEL_FAILURE, None, {}, {}, 0.0))

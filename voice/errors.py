@@ -37,7 +37,11 @@ class ModelLost(RemoteError):  # noqa: N818 - the field's word for it
 
 
 class CarrierError(RemoteError):
-    """The telephone platform refused a request or could not be reached."""
+    """The telephone platform refused a request; `final` when it would refuse it again."""
+
+    def __init__(self, text: str, *, status: int) -> None:
+        super().__init__(text)
+        self.final = 400 <= status < 500 and status not in (408, 429)
 
 
 class LayerDownError(RemoteError):

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from shipments import jobs as parcels
 from shipments.jobs import Job
-from voice import bills, missed_proof, outbound, placing, purging, reconcile
+from voice import bills, hanging_up, missed_proof, outbound, placing, purging, reconcile
 from voice.carrier import reach
 
 _DIAL_FOR = timedelta(seconds=5)
@@ -27,6 +27,7 @@ def jobs() -> tuple[Job, ...]:
         return table
     asking = (
         Job("untold ends", 20, reconcile.ask_carrier),
+        Job("hang-ups", settings.RECONCILE_EVERY_S, hanging_up.settle),
         Job("untold dials", 20, look_up),
         Job("bills", 20, bills.fetch),
     )

@@ -14,7 +14,7 @@ from shipments.audit import AuditEntry
 from shipments.models import reach
 from voice.levels import Level, Proof
 from voice.rights import CallParcel, StreamToken  # noqa: F401 # Django looks for models in this module
-from voice.shared import DialSwitch, Lease, Tally  # noqa: F401 # the same
+from voice.shared import DialSwitch, Lease, OwedHangUp, Tally  # noqa: F401 # the same
 from voice.statuses import (
     DIAL_OPEN,
     LIVE,

@@ -11,9 +11,9 @@ from django.db import Error as DatabaseDownError
 
 from voice import callbacks, clips, notes, tools, trust
 from voice.calls import CallFacts
-from voice.carrier import reach
 from voice.clients import gemini as gemini_client
-from voice.errors import RemoteError, ToolError
+from voice.errors import ToolError
+from voice.hanging_up import hang_up
 from voice.orm import run_db
 from voice.ports import OUT_OF_REACH, Journal, Outcome, Ports, Telephone
 from voice.prompts import greeting_nudge, question, system_instruction
@@ -82,7 +82,7 @@ def ports(facts: CallFacts, telephone: Telephone, journal: Journal, proof: Numbe
         dial=lambda: gemini_client.dial(endpoint),
         run_tool=runner.run,
         withdraw=runner.withdraw,
-        hang_up=lambda: hang_up(facts),
+        hang_up=partial(hang_up, facts),
         journal=journal,
         ask_callback=partial(_ask_callback, facts),
         clips={name: clip.pcm for name, clip in recordings.items()},
@@ -167,18 +167,3 @@ def _callback(facts: CallFacts, reason: str, summary: str) -> Callable[[], dict[
         summary=summary,
         now=datetime.now(UTC),
     )
-
-
-async def hang_up(facts: CallFacts) -> None:
-    """Have the carrier end the call, when it can be asked to."""
-    if facts.is_test:  # its socket is closed after this, and nobody else is on the line
-        return
-    session_id = facts.session_id
-    if not session_id or not settings.SAUTIKIT_API_KEY:
-        logger.warning("the caller cannot be hung up on: no carrier key, or the carrier named no session")
-        return
-    try:
-        async with reach() as carrier:
-            await carrier.hang_up(session_id)
-    except RemoteError as error:
-        logger.error("the caller was not hung up on", extra={"why": str(error)})

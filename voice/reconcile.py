@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from voice import calls
+from voice import calls, hanging_up
 from voice.carrier import reach
 from voice.clients.sautikit import SautikitClient
 from voice.ends import tell_ended
@@ -29,18 +29,26 @@ _ASKED_FOR = timedelta(hours=1)
 def reconcile(now: datetime) -> int:
     """Close what is over and was not closed; return how many calls that were."""
     closed = close_lost(now)
-    return closed + ask_carrier(now) + close_unanswered(now)
+    closed += ask_carrier(now) + close_unanswered(now)
+    if settings.SAUTIKIT_API_KEY:
+        hanging_up.settle(now)
+    return closed
 
 
 def close_lost(now: datetime) -> int:
     """Close calls without a heartbeat: the process that carried them is gone."""
     quiet = now - timedelta(seconds=settings.RECONCILE_S)
     lost = Call.objects.filter(status=CallStatus.ANSWERED, heartbeat_at__lt=quiet)
-    found = list(lost.values_list("pk", "public_id", "answered_at", "heartbeat_at")[:_CLOSED_AT_ONCE])
-    for call_id, public_id, answered_at, heartbeat_at in found:
-        seconds = (heartbeat_at - answered_at).total_seconds() if heartbeat_at and answered_at else 0.0
-        calls.end_call(call_id, Ending(EndedReason.RECONCILED, None, {}, {}, seconds), now=now)
-        logger.error("a call was lost with its process", extra={"call": public_id})
+    found = list(lost[:_CLOSED_AT_ONCE])
+    for call in found:
+        talked = call.heartbeat_at and call.answered_at and call.heartbeat_at - call.answered_at
+        ending = Ending(EndedReason.RECONCILED, None, {}, {}, talked.total_seconds() if talked else 0.0)
+        calls.end_call(call.pk, ending, now=now)
+        logger.error("a call was lost with its process", extra={"call": call.public_id})
+        if call.session_id and not call.is_test and settings.SAUTIKIT_API_KEY:
+            # Its caller hears nothing. But a process that only could not reach the database is given the
+            # time of two heartbeats to say that it has the call.
+            hanging_up.owe(call.pk, from_at=now + timedelta(seconds=2 * settings.HEARTBEAT_S))
     return len(found)
 
 

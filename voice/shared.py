@@ -1,4 +1,4 @@
-"""Keep what all processes share: counts, whether anybody dials, and who does a periodic job."""
+"""Keep what all processes share: counts, what one leaves to another, and who does a periodic job."""
 
 from django.db import models
 
@@ -30,6 +30,19 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return self.job
+
+
+class OwedHangUp(models.Model):
+    """A call that is over for us and whose caller the carrier did not hang up: a worker has it done."""
+
+    call = models.OneToOneField("voice.Call", on_delete=models.CASCADE, related_name="+")
+    from_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        app_label = "voice"
+
+    def __str__(self) -> str:
+        return f"to be hung up from {self.from_at:%H:%M:%S}"
 
 
 class DialSwitch(models.Model):

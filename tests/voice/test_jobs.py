@@ -39,13 +39,13 @@ def test_without_a_key_the_platform_is_not_asked_for_anything(settings):
 def test_without_a_number_of_ours_nobody_is_called(settings):
     settings.SAUTIKIT_API_KEY, settings.SAUTIKIT_NUMBER = "key", ""
 
-    assert names() == ALWAYS | {"untold ends", "untold dials", "bills"}
+    assert names() == ALWAYS | {"untold ends", "untold dials", "hang-ups", "bills"}
 
 
 def test_with_both_the_worker_dials(settings):
     settings.SAUTIKIT_API_KEY, settings.SAUTIKIT_NUMBER = "key", "+254700000900"
 
-    assert names() == ALWAYS | {"untold ends", "untold dials", "bills", "dial"}
+    assert names() == ALWAYS | {"untold ends", "untold dials", "hang-ups", "bills", "dial"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
-from voice.errors import RemoteError
+from voice.errors import CarrierError, RemoteError
 from voice.wire import placing
 
 _UNREACHED = (httpx.HTTPError, RuntimeError, AttributeError)
@@ -111,14 +111,15 @@ class SautikitClient:
         """End a call by the platform's id or its session id; doing it twice does no harm.
 
         Raises:
-            RemoteError: the platform could not be reached or refused.
+            CarrierError: the platform refused, which may be for good.
+            RemoteError: it could not be reached.
         """
         try:
             answer = await self._http.post(f"/v1/calls/{quote(call, safe='')}/hangup")
         except _UNREACHED as error:
             raise RemoteError(f"hang-up not delivered: {type(error).__name__}") from error
         if not answer.is_success:
-            raise RemoteError(f"hang-up refused with {answer.status_code}")
+            raise CarrierError(f"hang-up refused with {answer.status_code}", status=answer.status_code)
 
     async def route(self, number_id: str, voice_url: str, events_url: str, *, method: str = "PATCH") -> None:
         """Set where a number's calls and, if there is an address for them, its events are posted to.
