@@ -174,6 +174,7 @@ def test_o5_a_refusal_is_not_repeated_and_an_empty_wallet_stops_the_queue(status
     assert len(platform.orders) == 1
     assert refused.call is not None
     assert refused.call.status == CallStatus.FAILED
+    assert refused.call.ended_reason == ("low_balance" if status == 402 else "carrier_error")
 
 
 def test_a_stopped_queue_dials_nothing_until_somebody_resumes_it():

@@ -39,9 +39,11 @@ class Answerer:
         self._said: set[str] = set()
         self._is_playing = self._heard = self._answers = self._answered = self._settled = False
         self._since_s: float | None = None
-        self._sign_told = False
+        self._sign_told = self._spoken_to = False
         self.is_recording = False
         """Whether there was a sign of a recording; it is never taken back."""
+        self.message_left = False
+        """Whether something was said to a voicemail, to its end, once it was known for one."""
 
     @property
     def may_confirm(self) -> bool:
@@ -64,7 +66,7 @@ class Answerer:
 
     def report(self, kind: str) -> None:
         """Take the model's word for what has answered; who comes after a screening is asked anew."""
-        self.kind = kind
+        self.kind, self._spoken_to = kind, False
         if kind == SCREENING:
             self._unask()
             self._answered = self._settled = False
@@ -82,6 +84,7 @@ class Answerer:
 
     def note_words(self, text: str) -> None:
         """Note what the agent says, in pieces: most of the words that tell make the question."""
+        self._spoken_to = True
         self._said |= self._wanted.intersection(_TELLING.findall(text.casefold()))
         self._heard = self._heard or (self._is_asked and not self._is_playing)
 
@@ -95,6 +98,7 @@ class Answerer:
         """Note that all the agent had to say was played."""
         self._is_playing = False
         self._heard = self._heard or self._is_asked
+        self.message_left = self.message_left or (self.kind == VOICEMAIL and self._spoken_to)
 
     def note_activity(self, now_s: float, *, started: bool) -> None:
         """Note that the caller begins or stops to make a sound, by its level and no transcript."""

@@ -15,18 +15,18 @@ from django.db.models import Q
 
 from shipments import contacts
 from shipments.audit import AuditEntry
-from voice import access, billing, callbacks, missed, outbound, trust
+from voice import access, billing, missed, outbound, trust
 from voice.ends import tell_ended
 from voice.models import Call, UsageRecord
 from voice.records import Ending
 from voice.rights import StreamToken
 from voice.statuses import (
     LIVE,
-    CallbackReason,
     CallStatus,
     Direction,
     EndedReason,
     Outcome,
+    unanswered_reason,
 )
 from voice.wire import sautikit
 
@@ -242,7 +242,7 @@ def accept_stream(token: str, *, now: datetime) -> CallFacts | None:
                 return None
             StreamToken.objects.filter(call=call, used_at=None).update(voided_at=now)
             answered = Call.objects.filter(pk=call.pk, status__in=LIVE).update(
-                status=CallStatus.ANSWERED, answered_at=now, heartbeat_at=now
+                status=CallStatus.ANSWERED, answered_at=now, heartbeat_at=now, ended_reason=""
             )
             if not answered:
                 return None
@@ -250,29 +250,6 @@ def accept_stream(token: str, *, now: datetime) -> CallFacts | None:
     except IntegrityError:  # two tokens of one call at once: the database lets one of them be used
         return None
     return _facts(call, trust.guarded_places(call))
-
-
-def turn_away(token: str, *, now: datetime) -> None:
-    """Take note of a stream for which there is no place, if it has the right to one."""
-    with transaction.atomic():
-        facts = accept_stream(token, now=now)
-        if facts is not None:
-            refuse(facts, now=now)
-
-
-def refuse(facts: CallFacts, *, now: datetime) -> None:
-    """End a call whose stream was refused, and have who rang us rung back: nobody told him anything."""
-    with transaction.atomic():
-        end_call(facts.call_id, Ending(EndedReason.CAPACITY, None, {}, {}, 0.0), now=now)
-        if facts.is_test or facts.direction != Direction.INBOUND:
-            return
-        callbacks.request(
-            call_public_id=facts.public_id,
-            number=facts.customer_number,
-            reason=CallbackReason.NOT_ADMITTED,
-            summary="",
-            now=now,
-        )
 
 
 def _facts(call: Call, guarded: tuple[str, ...] = ()) -> CallFacts:
@@ -300,9 +277,12 @@ def _follow(call: Call, now: datetime) -> None:
 def end_unanswered(call: Call, status: CallStatus, now: datetime) -> None:
     """End a call that nobody took, unless it was answered: it has no socket to tell of its end."""
     with transaction.atomic():
-        over = Call.objects.filter(pk=call.pk, status__in=LIVE, answered_at=None).update(
-            status=status, ended_at=now, outcome=Outcome.NO_OUTCOME
-        )
+        unanswered = Call.objects.filter(pk=call.pk, status__in=LIVE, answered_at=None)
+        if unanswered.filter(ended_reason=EndedReason.CAPACITY).exists():
+            status = CallStatus.FAILED  # who hung up had been told to
+        else:
+            unanswered.update(ended_reason=unanswered_reason(status, call.direction))
+        over = unanswered.update(status=status, ended_at=now, outcome=Outcome.NO_OUTCOME)
         if over:
             tell_ended([call.pk], now)
             _follow(call, now)

@@ -13,7 +13,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import Error as DatabaseDownError
 
-from voice import calls, opening
+from voice import calls, opening, refusals
 from voice.admission import GATE, Refusal
 from voice.bridge import Bridge
 from voice.current import call_id
@@ -117,12 +117,12 @@ class AudioConsumer(AsyncWebsocketConsumer):
             if facts is None:
                 await self.close()
                 if place.number is not None:  # it was invited: the database did not answer, but will
-                    SPOOL.add(partial(calls.turn_away, token, now=datetime.now(UTC)))
+                    SPOOL.add(partial(refusals.turn_away, token, now=datetime.now(UTC)))
                 return
             call_id.set(facts.public_id)
             if GATE.take_number(place, facts.customer_number) is not None:
                 await self.close()
-                SPOOL.add(partial(calls.refuse, facts, now=datetime.now(UTC)))
+                SPOOL.add(partial(refusals.cut_off, facts, now=datetime.now(UTC)))
                 return
             await self.accept(SUBPROTOCOL)
             await _carry(facts, TelephoneSocket(receive, send))
@@ -148,7 +148,7 @@ async def _turn_away(token: str) -> None:
     async with _TURNING_AWAY:
         try:
             async with asyncio.timeout(settings.STREAM_ACCEPT_S):
-                await run_db(calls.turn_away, token, now=datetime.now(UTC))
+                await run_db(refusals.turn_away, token, now=datetime.now(UTC))
         except (DatabaseDownError, TimeoutError):
             logger.error("a stream was turned away: the database did not answer")
 

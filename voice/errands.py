@@ -19,6 +19,7 @@ _DAY = "day"
 """An argument in whose digits there is no code: 2026-11-27."""
 _LONGEST = 400
 """Characters that are kept of an argument: no tool takes more."""
+_OPT_OUT = "opt_out"
 _HEARING = {"pass": Hearing.PASS, "silence": Hearing.SILENCE, "pause": Hearing.PAUSE}
 
 
@@ -215,6 +216,8 @@ class Errands:
             self._note_who(done.call.name, told)
         code = told.get("code") if isinstance(told, Mapping) else None
         private = done.call.name in brief.private
+        if done.state == "refused":
+            scene.measures.be_refused(done.call.name, str(code))
         if (private and done.state == "ok") or code == SPENT:
             scene.secrecy.settle()
         elif private or code == NEEDS_CODE:
@@ -225,6 +228,8 @@ class Errands:
         who = self._scene.answerer
         if name == answerer.CONFIRM:
             who.settle()
+        elif name == _OPT_OUT:
+            self._scene.measures.opted_out = bool(who.question)
         elif name == answerer.REPORT and isinstance(told, Mapping):
             who.report(str(told.get("answered_by", "")))
             self._scene.measures.meet(who.kind)

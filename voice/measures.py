@@ -20,7 +20,36 @@ _MET = {
     "screening": "not_available",
     "wrong_number": "wrong_number",
 }
-_WEIGHTS = ("not_available", *_OUTCOMES.values(), "wrong_number")
+_PROOFS = frozenset({"check_fact", "submit_pin"})
+_NOT_PROVED = frozenset({"not_right", "limit"})
+"""Codes with which a proof is refused."""
+_BY_RULE = frozenset(
+    {
+        "change_refused",
+        "delivered",
+        "closed",
+        "shipper_forbids",
+        "attempts_used",
+        "out_of_zone",
+        "held_already",
+        "not_here_yet",
+        "already_waiting",
+        "too_soon",
+        "too_far",
+        "no_slot",
+    }
+)
+"""Codes with which the rules refuse a change; what was misheard or taken by another meanwhile is none."""
+_VERIFICATION, _REFUSED = "verification_failed", "change_refused_by_rule"
+_WEIGHTS = (
+    "not_available",
+    "status_given",
+    _VERIFICATION,
+    _REFUSED,
+    *list(_OUTCOMES.values())[1:],
+    "wrong_number",
+)
+_HANG_UPS = frozenset({"caller_hangup", "agent_hangup"})
 _KEPT = 100
 
 
@@ -28,13 +57,15 @@ _KEPT = 100
 class Measures:
     """What one call measured; times are milliseconds from the answer."""
 
-    outcome: str = ""
+    opted_out: bool = False
+    """Whether somebody whom we called wants no more calls."""
     counters: dict[str, int] = field(default_factory=dict)
     setup_ms: int | None = None
     first_audio_ms: int | None = None
     waits_ms: list[tuple[int, int, int]] = field(default_factory=list)
     gaps_ms: list[int] = field(default_factory=list)
     interruptions: int = 0
+    _seen: set[str] = field(default_factory=set)
 
     def count(self, what: str) -> None:
         """Count one more of something."""
@@ -51,22 +82,34 @@ class Measures:
             self.gaps_ms.append(took_ms)
 
     def achieve(self, tool: str) -> None:
-        """Take the success of a tool; the weightiest stays."""
-        self._weigh(_OUTCOMES.get(tool))
+        """Take the success of a tool; the weightiest counts."""
+        if tool in _PROOFS:
+            self._seen.discard(_VERIFICATION)
+        self._note(_OUTCOMES.get(tool))
+
+    def be_refused(self, tool: str, code: str) -> None:
+        """Take that a tool was refused, and with which code."""
+        if tool in _PROOFS and code in _NOT_PROVED:
+            self._note(_VERIFICATION)
+        elif code in _BY_RULE:
+            self._note(_REFUSED)
 
     def meet(self, who: str) -> None:
         """Take what answered a call that we placed."""
-        self._weigh(_MET.get(who))
+        self._note(_MET.get(who))
 
-    def _weigh(self, new: str | None) -> None:
-        if new is not None and (not self.outcome or _WEIGHTS.index(new) > _WEIGHTS.index(self.outcome)):
-            self.outcome = new
+    def _note(self, outcome: str | None) -> None:
+        if outcome is not None:
+            self._seen.add(outcome)
 
-    def ending(self, reason: str, duration_s: float) -> Ending:
-        """Return the summary of a call that ended so."""
+    def ending(self, reason: str, duration_s: float, *, message_left: bool = False) -> Ending:
+        """Return the summary of a call that ended so; `message_left` tells whether a voicemail has one."""
+        outcome = max(self._seen, key=_WEIGHTS.index, default="no_outcome")
+        if reason == "voicemail" and not message_left:
+            outcome = "voicemail_no_message"
         return Ending(
-            reason=reason,
-            outcome=self.outcome or "no_outcome",
+            reason="opted_out" if self.opted_out and reason in _HANG_UPS else reason,
+            outcome=outcome,
             timings={
                 "setup_ms": self.setup_ms,
                 "first_audio_ms": self.first_audio_ms,

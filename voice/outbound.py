@@ -24,6 +24,7 @@ from voice.statuses import (
     EndedReason,
     Outcome,
     Purpose,
+    unanswered_reason,
 )
 
 logger = logging.getLogger(__name__)
@@ -103,8 +104,19 @@ def _unclaimed(when: datetime, reason: str) -> dict[str, object]:
     return {"not_before": when, "reason": reason[:300], "claimed_by": "", "claimed_at": None}
 
 
-def fail(outbound: OutboundCall, outcome: DialOutcome, reason: str, *, rang: bool, now: datetime) -> bool:
-    """End a call that reached nobody, and plan the next try where the table has one."""
+def fail(
+    outbound: OutboundCall,
+    outcome: DialOutcome,
+    reason: str,
+    *,
+    rang: bool,
+    now: datetime,
+    ended: EndedReason | None = None,
+) -> bool:
+    """End a call that reached nobody, and plan the next try where the table has one.
+
+    `ended` says why where more is known than what came of it.
+    """
     moved = dialing.move(
         outbound.pk,
         DialState.FAILED,
@@ -114,7 +126,8 @@ def fail(outbound: OutboundCall, outcome: DialOutcome, reason: str, *, rang: boo
         **(_rung(now) if rang else {"may_have_rung": False}),
     )
     if moved:
-        close(outbound, _SAYS[outcome], now)
+        status = _SAYS[outcome]
+        close(outbound, status, ended or unanswered_reason(status, Direction.OUTBOUND), now)
         _try_again(outbound, outcome, now)
         _trip(now)
     return moved
@@ -125,11 +138,11 @@ def _rung(now: datetime) -> dict[str, object]:
     return {"may_have_rung": True, "dialled_at": Coalesce("dialled_at", Value(now))}
 
 
-def close(outbound: OutboundCall, status: CallStatus, now: datetime) -> None:
+def close(outbound: OutboundCall, status: CallStatus, reason: EndedReason, now: datetime) -> None:
     """End the telephone call of what was placed or was to be, unless somebody took it."""
     with transaction.atomic():
         over = Call.objects.filter(outbound=outbound.pk, status__in=LIVE, answered_at=None).update(
-            status=status, ended_at=now, outcome=Outcome.NO_OUTCOME
+            status=status, ended_reason=reason, ended_at=now, outcome=Outcome.NO_OUTCOME
         )
         if over and outbound.call_id is not None:
             tell_ended([outbound.call_id], now)

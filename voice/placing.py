@@ -15,6 +15,7 @@ from django.db import Error as DatabaseDownError
 from django.db import transaction
 from django.db.models import F, Q
 
+from shipments import contacts
 from voice import bills, calls, dialing, outbound
 from voice.books import Books, wish_of
 from voice.dial_rules import Answer, At, Never, Now
@@ -22,13 +23,14 @@ from voice.errors import RemoteError
 from voice.models import OutboundCall
 from voice.orm import run_db
 from voice.shared import DialSwitch
-from voice.statuses import CallStatus, DialOutcome, DialState
+from voice.statuses import CallStatus, DialOutcome, DialState, EndedReason
 from voice.wire import sautikit
 from voice.wire.placing import Accepted, Order, Placement, Refused, Slow, Unclear, Unsent, status_of
 
 logger = logging.getLogger(__name__)
 
-_STOPS = frozenset({401, 402})
+_NO_MONEY = 402
+_STOPS = frozenset({401, _NO_MONEY})
 _BACKOFF_S = 2.0
 _FRESH = timedelta(seconds=5)
 """How long the gate's word holds until the request is sent."""
@@ -87,7 +89,9 @@ def begin(row: OutboundCall, now: datetime) -> Answer | Turn:
             case Never(because, moot):
                 target = DialState.CANCELLED if moot else DialState.SUPPRESSED
                 dialing.move(row.pk, target, reason=because[:300], ended_at=now)
-                outbound.close(row, CallStatus.CANCELED, now)
+                refused = contacts.has_opted_out(row.number)
+                why = EndedReason.OPTED_OUT if refused else EndedReason.AGENT_HANGUP
+                outbound.close(row, CallStatus.CANCELED, why, now)
             case At(when, because):
                 outbound.release(row, when, because)
             case Now():
@@ -144,9 +148,10 @@ def settle(row: OutboundCall, placement: Placement, now: datetime, dice: Callabl
                 DialSwitch.objects.filter(sooner, pk=1).update(next_dial_at=when)
             case Refused(status, code):
                 reason = f"The platform refused with {status}{f' ({code})' if code else ''}."
-                outbound.fail(row, DialOutcome.REFUSED, reason, rang=False, now=now)
+                ended = EndedReason.LOW_BALANCE if status == _NO_MONEY else EndedReason.CARRIER_ERROR
+                outbound.fail(row, DialOutcome.REFUSED, reason, rang=False, now=now, ended=ended)
                 if status in _STOPS:
-                    why = "The wallet is empty." if status == 402 else "The key is not accepted."
+                    why = "The wallet is empty." if status == _NO_MONEY else "The key is not accepted."
                     outbound.stop(f"{reason} {why}", now)
             case Unclear(why):
                 outbound.lose(row, why, now)

@@ -84,7 +84,8 @@ class Session:
     def ending(self) -> Ending:
         """Return the summary of an ended call."""
         reason = self._ended.reason if self._ended else "reconciled"
-        return self._measures.ending(reason, self._ended_s - self._scene.began_s)
+        left = self._scene.answerer.message_left
+        return self._measures.ending(reason, self._ended_s - self._scene.began_s, message_left=left)
 
     def _decide(self, event: Event, now_s: float) -> list[Command]:  # noqa: C901 - a case an event, no more
         match event:

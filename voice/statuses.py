@@ -47,7 +47,16 @@ class EndedReason(TextChoices):
     LOW_BALANCE = "low_balance", "Low balance"
     OPTED_OUT = "opted_out", "Opted out"
     CAPACITY = "capacity", "No capacity"
+    UNANSWERED = "unanswered", "Nobody took it"
     RECONCILED = "reconciled", "Reconciled afterwards"
+
+
+def unanswered_reason(status: CallStatus, direction: str) -> EndedReason:
+    """Return why a call ended that nobody took."""
+    if status is CallStatus.FAILED:
+        return EndedReason.CARRIER_ERROR
+    gave_up = status is CallStatus.CANCELED and direction == Direction.INBOUND
+    return EndedReason.CALLER_HANGUP if gave_up else EndedReason.UNANSWERED
 
 
 FAILURES = (

@@ -28,11 +28,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from voice import access, budget, callbacks, calls, reports
+from voice import access, budget, calls, refusals, reports
 from voice.admission import GATE, Refusal
 from voice.audio import TELEPHONE_HZ
 from voice.orm import run_db
-from voice.statuses import CallbackReason
 from voice.wire import actions, sautikit
 
 logger = logging.getLogger(__name__)
@@ -198,7 +197,7 @@ def _stream(opening: calls.Opening) -> str:
     call = opening.facts.public_id
     if refusal := _refusal(opening):
         logger.warning("a caller heard an apology", extra={"call": call, "why": refusal.value})
-        return _apology(promised=_ask_callback(opening.facts))
+        return _apology(promised=_note_refusal(opening.facts))
     logger.info("a call may connect", extra={"call": call})
     public = settings.PUBLIC_URL
     return actions.stream_response(
@@ -220,22 +219,13 @@ def _refusal(opening: calls.Opening) -> Refusal | None:
     return GATE.invite(facts.public_id, facts.customer_number, opening.token, over_budget=spent)
 
 
-def _ask_callback(facts: calls.CallFacts) -> bool:
-    """Write that a refused caller is to be rung back; tell whether that will be done."""
+def _note_refusal(facts: calls.CallFacts) -> bool:
+    """Write that a call is not taken; tell whether its caller will be rung back."""
     try:
-        answer = _within(
-            settings.WEBHOOK_WAIT_S,
-            callbacks.request,
-            call_public_id=facts.public_id,
-            number=facts.customer_number,
-            reason=CallbackReason.NOT_ADMITTED,
-            summary="",
-            now=datetime.now(UTC),
-        )
+        return _within(settings.WEBHOOK_WAIT_S, refusals.refuse, facts, now=datetime.now(UTC))
     except (DatabaseDownError, TimeoutError):
         logger.error("a call-back was not written", extra={"call": facts.public_id})
         return False
-    return answer["status"] == "ok"
 
 
 def _apology(*, promised: bool = False) -> str:

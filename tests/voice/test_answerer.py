@@ -21,10 +21,10 @@ GREETING = f"Hello, this is Example Couriers, about a delivery. {QUESTION}"
 class Ring:
     """A call that was answered; times are seconds of a clock that goes as it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, question: str = QUESTION) -> None:
         setup = gemini.Setup(model="gemini-3.8-live", instruction="You are a test.")
         changing = frozenset({CONFIRM, REPORT})
-        brief = Brief(setup, "Greet.", business_key=tools.business_key, changing=changing, question=QUESTION)
+        brief = Brief(setup, "Greet.", business_key=tools.business_key, changing=changing, question=question)
         self.session = Session(brief, Limits(), 0.0)
         self.now_s = 0.0
         self.ids = 0
@@ -211,6 +211,31 @@ def test_a_voicemail_that_hangs_up_was_a_voicemail():
     commands = ring.on(call.HungUp(1000))
 
     assert [one.reason for one in commands if isinstance(one, call.End)] == ["voicemail"]
+    assert ring.session.ending().outcome == "voicemail_no_message"
+
+
+def test_a_voicemail_that_hangs_up_in_mid_message_has_none():
+    ring = Ring()
+    ring.says()
+    ring.reports("voicemail")
+    ring.begins("Example Couriers called you.")
+
+    ring.on(call.HungUp(1000))
+
+    assert ring.session.ending().outcome == "voicemail_no_message"
+
+
+@pytest.mark.parametrize("question", [QUESTION, ""])
+def test_a_call_to_somebody_who_wants_no_more_of_them_ended_for_that(question):
+    ring = Ring(question)
+    ring.says()
+    ring.hears()
+    [run] = [one for one in ring.asks("opt_out") if isinstance(one, call.Run)]
+    ring.on(call.ToolDone(run.call, {"status": "ok", "message": "Noted."}, "ok", "key", 1, 1))
+
+    ring.on(call.HungUp(1000))
+
+    assert ring.session.ending().reason == ("opted_out" if question else "caller_hangup")
 
 
 def test_who_comes_after_a_screening_is_asked_anew():

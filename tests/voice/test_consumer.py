@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from tests.voice.builders import NOW, an_opening
-from voice import calls, clips, consumer
+from voice import calls, clips, consumer, refusals
 from voice.admission import Gate
 from voice.consumer import SUBPROTOCOL, AudioConsumer
 from voice.models import Call, CallbackRequest
@@ -81,7 +81,7 @@ def test_a_call_that_we_placed_and_cannot_carry_is_not_rung_back():
     facts = calls.accept_stream(an_opening(direction="Outbound").token, now=NOW)
     assert facts is not None
 
-    calls.refuse(facts, now=NOW)
+    refusals.cut_off(facts, now=NOW)
 
     assert refused() == ("failed", "capacity", [])
 

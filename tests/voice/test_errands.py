@@ -377,3 +377,17 @@ def test_what_was_told_stands_while_nothing_was_changed():
     line.take(first, done(first), way, done(way), again)
 
     assert runs(line) == ["c1", "c2"]
+
+
+def test_a_change_that_the_rules_refused_is_what_the_call_came_to():
+    line = talking()
+    tool = a_tool_call("c1", "prepare_reschedule", day="Friday")
+    told = {
+        "status": "refused",
+        "message": "The sender does not allow it.",
+        "data": {"code": "shipper_forbids"},
+    }
+
+    line.take(tool, replace(done(tool, "refused"), result=told))
+
+    assert line.session.ending().outcome == "change_refused_by_rule"

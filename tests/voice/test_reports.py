@@ -26,17 +26,27 @@ def test_no_edge_ends_a_live_call(edge):
 
 
 @pytest.mark.parametrize(
-    ("edge", "status"),
-    [("Completed", "canceled"), ("Failed", "failed"), ("Busy", "busy"), ("NoAnswer", "no_answer")],
+    ("edge", "status", "reason"),
+    [
+        ("Completed", "canceled", "caller_hangup"),
+        ("Failed", "failed", "carrier_error"),
+        ("Busy", "busy", "unanswered"),
+        ("NoAnswer", "no_answer", "unanswered"),
+    ],
 )
-def test_a_call_that_had_no_stream_is_ended_by_its_edge_and_never_begins_again(edge, status):
+def test_a_call_that_had_no_stream_is_ended_by_its_edge_and_never_begins_again(edge, status, reason):
     opening = an_opening()
 
     reports.note_edge(a_webhook(callSessionState=edge), now=NOW)
     reports.note_edge(a_webhook(callSessionState="Completed"), now=NOW + timedelta(seconds=5))
 
     call = Call.objects.get()
-    assert (call.status, call.ended_at) == (status, NOW)
+    assert (call.status, call.ended_reason, call.outcome, call.ended_at) == (
+        status,
+        reason,
+        "no_outcome",
+        NOW,
+    )
     assert calls.accept_stream(opening.token, now=NOW) is None
     assert opened() is None
 

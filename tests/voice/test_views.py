@@ -248,6 +248,33 @@ def test_a_draining_process_apologises(client: Client, monkeypatch: pytest.Monke
 
 
 @database
+def test_who_was_refused_and_hangs_up_was_refused(client: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(GATE, "draining", True)
+    post(client, RINGING)
+    call = Call.objects.get()
+
+    post(client, {**RINGING, "callSessionState": "Completed", "isActive": "0"})
+
+    ended = Call.objects.get()
+    assert (call.status, call.ended_reason) == ("ringing", "capacity")
+    assert (ended.status, ended.ended_reason, ended.outcome) == ("failed", "capacity", "no_outcome")
+
+
+@database
+def test_who_was_refused_and_is_taken_when_the_carrier_asks_again_was_not(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(GATE, "draining", True)
+    post(client, RINGING)
+    monkeypatch.setattr(GATE, "draining", False)
+
+    calls.accept_stream(token_of(stream(post(client, RINGING))), now=datetime.now(UTC))
+
+    call = Call.objects.get()
+    assert (call.status, call.ended_reason) == ("answered", "")
+
+
+@database
 def test_a_full_process_apologises_but_not_to_who_is_talking(client: Client, settings: Settings):
     token = token_of(stream(post(client, RINGING)))
     calls.accept_stream(token, now=datetime.now(UTC))
