@@ -32,6 +32,8 @@ from voice import access, budget, calls, refusals, reports
 from voice.admission import GATE, Refusal
 from voice.audio import TELEPHONE_HZ
 from voice.orm import run_db
+from voice.statuses import Direction
+from voice.trust import direction
 from voice.wire import actions, sautikit
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,11 @@ PROMISES = {
     "fr": "Nous sommes désolés, nous ne pouvons pas prendre votre appel maintenant. "
     "Un collègue vous rappellera. Au revoir.",
     "sw": "Samahani, hatuwezi kupokea simu yako kwa sasa. Mwenzetu atakupigia simu. Kwaheri.",
+}
+WE_CALLED = {
+    "en": "We are sorry, we called you and cannot speak with you right now. Goodbye.",
+    "fr": "Nous sommes désolés, nous vous avons appelé et ne pouvons pas vous parler maintenant. Au revoir.",
+    "sw": "Samahani, tumekupigia simu lakini hatuwezi kuzungumza nawe kwa sasa. Kwaheri.",
 }
 
 
@@ -190,14 +197,18 @@ def _answer(webhook: sautikit.Webhook, *, signed: bool) -> str:
 
 def _answer_without_database(webhook: sautikit.Webhook) -> str:
     # An apology hangs up, so only who waits for an answer gets one; a call that is up is left alone.
-    return _apology() if webhook.may_begin else actions.empty_response()
+    if not webhook.may_begin:
+        return actions.empty_response()
+    return _apology(settings.DEFAULT_LANGUAGE, we_called=direction(webhook) is Direction.OUTBOUND)
 
 
 def _stream(opening: calls.Opening) -> str:
     call = opening.facts.public_id
     if refusal := _refusal(opening):
         logger.warning("a caller heard an apology", extra={"call": call, "why": refusal.value})
-        return _apology(promised=_note_refusal(opening.facts))
+        promised = _note_refusal(opening.facts)
+        we_called = opening.facts.direction == Direction.OUTBOUND
+        return _apology(opening.facts.language, promised=promised, we_called=we_called)
     logger.info("a call may connect", extra={"call": call})
     public = settings.PUBLIC_URL
     return actions.stream_response(
@@ -228,9 +239,12 @@ def _note_refusal(facts: calls.CallFacts) -> bool:
         return False
 
 
-def _apology(*, promised: bool = False) -> str:
-    texts = PROMISES if promised else APOLOGIES
-    return actions.apology_response(texts.get(settings.DEFAULT_LANGUAGE, texts["en"]))
+def _apology(language: str, *, promised: bool = False, we_called: bool = False) -> str:
+    """Apologise in the caller's language; who did not ring us is not told to, nor that we shall."""
+    texts = WE_CALLED if we_called else PROMISES if promised else APOLOGIES
+    return actions.apology_response(
+        texts.get(language) or texts.get(settings.DEFAULT_LANGUAGE) or texts["en"]
+    )
 
 
 # Who asks, and what

@@ -16,10 +16,12 @@ from django.test import Client
 from pytest_django import Settings
 
 from courier.logs import LineFormatter
+from shipments.courtesy import ContactPreference
 from voice import calls
 from voice.admission import GATE
-from voice.models import Call, CallEvent
+from voice.models import Call, CallbackRequest, CallEvent
 from voice.rights import StreamToken
+from voice.views import PROMISES, WE_CALLED
 from voice.wire import sautikit
 
 SECRET = "routing-secret-0123456789abcdef"
@@ -319,6 +321,36 @@ def test_the_apology_is_in_the_language_of_the_house(
     monkeypatch.setattr(GATE, "draining", True)
 
     assert word in (parsed(post(client, RINGING))[0].text or "")
+
+
+@database
+def test_the_apology_is_in_the_callers_language(client: Client, monkeypatch: pytest.MonkeyPatch):
+    ContactPreference.objects.create(number=CALLER, language="sw")
+    monkeypatch.setattr(GATE, "draining", True)
+
+    assert parsed(post(client, RINGING))[0].text == PROMISES["sw"]
+
+
+PLACED = {**RINGING, "callerNumber": "+254700000900", "destinationNumber": CALLER, "direction": "Outbound"}
+
+
+@database
+def test_who_did_not_ring_us_is_promised_no_call(client: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(GATE, "draining", True)
+
+    answer = parsed(post(client, PLACED))
+
+    assert [(one.tag, one.text) for one in answer] == [("Say", WE_CALLED["en"]), ("Hangup", None)]
+    assert not CallbackRequest.objects.exists()
+    assert Call.objects.get().ended_reason == "capacity"
+
+
+@database
+@pytest.mark.logs_errors
+def test_who_did_not_ring_us_is_not_told_to_without_a_database_either(client: Client, settings: Settings):
+    settings.WEBHOOK_WAIT_S = 0
+
+    assert parsed(post(client, PLACED))[0].text == WE_CALLED["en"]
 
 
 # Who may ask, and with what
