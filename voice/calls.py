@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from shipments import contacts
 from shipments.audit import AuditEntry
@@ -242,7 +243,7 @@ def accept_stream(token: str, *, now: datetime) -> CallFacts | None:
                 return None
             StreamToken.objects.filter(call=call, used_at=None).update(voided_at=now)
             answered = Call.objects.filter(pk=call.pk, status__in=LIVE).update(
-                status=CallStatus.ANSWERED, answered_at=now, heartbeat_at=now, ended_reason=""
+                status=CallStatus.ANSWERED, answered_at=now, heartbeat_at=Now(), ended_reason=""
             )
             if not answered:
                 return None

@@ -42,7 +42,8 @@ def close_lost(now: datetime) -> int:
     found = list(lost[:_CLOSED_AT_ONCE])
     for call in found:
         talked = call.heartbeat_at and call.answered_at and call.heartbeat_at - call.answered_at
-        ending = Ending(EndedReason.RECONCILED, None, {}, {}, talked.total_seconds() if talked else 0.0)
+        seconds = max(0.0, talked.total_seconds()) if talked else 0.0  # of two clocks
+        ending = Ending(EndedReason.RECONCILED, None, {}, {}, seconds)
         calls.end_call(call.pk, ending, now=now)
         logger.error("a call was lost with its process", extra={"call": call.public_id})
         if call.session_id and not call.is_test and settings.SAUTIKIT_API_KEY:

@@ -4,12 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db import Error as DatabaseDownError
 
-from voice import calls
+from voice import calls, database_clock
 from voice.events import Event, Stopping
 from voice.orm import run_db
 
@@ -67,9 +66,14 @@ class Roster:
             self._beating = asyncio.create_task(_beat([carried.call_id for carried in self._calls.values()]))
 
 
+def beat(call_ids: Collection[int]) -> None:
+    """Say that calls are alive, at the time by which a worker looks whether they are."""
+    calls.heartbeats(call_ids, database_clock.now())
+
+
 async def _beat(call_ids: Collection[int]) -> None:
     try:
-        await run_db(calls.heartbeats, call_ids, datetime.now(UTC))
+        await run_db(beat, call_ids)
     except DatabaseDownError:
         logger.warning("calls run on without a heartbeat: the database did not take it")
 

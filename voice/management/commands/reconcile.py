@@ -1,11 +1,10 @@
 """Close calls that nobody will end."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from voice import reconcile
+from voice import database_clock, reconcile
 
 
 class Command(BaseCommand):
@@ -15,4 +14,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it once and say how many there were."""
-        self.stdout.write(f"{reconcile.reconcile(datetime.now(UTC))} calls closed")
+        self.stdout.write(f"{reconcile.reconcile(database_clock.now())} calls closed")

@@ -5,12 +5,11 @@ import signal
 import socket
 import threading
 from argparse import ArgumentParser
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from voice import periodic
+from voice import database_clock, periodic
 from voice.jobs import jobs
 from voice.orm import bound_queries
 
@@ -31,7 +30,7 @@ class Command(BaseCommand):
         table = jobs()
         if options["once"]:
             for job in table:
-                done = periodic.run_due(job, holder, _now)
+                done = periodic.run_due(job, holder, database_clock.now)
                 self.stdout.write(f"{job.name}: {'not now' if done is None else done}")
             return
         stopped = threading.Event()
@@ -39,8 +38,4 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stopped.set())
         self.stdout.write(f"worker runs: {', '.join(job.name for job in table)}")
         self.stdout.flush()
-        periodic.run_until(stopped, table, holder, _now)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+        periodic.run_until(stopped, table, holder, database_clock.now)
