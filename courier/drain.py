@@ -69,10 +69,13 @@ class DrainingServer(uvicorn.Server):
         self._watch = asyncio.create_task(watch_loop(GATE))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close what is left."""
+        """Close what is left, and name the tasks that are there all the same: a soak looks for them."""
         if self._watch is not None:
             self._watch.cancel()
         await super().shutdown(sockets)
+        left = asyncio.all_tasks() - {asyncio.current_task(), self._watch}
+        names = sorted(getattr(task.get_coro(), "__qualname__", "?") for task in left)
+        logger.info("the server leaves", extra={"tasks": len(names), "left": names})
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain at the first signal; at the second, leave within seconds.

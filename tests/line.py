@@ -144,8 +144,9 @@ class Line:
             "GEMINI_API_KEY": MODEL_KEY,
             "PYTHONUNBUFFERED": "1",
             "GREETING_SHIELD_S": "0",  # the model here does not greet
-            # All calls here come at once from one number, to a model that fails and on a busy machine;
-            # what is refused for that is proved in test_process.py.
+            # All calls here come at once from one number, many ring and send no stream, to a model that
+            # fails and on a busy machine; what is refused for that is proved in test_process.py.
+            "ADMISSION_CALLS": "1000",
             "ADMISSION_CALLS_PER_SECOND": "1000",
             "ADMISSION_CALLS_PER_NUMBER": "1000",
             "ADMISSION_MODEL_WAIT_S": "0",
@@ -176,7 +177,7 @@ class Line:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(5)
+                self.process.wait(3)  # it may expect a stream that will not come
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

@@ -1,5 +1,6 @@
 """Twenty calls and a fault every five seconds leave nothing behind: 18 s here, 3 minutes at night."""
 
+import json
 import logging
 import os
 import secrets
@@ -12,6 +13,12 @@ logger = logging.getLogger(__name__)
 SECONDS = float(os.environ.get("SOAK_MINUTES") or (3 if os.environ.get("NIGHTLY") else 0.3)) * 60
 GROWTH_BYTES = 8 * 2**20
 SEED = int(os.environ.get("SOAK_SEED") or secrets.randbelow(10**6))
+
+
+def tasks_left(log: str) -> list[str]:
+    """Return the tasks that the server had when it left."""
+    [said] = [line for line in log.splitlines() if '"the server leaves"' in line]
+    return list(json.loads(said)["left"])
 
 
 @pytest.mark.slow
@@ -41,6 +48,7 @@ def test_a_soak_leaves_no_fault_no_task_no_socket_and_no_memory(tmp_path):
     assert "Traceback" not in soaked.log, soaked.log[soaked.log.index("Traceback") - 2_000 :][:6_000]
     assert "never retrieved" not in soaked.log
     assert soaked.open_calls == 0
+    assert tasks_left(soaked.log) == []
     pooled = 10 if os.environ.get("DATABASE_URL") else 0  # connections that PostgreSQL's pool keeps
     assert soaked.end.descriptors <= soaked.idle.descriptors + 2 + pooled
     assert soaked.end.threads <= soaked.idle.threads + 16  # the pool of the database grows
