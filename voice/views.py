@@ -89,6 +89,7 @@ class WebhookView(APIView):
     """What all webhooks share: POST only, a bounded body, and a 404 that looks like any other."""
 
     http_method_names = ["post"]
+    schema = None  # the carrier's, and no part of what the courier's systems are told of
     permission_classes = [AllowAny]
     content_negotiation_class = _AnyAccepted
 
