@@ -91,6 +91,29 @@ def test_s1_t11_a_token_that_is_unknown_is_refused_before_the_accept(line):
     assert refused(line, "/elsewhere") == 403
 
 
+@pytest.mark.parametrize("at_once", [1, 8])
+def test_p2_strangers_start_no_session_with_the_model(line, at_once):
+    before, answers = line.model.connections, []
+
+    def knock(knocker: int) -> None:
+        for number in range(4_000 // at_once if NIGHTLY else 160 // at_once):
+            path = (f"/audio/{'x' * 43}", "/audio/", f"/audio/{knocker}-{number}", f"/audio/{'x' * number}")
+            protocol = "" if number % 7 == 0 else SUBPROTOCOL
+            with RawSocket(line.port) as stranger:
+                stranger.send(handshake(path[number % 4], protocol=protocol))
+                answers.append(stranger.answer_head())
+
+    threads = [threading.Thread(target=knock, args=[knocker]) for knocker in range(at_once)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert all(answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")) for answer in answers)
+    assert line.model.connections == before
+    still_works(line)
+
+
 def test_s1_a_token_works_once(line):
     with line.call() as (_, model):
         pass
@@ -400,7 +423,7 @@ def test_t9_the_agent_is_heard_paced_and_complete(line):
     assert len(heard) % 2 == 0
 
 
-def test_t3_a_barge_in_silences_the_agent_at_once(line):
+def test_t3_p5_a_barge_in_silences_the_agent_at_once(line):
     with line.call() as (telephone, model):
         model.speak(5.0)
         for _ in range(10):

@@ -13,7 +13,8 @@ CASES = (
     | {f"I{number}" for number in range(1, 11)}
     | {f"O{number}" for number in range(1, 16)}
     | {f"A{number}" for number in range(1, 18)}
-    | {"D1", "D3", "D4", "D5", "P12", "P13", "P14", "P15", "P17"}
+    | {f"P{number}" for number in range(1, 21)}
+    | {"D1", "D3", "D4", "D5"}
 )
 _PROMISE = re.compile(r"^\| [^|]+ \| `(\w+)` \| `(\w+)` \| [^|]+ \|$", re.MULTILINE)
 _ROW = re.compile(r"^\| ([A-Z]\d+) \| [^|]+ \| ([^|]+) \| [^|]* \|$", re.MULTILINE)

@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("alone")]
 logger = logging.getLogger(__name__)
 SLOW_S = 0.5
 LIMIT_MS = 20.0
+P4_MS = 60.0  # 20 of them the joining of two frames; what the machine does beside is in it
+P4_STALL_MS = 100.0
 TRIES = 3
 
 
@@ -105,6 +107,19 @@ def ask(model: ModelSession, number: int) -> float:
     return time.monotonic() - began
 
 
+def test_p4_every_frame_is_passed_on_within_its_time(line):
+    tries = []
+    for _ in range(TRIES):
+        with measured(line) as meter:
+            jitter_ms = meter.watch(3.0).worst_ms
+            tries.append((meter.delay_ms(), jitter_ms))
+        if tries[-1][0] <= P4_MS and tries[-1][1] <= P4_STALL_MS:
+            break
+
+    assert min(delay_ms for delay_ms, _ in tries) <= P4_MS, tries
+    assert min(stall_ms for _, stall_ms in tries) <= P4_STALL_MS, tries
+
+
 def test_a_slow_tool_in_one_call_delays_no_frame_of_another(line):
     with measured(line) as meter, line.call() as (_, model), slow_to_read(line, "shipments_shipment"):
         numbers = count()
@@ -144,7 +159,7 @@ def test_a_locked_database_delays_no_frame_of_a_call(line):
 @pytest.mark.parametrize(
     "frame", [ws_frame(2, FRAME), ws_frame(1, b'{"type":"noise"}'), ws_frame(9, b"ping")]
 )
-def test_a_flood_in_one_call_delays_no_frame_of_another(line, frame):
+def test_p7_a_flood_in_one_call_delays_no_frame_of_another(line, frame):
     flood = frame * 20_000
 
     with measured(line) as meter:

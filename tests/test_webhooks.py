@@ -241,7 +241,7 @@ def test_w9_a_body_that_is_too_much_or_no_body_is_refused_quickly(line, content,
     assert line.ring(line.new_session()).status_code == 200
 
 
-def test_w10_a_locked_database_is_answered_with_an_apology(line):
+def test_w10_p1_a_locked_database_is_answered_with_an_apology(line):
     lock = sqlite3.connect(line.database, timeout=5, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     began = time.monotonic()

@@ -45,7 +45,7 @@ def test_a_record_names_its_call():
 
 @pytest.mark.parametrize("name", ["voice", "audio", "stream-status", "events"])
 @pytest.mark.parametrize("form", ["Not Found: /{}/{}", '"WebSocket /{}/{}" [accepted]', "['/{}/{}', 1]"])
-def test_what_follows_a_secret_path_is_not_written(name, form):
+def test_p18_what_follows_a_secret_path_is_not_written(name, form):
     written = line(form.format(name, TOKEN))
 
     assert TOKEN not in written

@@ -120,7 +120,7 @@ frames = st.lists(
 
 @settings(max_examples=EXAMPLES)
 @given(frames, sizes_of_pieces)
-def test_the_server_hands_on_what_was_sent_in_its_order(told, sizes):
+def test_p3_the_server_hands_on_what_was_sent_in_its_order(told, sizes):
     expected: list[bytes | str] = []
     wire, speech, at = b"", counted(60_000), 0
     for kind, size in told:

@@ -55,7 +55,7 @@ def test_whatever_the_model_does_a_call_keeps_its_rules(fault):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_whatever_the_model_does_nobody_waits_in_silence(fault):
+def test_p9_whatever_the_model_does_nobody_waits_in_silence(fault):
     played = rehearse(fault, seconds=15)
 
     first_s = played.heard_at[0]
@@ -539,7 +539,7 @@ def test_s19_a_tool_that_runs_when_the_connection_is_lost_is_told_on_the_next():
     ("no_setup", 3.0), ("lost_in_mid_sentence", 1.65), ("handle_refused", 7.0), ("handle_refused", 8.2),
     ("doubled_tool_call", 0.45), ("go_away", 7.0), ("lost_every_time", 2.5), ("quota", 0.8), ("stalled", 6.0),
 ])  # fmt: skip
-def test_s19_a_hang_up_in_any_state_ends_everything_within_a_second(fault, leaves_s):
+def test_s19_p6_a_hang_up_in_any_state_ends_everything_within_a_second(fault, leaves_s):
     played = rehearse(fault, seconds=leaves_s)
 
     assert played.seconds <= leaves_s + 1

@@ -197,7 +197,7 @@ def test_callers_without_a_number_are_not_one_caller(settings: Settings):
     assert invite(gate, "a", "") is None
 
 
-def test_when_the_money_of_the_day_is_spent_no_call_is_invited():
+def test_p16_when_the_money_of_the_day_is_spent_no_call_is_invited():
     assert invite(Gate(10, Clock()), "a", over_budget=True) is Refusal.BUDGET
 
 
@@ -257,7 +257,7 @@ def test_a_days_money_is_spent_by_the_calls_of_the_day(settings, kes, usd, spent
 @pytest.mark.parametrize(
     ("kes", "usd", "spent"), [(60, 0, True), (61, 0, False), (0, 0.9, True), (0, 1, False)]
 )
-def test_a_call_that_runs_counts_with_what_it_may_come_to(settings, kes, usd, spent):
+def test_p16_a_call_that_runs_counts_with_what_it_may_come_to(settings, kes, usd, spent):
     settings.ADMISSION_KES_PER_DAY, settings.ADMISSION_USD_PER_DAY = kes, usd
     settings.ADMISSION_USD_PER_CALL = 0.3
     now = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)

@@ -30,7 +30,7 @@ def a_call(at: datetime, status: str = "completed") -> Call:
     return call
 
 
-def test_tokens_and_aliases_of_calls_long_over_go_and_the_calls_stay():
+def test_p18_tokens_and_aliases_of_calls_long_over_go_and_the_calls_stay():
     old = a_call(OLD)
     recent, live = a_call(LATELY), a_call(OLD, "answered")
 
