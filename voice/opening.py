@@ -15,16 +15,18 @@ from voice.clients import gemini as gemini_client
 from voice.errors import ToolError
 from voice.hanging_up import hang_up
 from voice.orm import run_db
-from voice.ports import OUT_OF_REACH, Journal, Outcome, Ports, Telephone
+from voice.ports import OUT_OF_REACH, Journal, NoTransfer, Outcome, Ports, Telephone, Transfer
 from voice.prompts import greeting_nudge, question, system_instruction
 from voice.proof import NumberProof
 from voice.scene import Brief
 from voice.spool import SPOOL
 from voice.statuses import CallbackReason, Direction
-from voice.toolkit import said
+from voice.toolkit import answer, said
 from voice.wire import gemini
 
 logger = logging.getLogger(__name__)
+
+NO_TRANSFER = NoTransfer()
 
 
 def brief(facts: CallFacts) -> Brief:
@@ -64,7 +66,13 @@ def brief(facts: CallFacts) -> Brief:
     )
 
 
-def ports(facts: CallFacts, telephone: Telephone, journal: Journal, proof: NumberProof) -> Ports:
+def ports(
+    facts: CallFacts,
+    telephone: Telephone,
+    journal: Journal,
+    proof: NumberProof,
+    transfer: Transfer = NO_TRANSFER,
+) -> Ports:
     """Return what this call reaches the world through."""
     endpoint = gemini_client.Endpoint(
         url=gemini_client.live_url(settings.GEMINI_LIVE_URL, settings.GEMINI_API_VERSION),
@@ -75,7 +83,7 @@ def ports(facts: CallFacts, telephone: Telephone, journal: Journal, proof: Numbe
         quick_s=settings.GEMINI_PING_QUICK_S,
         quick_pings=settings.GEMINI_PINGS_QUICK,
     )
-    runner = _ToolRunner(facts, proof)
+    runner = _ToolRunner(facts, proof, transfer)
     recordings = clips.load(facts.language, settings.CLIPS_PATH)
     return Ports(
         telephone=telephone,
@@ -95,8 +103,9 @@ class _ToolRunner:
     Who is calling comes from the call's row and from nowhere else: no tool has an argument for it.
     """
 
-    def __init__(self, facts: CallFacts, proof: NumberProof) -> None:
+    def __init__(self, facts: CallFacts, proof: NumberProof, transfer: Transfer) -> None:
         self._facts = facts
+        self._transfer = transfer
         self._proof = proof
         self._withdrawn: set[str] = set()
 
@@ -109,19 +118,21 @@ class _ToolRunner:
         key = tools.business_key(call.name, call.args)
         wants_callback = call.name == _CALLBACK
         try:
+            if wants_callback and await self._transfer.connect(self._facts.session_id):
+                return Outcome(_CONNECTED, "ok", key)
             if not wants_callback:  # which needs no proof
                 await self._proof.settled()
             async with asyncio.timeout(settings.CALLBACK_WRITE_S if wants_callback else None):
-                answer = await run_db(self._run, call, key)
+                told = await run_db(self._run, call, key)
         except (DatabaseDownError, TimeoutError):
             logger.warning("a tool found no database", extra={"tool": call.name[:64]})
             if not wants_callback:
                 return Outcome(OUT_OF_REACH, "failed", key)
-            answer = self._promise_callback(call)
+            told = self._promise_callback(call)
         except Exception:  # the top of a tool: its fault is answered, and the call goes on
             logger.exception("a tool failed", extra={"tool": call.name[:64]})
             return Outcome(OUT_OF_REACH, "failed", key)
-        return Outcome(answer, _STATES.get(str(answer["status"]), "refused"), key)
+        return Outcome(told, _STATES.get(str(told["status"]), "refused"), key)
 
     def _run(self, call: gemini.ToolCall, key: str) -> dict[str, object]:
         if call.id in self._withdrawn:  # looked at as late as can be: here it begins
@@ -138,6 +149,7 @@ class _ToolRunner:
 
 
 _CALLBACK = "request_callback"
+_CONNECTED = answer("ok", "A colleague is on the line now.", {"code": "transferred"})
 _STATES = {"ok": "ok", "error": "failed"}
 
 
@@ -145,10 +157,10 @@ async def _ask_callback(facts: CallFacts, reason: str, summary: str) -> bool:
     """Have it written, now or later, that the caller is to be rung back; tell whether that will be done."""
     try:
         async with asyncio.timeout(settings.CALLBACK_WRITE_S):
-            answer = await run_db(_callback(facts, reason, summary))
+            told = await run_db(_callback(facts, reason, summary))
     except (DatabaseDownError, TimeoutError):
-        answer = _keep_callback(facts, reason, summary)
-    return answer["status"] == "ok"
+        told = _keep_callback(facts, reason, summary)
+    return told["status"] == "ok"
 
 
 def _keep_callback(facts: CallFacts, reason: str, summary: str) -> dict[str, object]:

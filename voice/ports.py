@@ -56,6 +56,21 @@ class Journal(Protocol):
         """Write the rest and the call's end."""
 
 
+class Transfer(Protocol):
+    """How a caller who asks for a person is given one while he is on the line."""
+
+    async def connect(self, session_id: str) -> bool:
+        """Put a person on this line; tell whether one is there, or else the caller is rung back."""
+
+
+class NoTransfer:
+    """What there is until the platform confirms a way (README.md, "A person on the line"): none."""
+
+    async def connect(self, session_id: str) -> bool:
+        """Tell that nobody comes."""
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a tool came to; `state` is ok, refused or failed."""

@@ -65,6 +65,26 @@ def apology_response(text: str) -> str:
     return _written(response)
 
 
+def dial_response(number: str, caller_id: str) -> str:
+    """Return the answer that rings a person and puts him on the line; unproven behind a stream."""
+    response = ET.Element("Response")
+    ET.SubElement(response, "Dial", {"phoneNumbers": _clean(number), "callerId": _clean(caller_id)})
+    return _written(response)
+
+
+def conference_response(room: str) -> str:
+    """Return the answer that puts who is on the line into a room, which a person may join; unproven.
+
+    Raises:
+        ValueError: the room's name has characters that do not survive the way.
+    """
+    if not room or not _SAFE_METADATA.fullmatch(room):
+        raise ValueError("a room is named by A-Z a-z 0-9 . _ ~ - only")
+    response = ET.Element("Response")
+    ET.SubElement(response, "Conference", {"endOnExit": "true"}).text = room
+    return _written(response)
+
+
 def empty_response() -> str:
     """Return the answer that changes nothing: what every later moment of a call gets."""
     return _written(ET.Element("Response"))

@@ -79,3 +79,19 @@ def test_an_empty_response_asks_for_nothing():
     response = parsed(actions.empty_response())
 
     assert (response.tag, list(response), response.attrib) == ("Response", [], {})
+
+
+def test_a_person_may_be_rung_or_met_in_a_room():
+    dial, room = parsed(actions.dial_response("+254700000001", "+254700000900")), "c_1"
+    conference = parsed(actions.conference_response(room))
+
+    assert [(one.tag, one.attrib) for one in dial] == [
+        ("Dial", {"phoneNumbers": "+254700000001", "callerId": "+254700000900"})
+    ]
+    assert [(one.tag, one.text) for one in conference] == [("Conference", room)]
+
+
+@pytest.mark.parametrize("room", ["", "a b", "a'b", "+254700000001"])
+def test_a_room_whose_name_the_way_would_break_is_a_bug(room: str):
+    with pytest.raises(ValueError, match="room"):
+        actions.conference_response(room)
