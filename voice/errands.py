@@ -111,9 +111,13 @@ class Errands:
         self._turns_before = self._scene.transcript.count
         self._scene.alarms.set(Alarm.MACHINE, now_s + self._scene.limits.machine_s)
 
-    def cancel(self, ids: tuple[str, ...]) -> list[Command]:
+    def cancel(self, ids: tuple[str, ...], now_s: float) -> list[Command]:
         """Let go of calls whose answers the model does not want any more."""
         self.ledger.cancel(ids)
+        floor, brief = self._floor, self._scene.brief
+        if not (floor.heard_out or floor.is_playing or floor.is_generating or floor.expected):
+            # It called a tool instead of greeting, and will have no answer to go on from.
+            floor.expect(brief.nudge, self._scene.limits.greeting_nudge_s, now_s)
         self._owed = [one for one in self._owed if one not in ids]
         return [Withdraw(ids)]
 

@@ -163,7 +163,7 @@ class Session:
             case gemini.ToolCall():
                 return self._take_call(event, now_s)
             case gemini.ToolsCancelled(ids):
-                return self._errands.cancel(ids)
+                return self._errands.cancel(ids, now_s)
             case gemini.Usage(raw):
                 return [Record(UsageSeen(at_ms=self._scene.ms(now_s), raw=dict(raw)))]
             case gemini.Activity(started):

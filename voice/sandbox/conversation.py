@@ -286,11 +286,19 @@ class Conversation:
             await asyncio.sleep(reply.wait_s)
             for frame in reply.raw:
                 await (self._wire.send(frame) if isinstance(frame, str) else self._send(frame))
+                self._take_back(frame)
             if reply.close:
                 raise Refused(*reply.close)
             if reply.say or reply.calls or reply.spoilt.zeros_s:
                 await self._take_the_floor(reply)
             reply = reply.then
+
+    def _take_back(self, frame: str | Mapping[str, Any]) -> None:
+        """Wait no longer for the answers to calls that a frame takes back."""
+        taken_back = {} if isinstance(frame, str) else frame.get("toolCallCancellation") or {}
+        for call_id in taken_back.get("ids", ()):
+            self._blocking.pop(call_id, None)
+        self._settle()
 
     async def _take_the_floor(self, reply: Reply) -> None:
         pcm = await self._voice.mouth.speak(reply.say) if reply.say else b""
