@@ -253,6 +253,13 @@ def accept_stream(token: str, *, now: datetime) -> CallFacts | None:
     return _facts(call, trust.guarded_places(call))
 
 
+def accepted_by(token: str) -> CallFacts | None:
+    """Return the call whose stream was let in by a token and which is not over; None when there is none."""
+    used = StreamToken.objects.filter(digest=access.digest(token), used_at__isnull=False)
+    call = Call.objects.filter(tokens__in=used, status=CallStatus.ANSWERED).first()
+    return None if call is None else _facts(call)
+
+
 def _facts(call: Call, guarded: tuple[str, ...] = ()) -> CallFacts:
     return CallFacts(
         call_id=call.pk,

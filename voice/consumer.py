@@ -117,7 +117,7 @@ class AudioConsumer(AsyncWebsocketConsumer):
             if facts is None:
                 await self.close()
                 if place.number is not None:  # it was invited: the database did not answer, but will
-                    SPOOL.add(partial(refusals.turn_away, token, now=datetime.now(UTC)))
+                    SPOOL.add(partial(refusals.turn_away, token, now=datetime.now(UTC), late=True))
                 return
             call_id.set(facts.public_id)
             if GATE.take_number(place, facts.customer_number) is not None:

@@ -38,9 +38,12 @@ def cut_off(facts: CallFacts, *, now: datetime) -> None:
         refuse(facts, now=now)
 
 
-def turn_away(token: str, *, now: datetime) -> None:
-    """Cut off the call of a stream for which there is no place, if it has the right to one."""
+def turn_away(token: str, *, now: datetime, late: bool = False) -> None:
+    """Cut off the call of a stream for which there is no place, if it has the right to one.
+
+    `late` when it was to be let in and the database did not say so in time: it may have done so afterwards.
+    """
     with transaction.atomic():
-        facts = calls.accept_stream(token, now=now)
+        facts = calls.accept_stream(token, now=now) or (calls.accepted_by(token) if late else None)
         if facts is not None:
             cut_off(facts, now=now)

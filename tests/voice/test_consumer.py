@@ -77,6 +77,24 @@ def test_a_call_that_was_invited_while_the_database_does_not_answer_is_rung_back
     assert refused() == ("failed", "capacity", ["not_admitted"])
 
 
+def test_a_stream_that_the_database_let_in_too_late_is_cut_off_and_its_caller_rung_back():
+    token = an_opening(now=NOW).token
+    calls.accept_stream(token, now=NOW)  # nobody waited for this
+
+    refusals.turn_away(token, now=NOW, late=True)
+
+    assert refused() == ("failed", "capacity", ["not_admitted"])
+
+
+def test_a_second_stream_with_the_token_of_a_call_that_talks_ends_nothing():
+    token = an_opening(now=NOW).token
+    calls.accept_stream(token, now=NOW)
+
+    refusals.turn_away(token, now=NOW)
+
+    assert Call.objects.get().ended_at is None
+
+
 def test_a_call_that_we_placed_and_cannot_carry_is_not_rung_back():
     facts = calls.accept_stream(an_opening(direction="Outbound").token, now=NOW)
     assert facts is not None
