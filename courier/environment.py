@@ -1,5 +1,7 @@
 """Read settings from the environment or from files that it names, and say of a bad one which it is."""
 
+import json
+from datetime import date
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -48,6 +50,29 @@ class Env(FileAwareEnv):  # type: ignore[misc] # django-environ ships no types
             return cast(text)
         except ValueError:
             raise ImproperlyConfigured(f"{var} is not a number") from None
+
+    def table(self, var: str, default: Any) -> Any:
+        """Return a setting that is JSON of the default's shape, rows in a list or by name; `from` is a day.
+
+        Raises:
+            ImproperlyConfigured: it is not; the message never holds it.
+        """
+        text = self.get_value(var, cast=str)
+        if text is None:
+            return default
+        try:
+            found = json.loads(text, object_hook=_dated)
+        except (ValueError, TypeError):
+            raise ImproperlyConfigured(f"{var} is no JSON, or a day in it is not like 2026-07-01") from None
+        by_name = isinstance(default, dict)
+        rows = found.values() if isinstance(found, dict) else found
+        if isinstance(found, dict) != by_name or not all(isinstance(row, dict) for row in rows):
+            raise ImproperlyConfigured(f"{var} is no JSON {'object' if by_name else 'array'} of objects")
+        return found
+
+
+def _dated(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "from": date.fromisoformat(row["from"])} if "from" in row else row
 
 
 _YES = frozenset(("1", "true", "yes", "on"))

@@ -4,6 +4,7 @@ A value that `env` reads is an environment variable of that name, or a file name
 """
 
 import os
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -301,13 +302,16 @@ DIAL_UNSENT_TRIES = env.int("DIAL_UNSENT_TRIES", default=3)
 DIAL_STUCK_S = env.float("DIAL_STUCK_S", default=60.0)
 # What follows an outcome: after how many seconds and how often; 0 seconds is the next day that people may
 # be called. What is not here is never tried again.
-DIAL_RETRY: dict[str, dict[str, float]] = {
-    "busy": {"after_s": 1_200, "times": 9},
-    "no_answer": {"after_s": 7_200, "times": 9},
-    "not_available": {"after_s": 7_200, "times": 9},
-    "network": {"after_s": 3_600, "times": 1},
-    "voicemail": {"after_s": 0, "times": 9},
-}
+DIAL_RETRY: dict[str, dict[str, float]] = env.table(
+    "DIAL_RETRY",
+    default={
+        "busy": {"after_s": 1_200, "times": 9},
+        "no_answer": {"after_s": 7_200, "times": 9},
+        "not_available": {"after_s": 7_200, "times": 9},
+        "network": {"after_s": 3_600, "times": 1},
+        "voicemail": {"after_s": 0, "times": 9},
+    },
+)
 
 # The courier's own systems: how many requests a minute one of them may make
 
@@ -334,18 +338,21 @@ OUTBOX_PRIVATE = env.bool("OUTBOX_PRIVATE", default=False)
 # What things cost, newest last: a call is priced by the last row that is not after its day.
 # Money in hundredths of a shilling and millionths of a dollar; tokens by the million. The carrier bills each
 # step of `billed_by_s` that was begun (1: by the second, 60: by the minute), and the stream besides the call.
-RATES: tuple[dict[str, Any], ...] = (
-    {
-        "from": date(2026, 7, 1),
-        "inbound_kes_minor_per_min": 0,
-        "outbound_kes_minor_per_min": 300,
-        "stream_kes_minor_per_min": 0,
-        "billed_by_s": 1,
-        "audio_in_usd_micros_per_million": 3_000_000,
-        "audio_out_usd_micros_per_million": 12_000_000,
-        "text_in_usd_micros_per_million": 750_000,
-        "text_out_usd_micros_per_million": 4_500_000,
-    },
+RATES: Sequence[dict[str, Any]] = env.table(
+    "RATES",
+    default=(
+        {
+            "from": date(2026, 7, 1),
+            "inbound_kes_minor_per_min": 0,
+            "outbound_kes_minor_per_min": 300,
+            "stream_kes_minor_per_min": 0,
+            "billed_by_s": 1,
+            "audio_in_usd_micros_per_million": 3_000_000,
+            "audio_out_usd_micros_per_million": 12_000_000,
+            "text_in_usd_micros_per_million": 750_000,
+            "text_out_usd_micros_per_million": 4_500_000,
+        },
+    ),
 )
 
 # The dispatchers' pages

@@ -246,6 +246,7 @@ _CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     _caller_proof,
     _secrets,
     quantities.rates,
+    quantities.retries,
     _messages,
     _addresses,
     _stream,

@@ -9,6 +9,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 
 from voice.limits import Limits, Tuning, settings_of
+from voice.statuses import DialOutcome
 
 _POSITIVE = (
     "ADMISSION_CALLS",
@@ -19,11 +20,13 @@ _POSITIVE = (
     "ADMISSION_MODEL_FAILURES",
     "API_PER_MINUTE",
     "OUTBOX_WAIT_S",
+    "BILL_DAYS",
     "CALLBACK_WRITE_S",
     "CALLER_PROOF_S",
     "CALL_WRITE_S",
     "CLOCK_SKEW_S",
     "DATABASE_QUERY_S",
+    "DIAL_BELOW_CALLS",
     "DRAIN_AGAIN_S",
     "DRAIN_S",
     "GEMINI_OPEN_S",
@@ -104,6 +107,26 @@ def _faults_of_rates(rates: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         for name in RATES_OF_A_DAY:
             if type(row.get(name)) is not int or row[name] < (name == "billed_by_s"):
                 yield f"{name} of {row.get('from')} is {row.get(name)!r}"
+
+
+def retries() -> Iterator[CheckMessage]:
+    """Yield what keeps a call that reached nobody from being tried again as it is meant."""
+    known = {outcome.value for outcome in DialOutcome}
+    faults = [
+        name
+        for name, rule in settings.DIAL_RETRY.items()
+        if name not in known or rule.keys() != {"after_s", "times"} or not _is_retry(rule)
+    ]
+    if faults:
+        yield Error(
+            f"DIAL_RETRY cannot be followed for: {', '.join(faults)}.",
+            hint='Each is one of our outcomes, such as "busy": {"after_s": 1200, "times": 9}.',
+            id="voice.E028",
+        )
+
+
+def _is_retry(rule: Mapping[str, Any]) -> bool:
+    return all(type(figure) in (int, float) and figure >= 0 for figure in rule.values())
 
 
 def quantities() -> Iterator[CheckMessage]:

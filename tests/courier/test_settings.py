@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "courier" / "settings.py"
-NAMES = set(re.findall(r'\benv\.(?:str|bool|int|float|list)\(\s*"(\w+)"', SOURCE.read_text()))
+NAMES = set(re.findall(r'\benv\.(?:str|bool|int|float|list|table)\(\s*"(\w+)"', SOURCE.read_text()))
 FIXED = {
     "SECRET_KEY": "a-key",
     "DEBUG": "yes",
@@ -112,6 +113,16 @@ def test_an_empty_setting_counts_as_not_set(read):
     assert {name: empty[name] for name in NAMES} == {name: bare[name] for name in NAMES}
 
 
+def test_tables_are_read_as_json_with_their_days_from_the_environment_or_a_file(read, tmp_path):
+    path = tmp_path / "rates.json"
+    path.write_text('[{"from": "2027-01-01", "outbound_kes_minor_per_min": 400}]\n')
+
+    settings = read(RATES_FILE=str(path), DIAL_RETRY='{"busy": {"after_s": 60, "times": 2}}')
+
+    assert settings["RATES"] == [{"from": date(2027, 1, 1), "outbound_kes_minor_per_min": 400}]
+    assert settings["DIAL_RETRY"] == {"busy": {"after_s": 60, "times": 2}}
+
+
 def test_a_secret_may_begin_with_a_dollar(read):
     assert read(SECRET_KEY="$ecret")["SECRET_KEY"] == "$ecret"
 
@@ -124,6 +135,11 @@ def test_a_secret_may_begin_with_a_dollar(read):
         ("DEBUG", "of"),
         ("DATABASE_URL", "mysql://x/y"),
         ("REDIS_URL", "cache.example.com"),
+        ("RATES", '[{"from": "the first of July"}]'),
+        ("RATES", '{"from": "2026-07-01"}'),
+        ("RATES", "[7]"),
+        ("DIAL_RETRY", "busy=60"),
+        ("DIAL_RETRY", '{"busy": 60}'),
     ],
 )
 def test_a_bad_value_is_refused_by_its_name_and_not_repeated(read, name, value):
