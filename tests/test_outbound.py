@@ -25,6 +25,7 @@ from voice.wire.placing import Accepted, Order, Placement, Refused, Slow, Unclea
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(minutes=5)
+LOST = Never("Nobody knows whether the last call of this kind rang: somebody has to say so first.")
 
 
 def test_a_planned_call_is_placed_once():
@@ -56,7 +57,7 @@ def test_o1_a_lost_answer_is_unknown_and_never_dialled_again():
     assert len(platform.orders) == 1
     assert fresh(row).state == DialState.UNKNOWN
     assert again.outbound == row
-    assert again.answer == Now("A call of this kind is open: unknown.")
+    assert again.answer == LOST
 
 
 def test_o1_a_lost_answer_is_found_by_the_webhook():
@@ -878,7 +879,10 @@ def test_a_look_tells_of_the_call_that_is_open():
     row = planned()
     dial(Platform(Unclear("lost")))
 
-    assert dialing.look(row.shipment, row.purpose, now=LATER) == Now("A call of this kind is open: unknown.")
+    assert dialing.look(row.shipment, row.purpose, now=LATER) == LOST
+    opened(webhook(row), LATER)
+    ringing = Now("A call of this kind is open: ringing.")
+    assert dialing.look(row.shipment, row.purpose, now=LATER) == ringing
 
 
 def test_a_number_is_called_three_times_a_day_and_no_more():

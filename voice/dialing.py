@@ -162,7 +162,9 @@ def _row(shipment: Shipment, wish: Wish, said: Answer, attempt: int, by: str, no
 
 
 def _stands(row: OutboundCall, shipment: Shipment, books: Books) -> Answer:
-    """Return what a call that is open waits for, or how far it has come."""
+    """Return what a call that is open waits for, or how far it has come; a lost one keeps others away."""
+    if row.state == DialState.UNKNOWN:
+        return Never("Nobody knows whether the last call of this kind rang: somebody has to say so first.")
     if row.state != DialState.PLANNED:
         return Now(f"A call of this kind is open: {row.get_state_display().lower()}.")
     return books.answer(shipment, wish_of(row))
