@@ -36,6 +36,8 @@ class Placed:
         self.hung_up = 0
         self.hung_up_s = 0.0
         self.seconds = 0.0
+        self.tasks_left: list[str] = []
+        """What still ran when the call was over."""
 
 
 def call(
@@ -93,6 +95,8 @@ def call(
             placed.seconds = loop.time() - began
             playing.cancel()
             await asyncio.gather(playing, return_exceptions=True)
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            placed.tasks_left = [str(task.get_coro()) for task in left]
 
     run(carry())
     return placed

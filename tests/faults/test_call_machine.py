@@ -1,29 +1,36 @@
 """The call in any order of events: what may never be, whatever happens."""
 
+import asyncio
 import json
 import os
+from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.peers import FakeModel, FakeTelephone, speech
+from tests.placed import Placed, answer_at_once, talk
+from tests.placed import call as place
 from voice import events as call
 from voice import tools
 from voice.limits import Limits
+from voice.ports import Outcome
 from voice.records import ToolRecord
 from voice.scene import Brief
 from voice.session import Session, State
 from voice.wire import gemini, sautikit
 
 ORDERS = int(os.environ.get("ORDERS") or (10_000 if os.environ.get("NIGHTLY") else 1_000))
+CHANGING = frozenset(name for name, tool in tools.TOOLS.items() if tool.changes)
 SPEECH = b"\x09\x00" * 240
 SILENCE = bytes(480)
 _ORDER = [State.CONNECTING, State.TALKING, State.LEAVING, State.ENDED]
 _SIGNS_OF_LIFE = (gemini.CallerSaid, gemini.Activity, gemini.Interrupted, sautikit.Dtmf)
 
-tool_ids = st.sampled_from(["c1", "c2", "c3", "c4"])
+tool_ids = st.sampled_from(["c1", "c2", "c3", "c4", "c5", "c6"])
 tool_names = st.sampled_from(
     ["track_shipment", "prepare_reschedule", "confirm_reschedule", "end_call", "none"]
 )
@@ -42,6 +49,8 @@ class CallMachine(RuleBasedStateMachine):
         self.answered: set[tuple[int, str]] = set()
         self.running: dict[str, gemini.ToolCall] = {}
         self.ran: list[str] = []
+        self.called: dict[int, dict[str, gemini.ToolCall]] = {}  # by connection and id
+        self.effects: Counter[str] = Counter()  # of tools that change something, by what was wished
         self.finished = 0
         self.records = 0
         self.asked = 0
@@ -50,7 +59,7 @@ class CallMachine(RuleBasedStateMachine):
         self.ended: call.End | None = None
         self.rank = 0
         setup = gemini.Setup(model="gemini-3.8-live", instruction="Test.")
-        brief = Brief(setup, "Greet.", "HD_1", business_key=tools.business_key)
+        brief = Brief(setup, "Greet.", "HD_1", business_key=tools.business_key, changing=CHANGING)
         self.session = Session(brief, Limits(), 0.0)
 
     # What the session says, carried out as the bridge does
@@ -169,16 +178,33 @@ class CallMachine(RuleBasedStateMachine):
     @rule(call_id=tool_ids, name=tool_names, args=tool_args)
     def model_calls(self, call_id: str, name: str, args: object) -> None:
         """Call a tool; on one connection the model uses an id twice only for the very same call."""
-        if name == "end_call" and (self.dials, call_id) in self.answered:
-            return
-        if call_id not in self.ran:
-            self.take(gemini.ToolCall(call_id, name, args))
+        called = self.called.setdefault(self.dials, {})
+        if call_id not in called and call_id not in self.running:
+            called[call_id] = gemini.ToolCall(call_id, name, args)
+            self.take(called[call_id])
 
-    @precondition(lambda self: self.link == "ready" and self.running)
+    @precondition(lambda self: self.link == "ready" and any(self.called.values()))
+    @rule(data=st.data(), at_once=st.booleans())
+    def model_wishes_again(self, data: st.DataObject, at_once: bool) -> None:
+        """Call a tool anew, under another id and on any connection, as a model that forgot does."""
+        made = [tool for called in self.called.values() for tool in called.values() if tool.name in CHANGING]
+        if not made:
+            return
+        wish = data.draw(st.sampled_from(made))
+        call_id = f"again{len(made)}"
+        self.called.setdefault(self.dials, {})[call_id] = gemini.ToolCall(call_id, wish.name, wish.args)
+        self.take(self.called[self.dials][call_id])
+        if at_once and call_id in self.running:
+            self._finish(call_id)
+
+    @precondition(lambda self: self.link == "ready" and self.called.get(self.dials))
     @rule(data=st.data())
     def model_calls_again(self, data: st.DataObject) -> None:
-        """Deliver a running call once more."""
-        self.take(data.draw(st.sampled_from(sorted(self.running.values(), key=lambda one: one.id))))
+        """Deliver a call of this connection once more, to be answered once more if it was."""
+        called = self.called[self.dials]
+        call_id = data.draw(st.sampled_from(sorted(called)))
+        self.answered.discard((self.dials, call_id))
+        self.take(called[call_id])
 
     @precondition(lambda self: self.link == "ready")
     @rule(ids=st.lists(tool_ids, max_size=3))
@@ -190,10 +216,20 @@ class CallMachine(RuleBasedStateMachine):
     @rule(data=st.data(), state=st.sampled_from(["ok", "ok", "refused", "failed", "timed_out"]))
     def tool_finishes(self, data: st.DataObject, state: str) -> None:
         """Finish a tool, also after the end of the call."""
-        tool_call = self.running.pop(data.draw(st.sampled_from(sorted(self.running))))
+        self._finish(data.draw(st.sampled_from(sorted(self.running))), state)
+
+    def _finish(self, call_id: str, state: str = "ok") -> None:
+        tool_call = self.running.pop(call_id)
         key = tools.business_key(tool_call.name, tool_call.args)
         self.finished += 1
+        self.note_effect(tool_call.name, state, key)
         self.take(call.ToolDone(tool_call, {"status": state, "message": "So."}, state, key, 1, 2))
+
+    def note_effect(self, name: str, state: str, key: str) -> None:
+        """Count what a tool has changed."""
+        if state == "ok" and name in CHANGING:
+            self.effects[key] += 1
+            assert self.effects[key] == 1, "what was wished once was done twice"
 
     @precondition(lambda self: self.callback_due)
     @rule(written=st.booleans())
@@ -249,11 +285,10 @@ class CallMachine(RuleBasedStateMachine):
         assert self.records == self.finished
 
     @invariant()
-    def an_ended_call_owns_nothing(self) -> None:
-        """Look for what is left of an ended call."""
+    def an_end_has_its_reason(self) -> None:
+        """Hold the state and the summary against the command."""
         assert (self.ended is not None) == (self.session.state is State.ENDED)
         if self.ended is not None:
-            assert self.link == "none"
             assert self.session.ending().reason == self.ended.reason
 
     @invariant()
@@ -281,3 +316,57 @@ TestACallInAnyOrder.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestACallInAnyOrder.pytestmark = [pytest.mark.slow]  # type: ignore[attr-defined] # a mark for a class that Hypothesis made
+
+
+# The same on a bridge
+
+_FRAMES: dict[str, dict[str, Any]] = {
+    "speaks": speech(2.0),
+    "has made it": {"serverContent": {"generationComplete": True}},
+    "ends its turn": {"serverContent": {"turnComplete": True}},
+    "is interrupted": {"serverContent": {"interrupted": True}},
+    "must go": {"goAway": {"timeLeft": "1s"}},
+    "can be resumed": {"sessionResumptionUpdate": {"newHandle": "h", "resumable": True}},
+    "calls": {"toolCall": {"functionCalls": [{"id": "c1", "name": "track_shipment", "args": {}}]}},
+    "calls again": {"toolCall": {"functionCalls": [{"id": "c2", "name": "confirm_reschedule", "args": {}}]}},
+    "takes it back": {"toolCallCancellation": {"ids": ["c1", "c2"]}},
+    "ends the call": {"toolCall": {"functionCalls": [{"id": "c3", "name": "end_call", "args": {}}]}},
+}
+_OTHERS = ["is lost", "stops the process", "stops it at once", "falls silent", "speaks up"]
+
+
+@pytest.mark.slow
+@settings(max_examples=max(50, ORDERS // 10), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.tuples(st.sampled_from([*_FRAMES, *_OTHERS]), st.sampled_from([0.0, 0.1, 1.0])), max_size=14)
+)
+def test_in_any_order_a_call_that_is_over_has_left_no_task_and_no_connection(steps: list[tuple[str, float]]):
+    async def takes_a_second(tool_call: gemini.ToolCall) -> Outcome:
+        await asyncio.sleep(1)
+        return await answer_at_once(tool_call)
+
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        for step, wait_s in steps:
+            newest = placed.models[-1] if placed.models else model
+            match step:
+                case "is lost":
+                    newest.lose()
+                case "stops the process":
+                    placed.bridge.take(call.Stopping())
+                case "stops it at once":
+                    placed.bridge.take(call.Stopping(at_once=True))
+                case "falls silent":
+                    await asyncio.sleep(6)
+                case "speaks up":
+                    await talk(telephone, 0.5)
+                case _:
+                    newest.put(_FRAMES[step])
+            await asyncio.sleep(wait_s)
+
+    placed = place(scenario, run_tool=takes_a_second)
+
+    assert placed.tasks_left == []
+    assert all(model.closed for model in placed.models)
+    assert all(alone for _, alone in placed.dials), "two sessions with the model at once"
+    assert placed.telephone.closed is not None
+    assert placed.journal.ending is not None

@@ -24,6 +24,7 @@ from voice.journal import _write_end
 from voice.models import Call, CallbackRequest, ToolRun
 from voice.ports import OUT_OF_REACH
 from voice.records import ToolRecord, TurnRecord, UsageSeen
+from voice.reports import _RANK
 from voice.statuses import LIVE
 from voice.wire import gemini, sautikit
 
@@ -50,6 +51,7 @@ class LineMachine(CallMachine):
         self.fails_after: int | None = None  # so many statements of each verb
         self.touched = False  # the database, since it was last looked at
         self.tokens: list[str] = []
+        self.status_tokens: list[str] = []
         self.change_id = ""
         self.made = 0  # calls of tools
         self.rows: list[TurnRecord | ToolRecord | UsageSeen] = []
@@ -137,6 +139,7 @@ class LineMachine(CallMachine):
             opening = self.ring()
             assert opening is not None
             self.tokens.append(opening.token)
+            self.status_tokens.append(opening.status_token)
         facts = calls.accept_stream(self.tokens[which % times], now=timezone.now())
         assert facts is not None
         self.call_id = facts.call_id
@@ -169,6 +172,22 @@ class LineMachine(CallMachine):
             self.do(lambda: reports.note_edge(self.hook(edge), now=timezone.now()))
         except OperationalError:
             assert self.fails_after is not None
+
+    @rule(
+        which=st.integers(0, 2),
+        event=st.sampled_from(["stream-started", "stream-stopped", "stream-error", "stream-other"]),
+    )
+    def carrier_tells_of_the_stream(self, which: int, event: str) -> None:
+        """Post what became of a stream, in any order."""
+        token = self.status_tokens[which % len(self.status_tokens)]
+        before = Call.objects.get().stream_state
+        told = partial(reports.note_stream_status, token, event, {"streamSid": "S1"}, now=timezone.now())
+        try:
+            assert self.do(told)
+        except OperationalError:
+            assert self.fails_after is not None
+        after = Call.objects.get().stream_state
+        assert _RANK[after] >= _RANK[before], "a stream went back"
 
     # The database
 
@@ -237,7 +256,8 @@ class LineMachine(CallMachine):
         """Run a tool, also after the end of the call, against the database as it is."""
         self._finish(data.draw(st.sampled_from(sorted(self.running))))
 
-    def _finish(self, call_id: str) -> None:
+    def _finish(self, call_id: str, state: str = "") -> None:
+        """Let a tool come to what the database makes of it."""
         tool_call = self.running.pop(call_id)
         key = tools.business_key(tool_call.name, tool_call.args)
         run = lambda: tools.run(tool_call.name, tool_call.args, trust.caller_of(self.call_id), key)  # noqa: E731
@@ -251,6 +271,7 @@ class LineMachine(CallMachine):
         if isinstance(told, dict) and "change_id" in told:
             self.change_id = str(told["change_id"])
         self.finished += 1
+        self.note_effect(tool_call.name, state, key)
         self.take(call.ToolDone(tool_call, answer, state, key, 1, 2))
 
     # What always holds
