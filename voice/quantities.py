@@ -153,6 +153,12 @@ def quantities() -> Iterator[CheckMessage]:
             hint="Set CALLBACK_WRITE_S well below TOOL_TIMEOUT_S.",
             id="voice.E027",
         )
+    if settings.UPLINK_CATCH_UP <= 1:
+        yield Error(
+            "What is kept of a caller would never be caught up with: UPLINK_CATCH_UP is not above 1.",
+            hint="Twice real time is what the model was seen to take.",
+            id="voice.E031",
+        )
     if settings.DRAIN_S < settings.CALL_LIMIT_S:
         yield checks.Warning(
             "DRAIN_S is shorter than CALL_LIMIT_S: a restart may cut calls off.",

@@ -68,6 +68,7 @@ def test_the_defaults_are_possible():
         ("DRAIN_S", 10, "voice.W013"),
         ("RECONCILE_S", 19.0, "voice.E023"),
         ("CALLBACK_WRITE_S", 5.0, "voice.E027"),
+        ("UPLINK_CATCH_UP", 1.0, "voice.E031"),
         ("GEMINI_VAD_START", "LOW", "voice.E014"),
         ("GEMINI_VAD_END", "START_SENSITIVITY_LOW", "voice.E014"),
         ("GEMINI_COMPRESS_TARGET_TOKENS", 25_600, "voice.E015"),
