@@ -15,7 +15,7 @@ from django.db.models import F, Q, TextChoices
 from django.utils.module_loading import import_string
 
 from shipments.phones import masked
-from shipments.statuses import Status
+from shipments.riders import Stop
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ def _try(message: OutgoingMessage, carrier: MessageSender, now: datetime) -> boo
     if message.shipment.is_demo:  # whoever really has that number has nothing to do with it
         carrier = EmbeddedSender()
     try:
-        carrier.send(message.number, _words(message), message.idempotency_key)
+        carrier.send(message.number, _words(message, now), message.idempotency_key)
     except MessageNotTakenError:
         logger.warning("a message was not taken", extra={"tries": message.tries + 1})
         wait_s = min(_FIRST_WAIT_S * 2 ** min(message.tries, 16), _LONGEST_WAIT_S)
@@ -127,10 +127,12 @@ def _try(message: OutgoingMessage, carrier: MessageSender, now: datetime) -> boo
     return True
 
 
-def _words(message: OutgoingMessage) -> str:
-    """Return what is sent; a code only as long as its parcel is on the road."""
+def _words(message: OutgoingMessage, now: datetime) -> str:
+    """Return what is sent; a code only to a driver on shift who still goes there next."""
     if message.kind != MessageKind.ACCESS:
         return message.text
-    on_the_road = message.shipment.status == Status.OUT_FOR_DELIVERY
-    code = message.shipment.address.gate_code if on_the_road else "no longer needed"
+    shipment = message.shipment
+    stop = Stop.objects.next_of(message.number, now, demo=shipment.is_demo)
+    is_next = stop is not None and stop.shipment_id == shipment.pk
+    code = shipment.address.gate_code if is_next else "no longer needed"
     return message.text.replace(CODE_PLACE, code)

@@ -60,6 +60,13 @@ class StopQuerySet(models.QuerySet["Stop"]):
         stops = within.select_related("driver", "shipment__address").order_by("date", "position")
         return [stop for stop in stops if stop.date == now.astimezone(stop.shipment.zone).date()]
 
+    def next_of(self, number: str, now: datetime, *, demo: bool = False) -> "Stop | None":
+        """Return where the driver on shift whose number (E.164) this is goes next, if there is one."""
+        driver = Driver.objects.on_shift_at(number)
+        stops = self.round_of(driver.pk, now, demo=demo) if driver is not None else []
+        waiting = (stop for stop in stops if stop.done_at is None)
+        return next((stop for stop in waiting if stop.shipment.status == Status.OUT_FOR_DELIVERY), None)
+
 
 class Stop(models.Model):
     """A door on a driver's round of a day; done when a scan takes its parcel off the road."""

@@ -142,7 +142,7 @@ def no_place_is_kept_for_the_calls_of_another_test(monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(scope="session", autouse=True)
 def audit_is_emptied_between_tests() -> Iterator[None]:
-    """Let the tests empty the audit, which triggers refuse: by DELETE on SQLite, else by TRUNCATE."""
+    """Let the tests empty audit and history, which triggers refuse: by DELETE on SQLite, else by TRUNCATE."""
     if connection.vendor == "postgresql":
         yield from _truncated()
         return
@@ -165,8 +165,11 @@ def _truncated() -> Iterator[None]:
     flush = operations.sql_flush
 
     def without_trigger(self: Any, *args: Any, **kwargs: Any) -> list[str]:
-        turned = [f"ALTER TABLE shipments_auditentry {how} TRIGGER USER" for how in ("DISABLE", "ENABLE")]
-        return [turned[0], *flush(self, *args, **kwargs), turned[1]]
+        off, on = (
+            [f"ALTER TABLE shipments_{table} {how} TRIGGER USER" for table in ("auditentry", "trackingevent")]
+            for how in ("DISABLE", "ENABLE")
+        )
+        return [*off, *flush(self, *args, **kwargs), *on]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(operations, "sql_flush", without_trigger)

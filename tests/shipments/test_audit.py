@@ -109,3 +109,22 @@ def test_the_database_itself_refuses_to_empty_the_audit():
         cursor.execute(f"TRUNCATE {AuditEntry._meta.db_table}")
 
     assert AuditEntry.objects.get().actor == "dana"
+
+
+@pytest.mark.django_db(transaction=True)  # PostgreSQL truncates nothing that this transaction wrote to
+@pytest.mark.parametrize("statement", ["UPDATE {} SET actor = 'nobody'", "DELETE FROM {}", "TRUNCATE {}"])
+def test_the_database_itself_refuses_to_rewrite_a_history(statement):
+    if statement.startswith("TRUNCATE") and connection.vendor != "postgresql":
+        pytest.skip("SQLite knows no TRUNCATE")
+    a_parcel()
+    before = list(TrackingEvent.objects.values())
+
+    with (
+        pytest.raises(IntegrityError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement.format(TrackingEvent._meta.db_table))
+
+    assert before
+    assert list(TrackingEvent.objects.values()) == before

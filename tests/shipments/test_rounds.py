@@ -196,16 +196,26 @@ class Carrier:
 
 
 @pytest.mark.parametrize(
-    ("status", "ends"),
-    [(Status.OUT_FOR_DELIVERY, "the code is 4711."), (Status.DELIVERED, "the code is no longer needed.")],
+    ("happens", "hours", "ends"),
+    [
+        (lambda: None, 0, "the code is 4711."),
+        (lambda: Shipment.objects.update(status=Status.DELIVERED), 0, "the code is no longer needed."),
+        (lambda: Driver.objects.update(on_shift=False), 0, "the code is no longer needed."),
+        (lambda: Driver.objects.update(phone=OTHER), 0, "the code is no longer needed."),
+        (lambda: Stop.objects.filter(position=2).update(done_at=NOW), 0, "the code is no longer needed."),
+        (lambda: a_stop(Driver.objects.get(), 1), 0, "the code is no longer needed."),
+        (lambda: None, 24, "the code is no longer needed."),
+    ],
 )
-def test_the_code_is_put_in_as_the_message_is_handed_over_while_its_parcel_is_on_the_road(status, ends):
+def test_the_code_is_put_in_as_the_message_is_handed_over_if_its_driver_still_goes_there(
+    happens, hours, ends
+):
     driver, carrier = a_driver(), Carrier()
-    a_stop(driver)
+    a_stop(driver, 2)
     rounds.directions(at_wheel(driver), None)
-    Shipment.objects.update(status=status)
+    happens()
 
-    send_due(NOW, sender=carrier)
+    send_due(NOW + timedelta(hours=hours), sender=carrier)
 
     ((number, text),) = carrier.sent
     assert number == RIDER
