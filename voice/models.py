@@ -19,6 +19,7 @@ from voice.statuses import (
     DIAL_OPEN,
     LIVE,
     PROOFS,
+    UNPROVED,
     CallbackReason,
     CallbackState,
     CallStatus,
@@ -71,16 +72,18 @@ class CallQuerySet(models.QuerySet["Call"]):
         return self.filter(created_at__gte=at)
 
     def unproved(self, since: datetime) -> "CallQuerySet":
-        """Return the calls that are over whose callers proved nothing by facts or codes, not looked into."""
-        tries = ToolRun.objects.filter(name__in=PROOFS)
+        """Return the calls that are over whose callers proved nothing, or reported so, not looked into."""
+        proofs = ToolRun.objects.filter(name__in=PROOFS)
+        refused = ToolRun.objects.filter(name__in=UNPROVED, state=ToolState.REFUSED)
+        refused = refused.filter(Q(name__in=PROOFS) | Q(call__level=0))
         seen = AuditEntry.objects.filter(
             object_kind="call", verb="look_into", object_id=OuterRef("public_id")
         )
         return (
             self.by_telephone()
-            .filter(created_at__gte=since, pk__in=tries.filter(state=ToolState.REFUSED).values("call"))
+            .filter(created_at__gte=since, pk__in=refused.values("call"))
             .exclude(status__in=LIVE)
-            .exclude(Exists(tries.filter(call=OuterRef("pk"), state=ToolState.OK)))
+            .exclude(Exists(proofs.filter(call=OuterRef("pk"), state=ToolState.OK)))
             .exclude(Exists(seen))
         )
 
@@ -239,7 +242,7 @@ class ToolRun(models.Model):
         indexes = (
             models.Index(
                 fields=["call"],
-                condition=Q(name__in=PROOFS, state=ToolState.REFUSED),
+                condition=Q(name__in=UNPROVED, state=ToolState.REFUSED),
                 name="run_that_proved_nothing",
             ),
         )

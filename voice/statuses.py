@@ -31,6 +31,8 @@ LIVE = frozenset({CallStatus.QUEUED, CallStatus.RINGING, CallStatus.ANSWERED})
 
 PROOFS = ("check_fact", "submit_pin")
 """The tools by which a caller proves that a parcel is his."""
+UNPROVED = (*PROOFS, "report_problem")
+"""The tools that leave a caller for somebody to look into who proved nothing."""
 
 
 class EndedReason(TextChoices):

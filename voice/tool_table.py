@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from shipments.statuses import ChangeKind, Reason
-from voice import answerer, deeds, driver_deeds
+from voice import answerer, deeds, driver_deeds, showings
 from voice.levels import Level
 from voice.toolkit import Parameter, Tool
 
@@ -95,7 +95,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                         question="Please tell me the surname on the parcel.",
                     ),
                 ),
-                deeds.check_fact,
+                showings.check_fact,
             ),
             Tool(
                 "submit_pin",
@@ -112,7 +112,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                         question="Please say the delivery code, or type it and end with the hash key.",
                     ),
                 ),
-                deeds.submit_pin,
+                showings.submit_pin,
                 Level.L1,
                 private=True,
             ),

@@ -165,7 +165,7 @@ def _unproved(call: Call, user: User) -> Task:
         due_at=at + LOOK_INTO,
         from_at=at,
         number=call.masked_number,
-        words="Named wrong facts or codes, and none that was right",
+        words="Named wrong facts or codes, or reported a problem, and proved nothing",
         note=f"called {localtime(call.created_at):%a %d %b %H:%M}",
         page=_page("voice_call_change", call.pk),
         deeds=_deeds("voice_call", call.pk, _LOOK, user),

@@ -190,6 +190,16 @@ def test_there_is_nothing_to_look_into_where_nothing_is_wrong(client, corner):
     assert not AuditEntry.objects.filter(verb="look_into").exists()
 
 
+@pytest.mark.parametrize(("level", "listed"), [(0, 1), (1, 0)])
+def test_who_reported_a_problem_and_proved_nothing_is_a_task(corner, level, listed):
+    call, run = corner.call, corner.call.tool_runs.get()
+    ToolRun.objects.filter(pk=run.pk).update(name="report_problem")
+    call.level = level
+    call.save()
+
+    assert len(tasks(a_member("Supervisor"), "unproved")) == listed
+
+
 @pytest.mark.parametrize("what", ["proved it after all", "is still there", "long ago"])
 def test_a_caller_is_no_task_who(corner, what):
     call = corner.call

@@ -141,6 +141,22 @@ def test_what_went_wrong_is_noted_for_who_it_is_for():
     assert parcel.events.open_problems().count() == 1
 
 
+def test_who_reports_without_a_number_is_noted_and_hears_nothing_of_the_parcel():
+    parcel = a_parcel(tracking_id="KM4279", status=Status.DELIVERED)
+
+    nobody = tools.Caller("third", "", claimed=AMINA)
+    known, unknown = (
+        run("report_problem", {"kind": "damaged", "tracking_id": said}, nobody)
+        for said in ("KM4279", "KM9999")
+    )
+    unnamed = run("report_problem", {"kind": "damaged"}, nobody)
+
+    assert known == unknown
+    assert (known["status"], known["data"]) == ("refused", {"code": "noted"})
+    assert unnamed["status"] == "not_found"
+    assert not parcel.events.open_problems()
+
+
 def test_who_wants_no_calls_is_forgotten_by_what_is_planned_at_once():
     row = planned()
 
