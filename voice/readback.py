@@ -98,8 +98,9 @@ def _place_of(run: str, spoken: Sequence[str]) -> slice | None:
     """Return where a run of digits was said, in one number or several; a zero may be called a letter."""
     wanted = run.replace("0", "") or run
     heard = [digits.replace("0", "") if run != wanted else digits for digits in spoken]
-    for first in range(len(heard)):
-        for last in range(first + 1, min(len(heard), first + len(run)) + 1):
-            if "".join(heard[first:last]) == wanted:
-                return slice(first, last)
+    for length in range(1, len(run) + 1):
+        for first in range(len(heard) - length + 1):
+            parts = heard[first : first + length]
+            if parts[0] and parts[-1] and "".join(parts) == wanted:
+                return slice(first, first + length)
     return None
