@@ -88,7 +88,8 @@ async def play(
 
 async def person(scene: Scene, speech: Speech) -> Caller:
     """Return who says a scene's turns."""
-    return Script([await _line(turn, scene.pitch, speech) for turn in scene.turns], patience_s=15)
+    lines = [await _line(turn, scene.pitch, speech) for turn in scene.turns]
+    return Script(lines, patience_s=25)  # a whole id and a place take 16 s to be read back
 
 
 async def listened(scene: Scene, record: CallRecord, speech: Speech, recording: Path) -> Shown:
