@@ -16,12 +16,14 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
 from shipments.admin import ShipmentAdmin
+from shipments.admin.changes import DeliveryChangeAdmin
 from shipments.admin.columns import ForReading, OwnDepots, member
 from shipments.admin.dialogs import REVEAL, Dialog, ReasonForm, carried_out, gone_to, opened_at
 from shipments.admin.lists import ByNumber, Discreet
 from shipments.desk import look_into, reveal_number
 from shipments.phones import mask_numbers, masked
 from voice import call_page, callbacks, dial_admin
+from voice.list_filters import PurposeOfCall, Timed
 from voice.models import Call, CallbackRequest
 from voice.statuses import CallbackState, CallStatus
 from voice.worklist import waiting
@@ -101,6 +103,7 @@ class _CallsOfParcel(ForReading, _Columns, TabularInline):  # type: ignore[misc]
 
 # Here and not there: shipments knows of no calls.
 ShipmentAdmin.inlines = [*ShipmentAdmin.inlines, _CallsOfParcel]
+DeliveryChangeAdmin.list_filter = (*DeliveryChangeAdmin.list_filter, PurposeOfCall)
 
 
 @admin.register(Call)
@@ -115,6 +118,7 @@ class CallAdmin(Discreet, ByNumber, ForReading, _Columns, ModelAdmin):  # type: 
         "outcome",
         "ended_reason",
         "created_at",
+        Timed,
         ("shipment__depot", OwnDepots),
     )
     list_per_page = 50

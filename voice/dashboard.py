@@ -60,6 +60,7 @@ class Spending:
     saved: int
     each: str
     address: str
+    saved_address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +136,14 @@ def _delays(today: QuerySet[Call], midnight: datetime) -> Iterable[Figure]:
     timings = list(today.order_by("-created_at").values_list("timings", flat=True)[:TIMED])
     first = [one["first_audio_ms"] for one in timings if one.get("first_audio_ms") is not None]
     answers = [ms for one in timings for ms in one.get("answers_ms") or ()]
-    for title, measured in (
-        ("Answer → first audio", first),
-        ("Caller stops → agent heard", answers),
+    for title, measured, timed in (
+        ("Answer → first audio", first, "first"),
+        ("Caller stops → agent heard", answers, "answers"),
     ):
         value = call_page.took(percentile(measured, 50)) if measured else NONE
         slow = call_page.took(percentile(measured, 95)) if measured else NONE
         note = f"median today; p95 {slow} of {len(measured):,}"
-        yield Figure(title, value, note, _today(midnight))
+        yield Figure(title, value, note, _today(midnight, timed=timed))
 
 
 def _bills(ends: Sequence[Mapping[str, Any]], saved: int, midnight: datetime) -> Iterable[Figure]:
@@ -188,6 +189,7 @@ def _spendings(
             if saved.get(purpose)
             else NONE,
             address=_today(midnight, purpose__exact=purpose),
+            saved_address=_saved(midnight, call_purpose=purpose),
         )
         for purpose, count in calls.most_common()
     )
@@ -260,13 +262,14 @@ def _today(midnight: datetime, **wanted: str) -> str:
     return _calls(created_at__gte=midnight.isoformat(), **wanted)
 
 
-def _saved(midnight: datetime) -> str:
+def _saved(midnight: datetime, **wanted: str) -> str:
     return _list(
         "shipments_deliverychange",
         state__exact=ChangeState.APPLIED.value,
         decided_at__gte=midnight.isoformat(),
         call_public_id__gt="",
         asker__isnull="True",
+        **wanted,
     )
 
 

@@ -1,7 +1,7 @@
 """Show what was asked for, and let those decide on it who may: with a reason, and never on their own wish."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -46,7 +46,7 @@ class DeliveryChangeAdmin(Discreet, ForReading, ModelAdmin):  # type: ignore[mis
     """What customers and dispatchers asked to have changed."""
 
     list_display = ("asked_at", "shipment", "kind", "state_badge", "wanted", "requested_by", "decided_by")
-    list_filter = ("state", "kind", ("shipment__depot", OwnDepots))
+    list_filter: ClassVar[tuple[Any, ...]] = ("state", "kind", ("shipment__depot", OwnDepots))
     linked_by = ("decided_at__gte", "call_public_id__gt", "asker__isnull")
     list_per_page = 50
     show_full_result_count = False

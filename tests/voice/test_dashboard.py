@@ -115,6 +115,23 @@ def test_each_number_leads_to_a_list_of_as_many(client, busy, role):
         assert client.get(share.address).context["cl"].result_count == share.count, share
 
 
+def test_a_delay_leads_to_the_calls_that_it_was_computed_from(client, busy):
+    depot = busy[0]
+    silent = a_call(depot, timezone.now(), timings={"first_audio_ms": 700, "answers_ms": []})
+    user = a_member("Dispatcher", depot)
+    client.force_login(user)
+
+    addresses = {one.title: one.address for one in dashboard.board(user, timezone.now()).figures}
+    first, answers = (
+        client.get(addresses[title]).context["cl"].queryset
+        for title in ("Answer → first audio", "Caller stops → agent heard")
+    )
+
+    assert silent in first
+    assert [call.timings["answers_ms"] for call in answers] == [[900, 1_100]]
+    assert first.count() == 2
+
+
 def test_the_page_costs_the_same_for_much_and_for_little(client, busy, django_assert_max_num_queries):
     client.force_login(a_member("Supervisor"))
 
@@ -180,6 +197,9 @@ def test_what_calls_cost_is_told_by_purpose_and_for_a_delivery_saved(client):
 
     client.force_login(a_member("Supervisor"))
     page = client.get(reverse("admin:index")).content.decode()
+    saved = [client.get(one.saved_address).context["cl"].result_count for one in spendings]
+    assert saved == [1, 0]
+    assert page.count(spendings[0].saved_address.replace("&", "&amp;")) == 1
     told = [(one.label, one.calls, one.bills, one.saved, one.each) for one in spendings]
     assert "What today’s calls cost" in page.replace("&#x27;", "’").replace("'", "’")
     assert "KES 9.00 + USD 0.0600" in page
