@@ -14,6 +14,7 @@ class ParcelFile(models.Model):
     updated = models.PositiveIntegerField(help_text="parcels that changed")
     unchanged = models.PositiveIntegerField()
     kept = models.JSONField(default=list, help_text="where something newer stands against the file")
+    first_rows = models.JSONField(default=list, help_text="what would become of each; numbers masked")
     taken_by = models.CharField(max_length=120, blank=True)
     taken_at = models.DateTimeField(null=True, blank=True)
 

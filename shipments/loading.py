@@ -20,6 +20,8 @@ ROWS = intake.ROWS
 BYTES = 5_000_000
 _KEPT = timedelta(days=1)
 _SHOWN = 50
+_FIRST = 20
+_TOLD = ("tracking_id", "recipient_name", "phone", "neighbourhood", "city")
 
 
 def offer(*, name: str, content: bytes, by: str, now: datetime) -> ParcelFile:
@@ -35,7 +37,12 @@ def offer(*, name: str, content: bytes, by: str, now: datetime) -> ParcelFile:
         taken = _load(content, by, now)
         transaction.set_rollback(True)
     return ParcelFile.objects.create(
-        name=name[:200], content=content, offered_by=by[:120], offered_at=now, **_counted(taken)
+        name=name[:200],
+        content=content,
+        offered_by=by[:120],
+        offered_at=now,
+        first_rows=[_row(one) for one in taken[:_FIRST]],
+        **_counted(taken),
     )
 
 
@@ -78,7 +85,7 @@ def export(shipments: Sequence[Shipment], *, by: str, now: datetime) -> str:
 def purge(now: datetime) -> int:
     """Forget the content of files a day after they were offered; return how many."""
     old = ParcelFile.objects.filter(offered_at__lt=now - _KEPT)
-    return old.filter(taken_at=None).delete()[0] + old.exclude(content=b"").update(content=b"")
+    return old.filter(taken_at=None).delete()[0] + old.exclude(content=b"").update(content=b"", first_rows=[])
 
 
 def _load(content: bytes, by: str, now: datetime) -> list[Taken]:
@@ -88,6 +95,11 @@ def _load(content: bytes, by: str, now: datetime) -> list[Taken]:
             f"This page takes {ROWS:,} rows at once; for more there is manage.py import_shipments."
         )
     return intake.load(rows, sender=Sender(by, Source.IMPORT), now=now)
+
+
+def _row(one: Taken) -> dict[str, str]:
+    said = {name: str(one.row.values[name] or "") for name in _TOLD}
+    return {"row": str(one.row.number), "result": one.result.value, **said, "phone": masked(said["phone"])}
 
 
 def _counted(taken: Iterable[Taken]) -> dict[str, int | list[str]]:

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
@@ -76,7 +77,7 @@ class ParcelFileAdmin(Discreet, ForReading, ModelAdmin):  # type: ignore[misc] #
     list_display = ("name", "offered_by", "offered_at", "created", "updated", "unchanged", "taken_at")
     fields = (
         *("name", "offered_by", "offered_at", "created", "updated", "unchanged", "stays"),
-        *("taken_by", "taken_at"),
+        *("rows", "taken_by", "taken_at"),
     )
     readonly_fields = fields
     actions_detail: ClassVar = ["take_in"]
@@ -115,6 +116,11 @@ class ParcelFileAdmin(Discreet, ForReading, ModelAdmin):  # type: ignore[misc] #
     def stays(self, file: ParcelFile) -> str:
         """Return where something newer stands against the file."""
         return "\n".join(file.kept) or NONE
+
+    @admin.display(description="first rows")
+    def rows(self, file: ParcelFile) -> str:
+        """Return what would become of the first rows, or became, each with its result."""
+        return render_to_string("admin/shipments/_rows_of_file.html", {"rows": file.first_rows})
 
     def has_take_permission(self, request: HttpRequest, object_id: str | int | None = None) -> bool:
         """Tell whether this user may take files in, and if this one waits where one is meant."""

@@ -150,6 +150,26 @@ def test_a_supervisor_looks_at_what_a_file_would_do_and_then_takes_it_in_once():
     assert AuditEntry.objects.get(verb="book").actor == "supervisor 0"
 
 
+def test_the_page_shows_the_first_rows_with_what_would_become_of_each():
+    desk = logged_in("Supervisor")
+    sent(desk, GOOD)
+    loading.take_in(file_id=ParcelFile.objects.get().pk, by="mary", now=timezone.now())
+    more = [ROW.replace("EX-1001", f"EX-2{number:03}") for number in range(25)]
+
+    page = desk.get(sent(desk, GOOD + "".join(more).encode())["Location"]).content.decode()
+
+    first = ParcelFile.objects.latest("pk").first_rows
+    assert [(one["row"], one["tracking_id"], one["result"]) for one in first[:2]] == [
+        ("2", "EX-1001", "unchanged"),
+        ("3", "EX-2000", "created"),
+    ]
+    assert len(first) == 20
+    assert "EX-2018" in page
+    assert "EX-2019" not in page
+    assert "••• 001" in page
+    assert AMINA not in f"{page}{first}"
+
+
 def test_the_page_names_the_rows_that_are_wrong_and_keeps_nothing():
     shown = sent(logged_in("Supervisor"), GOOD + ROW.encode()).content.decode()
 
@@ -202,4 +222,4 @@ def test_what_is_in_a_file_is_forgotten_after_a_day():
     assert loading.purge(timezone.now() + timedelta(days=2)) == 2
 
     kept = ParcelFile.objects.get()
-    assert (kept.name, bytes(kept.content)) == ("a.csv", b"")
+    assert (kept.name, bytes(kept.content), kept.first_rows) == ("a.csv", b"", [])
