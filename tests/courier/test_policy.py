@@ -24,7 +24,24 @@ def test_the_admin_may_load_what_is_ours_and_no_more_than_its_parts_need(admin_c
     assert policy["default-src"] == {"'self'"}
     assert policy["script-src"] == {"'self'", "'unsafe-eval'"}
     assert policy["style-src"] == {"'self'", "'unsafe-inline'"}
+    assert policy["connect-src"] == {"'self'", "ws://testserver", "wss://testserver"}
     assert policy["frame-ancestors"] == policy["object-src"] == policy["base-uri"] == {"'none'"}
+
+
+@pytest.mark.logs_errors
+def test_a_host_that_is_not_ours_gets_into_no_policy(client):
+    answer = client.get("/admin/", headers={"Host": "attacker.example"})
+
+    assert answer.status_code == 400
+    assert "attacker" not in answer["Content-Security-Policy"]
+
+
+def test_the_page_of_the_api_may_hold_no_script_and_no_style_of_its_own(client):
+    answer = client.get("/api/docs")
+    policy = directives(answer)
+
+    assert policy["script-src"] == policy["style-src"] == {"'self'"}
+    assert "<style" not in answer.content.decode()
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/no-such-page", "/voice"])
