@@ -274,3 +274,37 @@ def test_the_page_fits_a_desk_and_a_phone_in_light_and_dark(tmp_path, scheme, wi
         wide = page.evaluate("document.documentElement.scrollWidth")
         expect(page.get_by_role("button", name="Hang up")).to_be_in_viewport()
         assert wide <= width
+
+
+CLEARS = """
+window.clears = [];
+const post = MessagePort.prototype.postMessage;
+MessagePort.prototype.postMessage = function (said, ...rest) {
+  if (said === null) window.clears.push(window.heard.length);
+  return post.call(this, said, ...rest);
+};
+"""
+"""Keeps when the player was told to drop what it has, counted in pieces heard."""
+SOUNDS = "window.heard.length > 2 && window.heard.slice(-2).every((piece) => piece.some(Boolean))"
+FALLS_SILENT = """
+() => window.heard.length > window.clears[0] + 8
+  && window.heard.slice(window.clears[0] + 2).every((piece) => piece.every((sample) => sample === 0))
+"""
+"""Whether of what was queued no more than the pieces that were on their way was heard after it."""
+
+
+def test_an_interruption_in_mid_speech_drops_what_was_queued(tmp_path):
+    with a_softphone(tmp_path, *LENT) as (line, page):
+        page.add_init_script(CLEARS)
+        page.reload()
+        call(page)
+        expect(page.get_by_text("Talking")).to_be_visible()
+        model = eventually(lambda: line.model.sessions and line.model.sessions[0])
+        model.speak(20.0)
+        page.wait_for_function(SOUNDS)
+
+        model.send({"serverContent": {"interrupted": True}})
+
+        page.wait_for_function("window.clears.length > 0")
+        page.wait_for_function(FALLS_SILENT)
+        expect(page.get_by_text("Talking")).to_be_visible()
