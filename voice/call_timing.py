@@ -1,7 +1,7 @@
 """Draw how long a caller waited for each answer: until the model spoke, and until that was heard. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SHORTEST_PERCENT = 1
 """How wide a bar is at least: one that took no time was there all the same."""
@@ -67,7 +67,7 @@ def strips(measured: Sequence[Wait], tools: Iterable[Span]) -> tuple[Strip, ...]
             took_ms=wait.heard_ms - wait.stopped_ms,
             percent=max(SHORTEST_PERCENT, _percent(wait.heard_ms - wait.stopped_ms, longest)),
             model=_bar(wait, Span("the model", wait.stopped_ms, wait.spoke_ms)),
-            ear=_bar(wait, Span("to the ear", wait.spoke_ms, wait.heard_ms)),
+            ear=_rest(wait),
             tools=tuple(_bar(wait, tool) for tool in ran if wait.stopped_ms <= tool.start_ms < wait.heard_ms),
         )
         for wait in measured
@@ -83,6 +83,11 @@ def _bar(wait: Wait, span: Span) -> Bar:
     left = min(_percent(span.start_ms - wait.stopped_ms, length), 100 - SHORTEST_PERCENT)
     width = max(SHORTEST_PERCENT, _percent(end - span.start_ms, length))
     return Bar(span.name, left, min(width, 100 - left), span.end_ms - span.start_ms)
+
+
+def _rest(wait: Wait) -> Bar:
+    part = _bar(wait, Span("to the ear", wait.spoke_ms, wait.heard_ms))
+    return replace(part, width=100 - part.left)
 
 
 def _percent(part: int, whole: int) -> int:
