@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import django
 
@@ -24,12 +25,18 @@ from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
 from shipments.audit import AuditEntry  # noqa: E402
+from shipments.clients import ApiClient  # noqa: E402
+from shipments.courtesy import ContactPreference  # noqa: E402
+from shipments.messages import OutgoingMessage  # noqa: E402
 from shipments.models import Address, DeliveryChange, Depot, Shipment, TrackingEvent  # noqa: E402
+from shipments.notices import Endpoint, Notice  # noqa: E402
+from shipments.riders import Driver  # noqa: E402
 from voice.models import Call, CallbackRequest, OutboundCall, ToolRun  # noqa: E402
 
 ROWS = 200_000
 DEPOTS = 20
 RUNS = 7
+FORBIDDEN = HTTPStatus.FORBIDDEN
 LISTED_MS, SEARCHED_MS = 300, 1_000
 LIST_QUERIES, DASHBOARD_QUERIES = 10, 14
 _AGO = "now() - i * interval '37 seconds'"
@@ -133,7 +140,7 @@ def write() -> None:
         outcome=pick("status_given", "rescheduled", "no_outcome"),
         ended_reason=pick("caller_hangup", "agent_hangup", "model_failure"),
         customer_number=phone,
-        shipment_id="i",
+        shipment_id="CASE WHEN i % 10 = 0 THEN NULL ELSE i END",  # nobody's: dispatchers see some of these
         timings="""'{"first_audio_ms": 800, "answers_ms": [900, 1100, 1300]}'""",
         created_at=_AGO,
         answered_at=_AGO,
@@ -180,6 +187,34 @@ def write() -> None:
         object_id="'KM' || lpad(i::text, 8, '0')",
         call_public_id="lpad(i::text, 16, '0')",
     )
+    fill(
+        OutgoingMessage,
+        ROWS,
+        idempotency_key="'message:' || i",
+        shipment_id="i",
+        number=phone,
+        kind="'change'",
+        text="'Your parcel comes on Friday.'",
+        state=f"CASE WHEN i % 1000 = 0 THEN 'waiting' ELSE {pick('sent')} END",
+        next_at=_AGO,
+        created_at=_AGO,
+    )
+    fill(ApiClient, 1, name="'warehouse'", digest="'d'", created_at=_AGO)
+    fill(Endpoint, 1, client_id="1", url="'https://192.0.2.1/hook'", secret="''", created_at=_AGO)
+    fill(
+        Notice,
+        ROWS,
+        event_id="'event-' || i",
+        endpoint_id="1",
+        kind=pick("call.ended", "parcel.updated"),
+        body="'{}'",
+        state=pick("delivered", "delivered", "dead"),
+        next_at=_AGO,
+        give_up_at=_AGO,
+        created_at=_AGO,
+    )
+    fill(Driver, ROWS // 100, name=name, phone="'+25472' || lpad(i::text, 7, '0')")
+    fill(ContactPreference, ROWS // 2, number="'+25470' || lpad(i::text, 7, '0')", opted_out_at=_AGO)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
 
@@ -207,18 +242,28 @@ PAGES: tuple[tuple[str, dict[str, str], bool], ...] = (
     ("admin:voice_outboundcall_changelist", {}, False),
     ("admin:voice_outboundcall_changelist", {"q": "KM00004711"}, True),
     ("admin:voice_callbackrequest_changelist", {}, False),
+    ("admin:voice_call_changelist", {"timed": "answers"}, False),
+    ("admin:shipments_outgoingmessage_changelist", {}, False),
+    ("admin:shipments_outgoingmessage_changelist", {"state__exact": "waiting"}, False),
+    ("admin:shipments_notice_changelist", {}, False),
+    ("admin:shipments_notice_changelist", {"state__exact": "dead"}, False),
+    ("admin:shipments_notice_changelist", {"q": "event-4711"}, True),
+    ("admin:shipments_driver_changelist", {}, False),
+    ("admin:shipments_driver_changelist", {"q": "+254720000012"}, True),
+    ("admin:shipments_contactpreference_changelist", {}, False),
+    ("admin:shipments_contactpreference_changelist", {"q": "0700 012 345"}, True),
     ("admin:shipments_auditentry_changelist", {}, False),
     ("admin:shipments_auditentry_changelist", {"q": "KM00004711"}, True),
 )
 
 
-def measured(client: Client, user: User) -> Iterator[tuple[str, int, list[float], float]]:
+def measured(client: Client) -> Iterator[tuple[str, int, list[float], float]]:
     """Yield of each page that this client may open its name, queries, milliseconds, and what is allowed."""
     for name, query, searched in PAGES:
         address = reverse(name)
-        if name.endswith("auditentry_changelist") and not user.has_perm("shipments.view_auditentry"):
+        # What is only read once, or written by whoever comes first.
+        if client.get(address, query).status_code == FORBIDDEN:
             continue
-        client.get(address, query)  # what is only read once, or written by whoever comes first
         with CaptureQueriesContext(connection) as asked:
             client.get(address, query)
         queries = len(asked)  # at once: the next request empties the log
@@ -232,14 +277,14 @@ def measured(client: Client, user: User) -> Iterator[tuple[str, int, list[float]
         yield f"{shown} {said}".strip(), queries, took, SEARCHED_MS if searched else LISTED_MS
 
 
-def logged_in(role: str) -> tuple[Client, User]:
-    """Return a browser and who is logged in there: somebody of this role, who works for the first depot."""
+def logged_in(role: str) -> Client:
+    """Return a browser in which somebody of this role is logged in, who works for the first depot."""
     user = User.objects.create_user(role.lower(), is_staff=True)
     user.groups.add(Group.objects.get(name=role))
     user.depots.add(Depot.objects.order_by("pk")[0])
     client = Client(headers={"host": "localhost"})
     client.force_login(user)
-    return client, user
+    return client
 
 
 def main() -> None:
@@ -248,8 +293,8 @@ def main() -> None:
     write()
     print(f"\n| list page, {ROWS:,} parcels | role | queries | ms, median [slowest] | kept |")
     print("| --- | --- | --- | --- | --- |")
-    for role in ("Supervisor", "Dispatcher"):
-        for page, queries, took, allowed in measured(*logged_in(role)):
+    for role in ("Supervisor", "Dispatcher", "Administrator"):
+        for page, queries, took, allowed in measured(logged_in(role)):
             middle = statistics.median(took)
             most = DASHBOARD_QUERIES if page == "index" else LIST_QUERIES
             kept = "yes" if middle <= allowed and queries <= most else f"no ({most}, {allowed:.0f} ms)"
