@@ -6,10 +6,11 @@ knows that somebody spoke; the scenario then says which words to take it for.
 
 import asyncio
 import re
-from array import array
 from collections.abc import AsyncIterator, Iterator, Mapping
 from math import sqrt
 from typing import Any
+
+import numpy as np
 
 from voice.audio import MODEL_IN_HZ, MODEL_OUT_HZ
 from voice.sandbox.brain import SILENCE, FunctionCall, Reply, SpeechEnded, SpeechStarted, Voice
@@ -177,8 +178,8 @@ def scripted_voice(scenario: Scenario) -> Voice:
 
 
 def _rms(frame: bytes) -> float:
-    samples = array("h", frame)  # little-endian is what all our machines are
-    return sqrt(sum(sample * sample for sample in samples) / len(samples))
+    samples = np.frombuffer(frame, "<i2").astype(np.float64)
+    return sqrt(samples @ samples / len(samples))
 
 
 def _leaves(value: object, name: str = "") -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ A shape takes a value and where it stands, and returns it with every known name 
 import binascii
 from base64 import b64decode
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 Shape = Callable[[Any, str], Any]
@@ -17,13 +18,17 @@ class ShapeError(ValueError):
 
 _INVALID = "Request contains an invalid argument."
 
+_NAMES = 256  # a frame of audio has those of the one before, fifty times a second
 
+
+@lru_cache(_NAMES)
 def camel(name: str) -> str:
     """Return `name` in camelCase, whichever of the two spellings it has."""
     head, *tail = name.split("_")
     return head + "".join(word[:1].upper() + word[1:] for word in tail)
 
 
+@lru_cache(_NAMES)
 def snake(name: str) -> str:
     """Return `name` in snake_case, in which the service reports what it refuses."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
