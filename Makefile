@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo run test check bench nightly soak browser nginx locks clean
+unexport PYTHONDONTWRITEBYTECODE  # where it is set, each run compiles every module and test anew: 6 s a worker
+.PHONY: demo run test check types quick bench nightly soak browser nginx locks clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -22,12 +23,18 @@ demo: $(VENV)/.installed $(VENV)/.speech
 run: $(VENV)/.installed $(VENV)/.speech
 	@$(PY) manage.py stack
 
+# The types are looked at while the tests run: one after the other they leave a processor idle.
 check: $(VENV)/.installed
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
+	@$(MAKE) --no-print-directory -j2 --output-sync=target types quick
+
+types: $(VENV)/.installed
 	@$(PY) -m mypy courier shipments voice tests manage.py
 	@$(OWN_SERVICES) $(PY) manage.py makemigrations --check --dry-run
-	@$(OWN_SERVICES) $(PYTEST) -n auto -m "not slow"
+
+quick: $(VENV)/.installed
+	@$(OWN_SERVICES) $(PYTEST) -n auto -m "not slow" --hypothesis-profile brief
 
 test: $(VENV)/.installed $(VENV)/.speech
 	@echo "All tests, on SQLite and the in-memory layer"

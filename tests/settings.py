@@ -28,6 +28,7 @@ GEMINI_API_KEY = PLANTED["GEMINI_API_KEY"]
 GEMINI_LIVE_URL = "ws://127.0.0.1:9"  # the discard port: a test that forgot its own model reaches nobody
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick, and no test is about it
+WHITENOISE_AUTOREFRESH = True  # looked up when asked for: each client would list all files anew, 30 ms a test
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, as in production: threads of their own would each see an in-memory database of another kind.

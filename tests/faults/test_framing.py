@@ -5,6 +5,7 @@ import os
 from array import array
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from uvicorn import Config
@@ -15,6 +16,7 @@ from tests.line import handshake, ws_frame
 from tests.virtual_time import run
 from voice.audio import InputClock, Pacer
 
+pytestmark = pytest.mark.slow
 EXAMPLES = 10_000 if os.environ.get("NIGHTLY") else 500
 
 

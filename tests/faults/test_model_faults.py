@@ -416,6 +416,7 @@ def test_g11_a_caller_who_speaks_to_a_model_that_hangs_is_answered_by_another():
     assert min(at for at in played.heard_at if at > 6.6) <= 6.6 + 2 + 10 + 1.5
 
 
+@pytest.mark.slow
 def test_g12_our_own_limit_comes_before_that_of_a_session():
     async def caller(telephone: FakeTelephone) -> None:
         for _ in range(60):

@@ -62,6 +62,7 @@ def test_a_spoken_id_finds_the_callers_parcel_and_a_doubtful_one_a_question(parc
     assert wrong == {}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_no_form_of_any_spoken_id_finds_a_parcel_of_somebody_else(settings):
     settings.COARSE_FOREIGN_IDS = False

@@ -376,6 +376,7 @@ def unlimited(settings):
     return settings
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("times", [500, pytest.param(5_000, marks=pytest.mark.slow)])
 def test_p14_any_tool_with_any_argument_in_threads_reads_and_writes_nothing_that_is_not_the_callers(
@@ -424,6 +425,7 @@ def test_the_oracle_finds_a_hole(unlimited, monkeypatch):
     assert list(faults_written(world))
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_o13_in_a_call_that_we_placed_a_hostile_model_learns_nothing_before_the_recipient_is_confirmed(
     unlimited,

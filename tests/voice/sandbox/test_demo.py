@@ -80,6 +80,7 @@ def test_times_have_to_be_heard_and_a_window_has_to_be_booked(scenes):
     assert move.wanted.window is not None
 
 
+@pytest.mark.slow
 def test_another_seed_draws_other_times(db):
     drawn = set()
     for seed in range(5):
