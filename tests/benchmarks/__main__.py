@@ -203,6 +203,13 @@ def desk_table() -> None:
         subprocess.run(command, cwd=ROOT, env=os.environ | {"DATABASE_URL": url}, check=True)
 
 
+def tools_table(seconds: float) -> None:
+    """Print how soon tools answer in fifty calls over 200,000 parcels, on a PostgreSQL of their own."""
+    with services.postgres() as url:
+        command = [sys.executable, "-m", "tests.benchmarks.tools", "--seconds", str(seconds)]
+        subprocess.run(command, cwd=ROOT, env=os.environ | {"DATABASE_URL": url}, check=True)
+
+
 def outbound_table() -> None:
     """Print how fast calls to place are claimed and planned, on a PostgreSQL of their own."""
     with services.postgres() as url:
@@ -216,7 +223,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument(
-        "--only", choices=("cpu", "capacity", "edges", "desk", "outbound", "promises", *promises.MEASURES)
+        "--only",
+        choices=("cpu", "capacity", "edges", "desk", "tools", "outbound", "promises", *promises.MEASURES),
     )
     options = parser.parse_args()
     runs, seconds = (1, 5.0) if options.quick else (5, 6.0)
@@ -230,6 +238,8 @@ def main() -> None:
         edges_table(seconds)
     if options.only in (None, "desk"):
         desk_table()
+    if options.only in (None, "tools"):
+        tools_table(15 if options.quick else 60)
     if options.only in (None, "outbound"):
         outbound_table()
     if options.only in (None, "promises"):
