@@ -7,21 +7,24 @@ from datetime import UTC, datetime
 
 from voice.current import call_id
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# Django adds the request to what it says of an answer of 400 and above: its words are the whole address.
+_UNSAID = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request"}
 # Secrets of this product are in paths, and Django and Daphne log the paths of requests.
 # A traceback names files below voice/, and is of no use without them.
 _SECRET_PATH = re.compile(
     r"(/(?:voice|audio|stream-status|events)/+)(?!(?:\w+/)*\w+\.py\\?\")[^\s/?#\"'<>,\]\\]+"
 )
+# What was searched for: a number without its plus, a name. A pair of a backslash and a sign stays a pair.
+_QUERY = re.compile(r"(?<=[^\s(,?])\?(?:[^\s\"'<>\\]|\\[^n\"])+")
 _PHONE = re.compile(r"(?:\+|%2B)\d{7,15}", re.IGNORECASE)
 
 
 def mask(text: str) -> str:
-    """Return `text` without what follows a secret path's name, and without telephone numbers.
+    """Return `text` without what follows a secret path's name, without queries and telephone numbers.
 
     A net under the rule that no such thing is logged at all: other people's loggers do not know it.
     """
-    return _PHONE.sub("+***", _SECRET_PATH.sub(r"\1***", text))
+    return _PHONE.sub("+***", _QUERY.sub("?***", _SECRET_PATH.sub(r"\1***", text)))
 
 
 class LineFormatter(logging.Formatter):
@@ -37,7 +40,7 @@ class LineFormatter(logging.Formatter):
         if call := call_id.get():
             line["call"] = call
         line["message"] = record.getMessage()
-        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        line |= {name: value for name, value in vars(record).items() if name not in _UNSAID}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:

@@ -61,6 +61,35 @@ def test_a_telephone_number_is_not_written(number):
     assert number[-9:] not in line(f"from={number}")
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Unauthorized: /api/v1/shipments{}",
+        '127.0.0.1:40002 - - "GET /admin/voice/call/{}" 200 9302',
+        "<ASGIRequest: GET '/api/v1/shipments{}'>",
+        "?next=/admin/voice/call/{}",
+    ],
+)
+def test_what_was_asked_for_in_a_query_is_not_written(form):
+    written = line(form.format("?q=0700\\000001&phone=254700000001"))
+
+    assert "0001" not in written
+    assert "?***" in json.loads(written)["message"]
+
+
+def test_the_request_that_django_adds_is_not_written():
+    assert "request" not in json.loads(
+        line("Not Found: /x", request="<ASGIRequest: GET '/x'>", status_code=404)
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["Why? Because.", "Why?\nBecause.", 'He said "why?" twice', "VALUES (?, ?, ?)"]
+)
+def test_a_question_is_no_query(text):
+    assert json.loads(line(text))["message"] == text
+
+
 def test_a_traceback_keeps_the_names_of_our_files():
     text = 'File "/srv/voice/wire/gemini.py", line 1'
 
