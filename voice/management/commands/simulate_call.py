@@ -43,6 +43,8 @@ class Command(BaseCommand):
         "turns, tools and timings. Works against any deployment that can be reached; turns and tools are "
         "seen only where this command shares its database."
     )
+    # They are about a deployment's settings. These are a caller's, who has the few that ringing takes.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""

@@ -22,7 +22,9 @@ from voice.sandbox.process import Process, beside_speech, free_port, is_healthy,
 
 USER = "dispatcher"
 OWN_NUMBER = "+254700000099"
-_SECRETS = ("SECRET_KEY", "SAUTIKIT_API_KEY", "SAUTIKIT_ROUTING_SECRETS", "SAUTIKIT_EVENTS_SECRETS")
+_CARRIERS_SECRETS = ("SAUTIKIT_ROUTING_SECRETS", "SAUTIKIT_SIGNING_SECRETS")
+"""What who rings needs: where to post, and what vouches for the caller's number."""
+_SECRETS = ("SECRET_KEY", "SAUTIKIT_API_KEY", "SAUTIKIT_EVENTS_SECRETS", *_CARRIERS_SECRETS)
 _LOOK_S = 0.1
 
 
@@ -96,8 +98,8 @@ class Command(BaseCommand):
         raise AssertionError("unreachable")
 
     def _tell(self, public_url: str, password: str, secret_files: Mapping[str, str], folder: Path) -> None:
-        name = "SAUTIKIT_ROUTING_SECRETS_FILE"
-        words = {"PUBLIC_URL": public_url, name: secret_files[name]}
+        names = [f"{name}_FILE" for name in _CARRIERS_SECRETS]
+        words = {"PUBLIC_URL": public_url} | {name: secret_files[name] for name in names}
         set_up = " ".join(f"{name}={shlex.quote(value)}" for name, value in words.items())
         self.stdout.write(
             f"\nadmin     {public_url}/admin/\n"

@@ -5,12 +5,15 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.line import ROOT, eventually
+from voice.sandbox.offline import offline_voice_missing
 
 pytestmark = pytest.mark.slow
 
@@ -27,36 +30,46 @@ def commands_that_use(folder: Path) -> list[str]:
     return found
 
 
-def test_all_is_up_until_it_is_told_to_stop(tmp_path):
-    environment = {
+def environment(folder: Path) -> dict[str, str]:
+    """Return what a shell without any setting has, with a database of the test's own."""
+    return {
         "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "DATABASE_URL": f"sqlite:///{tmp_path}/stack.sqlite3",
+        "HOME": str(folder),
+        "DATABASE_URL": f"sqlite:///{folder}/stack.sqlite3",
     }
-    command = [sys.executable, "manage.py", "stack", "--port", "0", "--folder", str(tmp_path / "run")]
-    printed = tmp_path / "printed"
+
+
+@contextmanager
+def a_stack(folder: Path) -> Iterator[str]:
+    """Run everything, and yield what was printed once it is up."""
+    command = [sys.executable, "manage.py", "stack", "--port", "0", "--folder", str(folder / "run")]
+    printed = folder / "printed"
     with printed.open("wb") as out:
-        stack = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+        stack = subprocess.Popen(command, cwd=ROOT, env=environment(folder), stdout=out, stderr=out)
         try:
             eventually(lambda: "Ctrl-C" in printed.read_text() or stack.poll() is not None, 90)
-            text = printed.read_text()
-            assert stack.poll() is None, text
-            up = commands_that_use(tmp_path)
-            admin = re.search(r"^admin +(\S+)$", text, re.MULTILINE)
-            log_in = re.search(r"^log-in +(\S+) / (\S+)$", text, re.MULTILINE)
-            assert admin, text
-            assert log_in, text
-            with httpx.Client(trust_env=False, follow_redirects=True) as browser:
-                browser.get(admin[1])
-                words = {"username": log_in[1], "password": log_in[2], "next": "/admin/"}
-                page = browser.post(
-                    f"{admin[1]}login/",
-                    data=words | {"csrfmiddlewaretoken": browser.cookies["csrftoken"]},
-                    headers={"Referer": admin[1]},
-                )
+            assert stack.poll() is None, printed.read_text()
+            yield printed.read_text()
         finally:
             stack.send_signal(signal.SIGTERM)
             stack.wait(30)
+
+
+def test_all_is_up_until_it_is_told_to_stop(tmp_path):
+    with a_stack(tmp_path) as text:
+        up = commands_that_use(tmp_path)
+        admin = re.search(r"^admin +(\S+)$", text, re.MULTILINE)
+        log_in = re.search(r"^log-in +(\S+) / (\S+)$", text, re.MULTILINE)
+        assert admin, text
+        assert log_in, text
+        with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+            browser.get(admin[1])
+            words = {"username": log_in[1], "password": log_in[2], "next": "/admin/"}
+            page = browser.post(
+                f"{admin[1]}login/",
+                data=words | {"csrfmiddlewaretoken": browser.cookies["csrftoken"]},
+                headers={"Referer": admin[1]},
+            )
 
     assert page.status_code == 200
     assert "/admin/logout/" in page.text
@@ -64,3 +77,24 @@ def test_all_is_up_until_it_is_told_to_stop(tmp_path):
     assert {name for name in started if any(f"manage.py {name}" in line for line in up)} == started
     assert commands_that_use(tmp_path) == []
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "run").glob("*_secrets"))
+
+
+@pytest.mark.skipif(bool(offline_voice_missing()), reason="the offline-voice extra is not installed")
+def test_the_call_that_is_printed_is_told_of_the_callers_parcel(tmp_path):
+    with a_stack(tmp_path) as text:
+        [line] = re.findall(r"^a call +(.+)$", text, re.MULTILINE)
+
+        call = subprocess.run(
+            ["sh", "-c", line],
+            cwd=ROOT,
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    assert call.returncode == 0, call.stderr
+    assert re.search(r"^tool .*track_shipment\(.*\) → ok", call.stdout, re.MULTILINE), call.stdout
+    assert "no parcel" not in call.stdout
+    assert call.stderr == ""
