@@ -4,8 +4,10 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+import httpx
 import pytest
 import uvicorn
 
@@ -14,6 +16,8 @@ from courier.serve import HEAD_BYTES, MESSAGE_BYTES, AudioProtocol, AudioServer,
 from tests.line import RawSocket, eventually, handshake, ws_frame
 
 HALF = b"\x01\x02" * 320
+BODY_BYTES = 1_048_576
+"""How long a body may be here."""
 
 
 class Listener:
@@ -21,12 +25,18 @@ class Listener:
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
+        self.body_bytes = 0
         self.reading = threading.Event()
         self.reading.set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection."""
         if scope["type"] != "websocket":
+            more = scope["path"] != "/early"
+            while more:
+                message = await receive()
+                self.body_bytes += len(message.get("body", b""))
+                more = message.get("more_body", False)
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body", "body": b""})
             return
@@ -173,6 +183,43 @@ def test_half_a_head_is_not_waited_for_longer_than_ten_seconds(port, monkeypatch
 
         assert slow.until_closed() == b""
         assert silent.until_closed() == b""
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 1000000000000", b"Transfer-Encoding: chunked"])
+def test_a_body_without_an_end_is_answered_with_413_and_read_no_further(listener, port, head, monkeypatch):
+    monkeypatch.setattr("courier.serve.BODY_BYTES", BODY_BYTES)
+    piece = b"10000\r\n" + bytes(65_536) + b"\r\n"
+    with RawSocket(port) as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n")
+        for _ in range(BODY_BYTES // 65_536 + 8):
+            client.send(piece)
+
+        assert client.answer_head().startswith(b"HTTP/1.1 413")
+        assert client.until_closed() == b""
+    assert listener.body_bytes <= BODY_BYTES
+
+
+def test_what_somebody_sends_on_after_his_answer_is_not_read_for_ever(listener, port, monkeypatch):
+    monkeypatch.setattr("courier.serve.BODY_BYTES", BODY_BYTES)
+    with RawSocket(port) as client:
+        client.send(b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n")
+        head = client.answer_head()
+        with suppress(ConnectionError):
+            for _ in range(BODY_BYTES // 65_536 + 8):
+                client.send(bytes(65_536))
+
+        assert head.startswith(b"HTTP/1.1 204")
+        assert client.until_closed() == b""
+
+
+def test_a_body_as_long_as_may_be_is_taken_and_each_request_counts_anew(listener, port, monkeypatch):
+    monkeypatch.setattr("courier.serve.BODY_BYTES", BODY_BYTES)
+    body = bytes(BODY_BYTES - 65_536)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=15) as client:
+        answers = [client.post("/", content=body) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [204, 204, 204]
+    assert listener.body_bytes == 3 * len(body)
 
 
 def test_a_call_is_no_body_that_comes_late(listener, port, monkeypatch):
