@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from django.db.backends.sqlite3.base import DatabaseWrapper
 from hypothesis import HealthCheck, settings
 
 from courier.logs import LineFormatter
-from tests.settings import PLANTED
+from tests.leaks import secrets_in
 from voice import orm
 from voice.admission import GATE
 
@@ -27,12 +26,6 @@ settings.register_profile("whole", settings.get_profile("quick"), max_examples=1
 settings.load_profile("whole" if os.environ.get("NIGHTLY") else "quick")
 
 _DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
-# Fictional numbers of the four countries, with or without their plus; and any number that has one.
-_PHONE = re.compile(
-    r"(?<![\dA-Za-z])(?:\+[1-9]\d{8,14}|(?:254700|256700)\d{6}|234800000\d{4}|233200000\d{3})(?!\d)"
-)
-_TOKEN = re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])")
-"""What `voice.access.new_token` makes: 256 bits in base64 for addresses."""
 _OURS = ("courier", "shipments", "voice")
 # Threads that are made once and stay: asgiref's, the runner's, and the pool's of database connections.
 _STAYING_THREADS = ("ThreadPoolExecutor", "asyncio_", "pool-", "execnet", "psycopg")
@@ -46,12 +39,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("django_db") or fixtures & _DATABASE_FIXTURES:
             item.add_marker("database")
-
-
-def secrets_in(text: str, planted: set[str] | frozenset[str] = frozenset()) -> list[str]:
-    """Return what in `text` should be in no log: planted secrets, tokens, telephone numbers."""
-    known = [secret for secret in {*PLANTED.values(), *planted} if secret in text]
-    return known + _TOKEN.findall(text) + _PHONE.findall(text)
 
 
 class _Listener(logging.Handler):

@@ -22,6 +22,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
+from tests.leaks import secrets_in
+
 ROOT = Path(__file__).resolve().parents[1]
 ROUTING = "planted-routing-secret-0123456789abcdef"
 NEXT_ROUTING = "planted-next-routing-secret-0123456789"
@@ -130,7 +132,6 @@ class Line:
         self.log_path = folder / "server.log"
         self.port = free_port()
         self.http = f"http://127.0.0.1:{self.port}"
-        self.planted: set[str] = {ROUTING, NEXT_ROUTING, EVENTS, MODEL_KEY, OWN_NUMBER, CALLER}
         self._sessions = 0
         self._environment = {
             "PATH": os.environ["PATH"],
@@ -152,6 +153,16 @@ class Line:
             "ADMISSION_MODEL_WAIT_S": "0",
             "ADMISSION_LAG_S": "60",
         } | environment
+        self.planted: set[str] = {
+            OWN_NUMBER,
+            CALLER,
+            *(
+                secret
+                for value in self._environment.values()
+                for secret in value.split(",")
+                if secret.startswith("planted-")
+            ),
+        }
 
     def start(self) -> None:
         """Migrate the database and start the process; return when it listens."""
@@ -219,6 +230,10 @@ class Line:
     def log(self) -> str:
         """Return all that the process printed so far."""
         return self.log_path.read_text(errors="replace")
+
+    def leaks(self) -> list[str]:
+        """Return what the process printed and may tell nobody."""
+        return secrets_in(self.log(), self.planted)
 
     def memory_bytes(self) -> int:
         """Return the resident memory of the process."""
@@ -296,7 +311,7 @@ def free_port() -> int:
 
 @contextmanager
 def a_line(folder: Path, server: str = "serve", **environment: str) -> Iterator[Line]:
-    """Run a line of its own."""
+    """Run a line of its own, and fail when what it printed holds a secret, a token or a telephone number."""
     model = LocalModel()
     line = Line(folder, server, model, environment)
     try:
@@ -306,6 +321,7 @@ def a_line(folder: Path, server: str = "serve", **environment: str) -> Iterator[
         if hasattr(line, "process"):
             line.stop()
         model.stop()
+    assert not line.leaks(), line.log()
 
 
 @contextmanager

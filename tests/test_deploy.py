@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from tests.browser import PASSWORD, USER, a_member_of_staff
-from tests.conftest import secrets_in
+from tests.leaks import secrets_in
 from tests.line import (
     CALLER,
     EVENTS,

@@ -125,6 +125,7 @@ def in_house(
                 finally:
                     if hasattr(line, "process"):
                         await asyncio.to_thread(line.stop)
+            assert not line.leaks(), line.log()
 
     asyncio.run(run())
 
