@@ -45,6 +45,7 @@ class Floor:
         """Whether what the caller says has to wait for the greeting."""
         self._scene = scene
         self._muted_until_s = 0.0
+        self._late_until_s = 0.0  # until then what comes may be the rest of a turn that was cut off
         self._silenced = False  # in this turn something was said that may not be
         self._caller_stopped_s: float | None = None
         self._spoke_s = 0.0  # when the first sound came of what the model says now
@@ -95,10 +96,10 @@ class Floor:
         self._be_unheard()
         self.is_generating = self.is_playing = False
         self.turn.interrupted = self.heard_out = True
-        self._muted_until_s = now_s + self._scene.limits.late_audio_s
         limits = self._scene.limits
         quiet_s = limits.stuck_s if self.caller_speaks else limits.interrupted_nudge_s
         self.expect(notes.ANSWER, quiet_s, now_s)
+        self._muted_until_s, self._late_until_s = math.inf, now_s + limits.late_audio_s
         # Kept first: the telephone may be slow to take that it is to be silent, and hang up meanwhile.
         return [*kept(self._scene.transcript.close(interrupted=True)), Hush()]
 
@@ -166,11 +167,17 @@ class Floor:
         self.expected = otherwise
         self.awaits_sound = True
         alarms.unset(Alarm.UNHEARD)
+        self._hear_again()
         stuck_s = max(limits.stuck_s, nudge_s + limits.stuck_nudged_s)
         if otherwise == self._scene.brief.nudge:
             stuck_s = limits.greeting_clip_s
         alarms.set(Alarm.NUDGE, now_s + nudge_s)
         alarms.set(Alarm.STUCK, now_s + stuck_s)
+
+    def _hear_again(self) -> None:
+        """Take what comes for something new, although the turn that was cut off was never completed."""
+        if not self._silenced:
+            self._muted_until_s = min(self._muted_until_s, self._late_until_s)
 
     def expect_nothing(self) -> None:
         """Leave the model to itself."""
@@ -185,6 +192,7 @@ class Floor:
     def nudge_again(self) -> list[Command]:
         """Tell the model once more."""
         self._scene.measures.count("nudges")
+        self._hear_again()
         self.shielded = self.shielded and self.is_playing
         if self.expected == notes.GO_ON:
             self.is_generating = False

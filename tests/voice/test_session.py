@@ -142,11 +142,42 @@ def test_the_turn_after_an_interruption_is_heard():
     assert session.handle(gemini.Audio(PCM, 24_000), 1.6) == [call.Play(PCM, 24_000)]
 
 
-def test_an_interruption_whose_turn_is_never_completed_mutes_for_a_second_only():
+def test_of_a_turn_that_was_cut_off_nothing_follows_however_late_it_comes():
+    session = talking()
+    session.handle(gemini.Audio(PCM, 24_000), 1.0)
+    session.handle(gemini.Interrupted(), 1.5)
+
+    late = session.handle(gemini.Audio(PCM, 24_000), 4.0)
+    session.handle(gemini.TurnComplete(""), 4.1)
+
+    assert late == []
+    assert session.handle(gemini.Audio(PCM, 24_000), 4.2) == [call.Play(PCM, 24_000)]
+
+
+@pytest.mark.parametrize(
+    "heard", [[gemini.Activity(started=True), gemini.Activity(started=False)], [gemini.CallerSaid("Stop.")]]
+)
+def test_a_model_that_never_completes_its_turn_is_heard_again_once_the_caller_was(heard):
+    session = talking()
+    session.handle(gemini.Interrupted(), 1.5)
+    for event in heard:
+        session.handle(event, 1.8)
+
+    within_a_second = session.handle(gemini.Audio(PCM, 24_000), 2.4)
+    after_it = session.handle(gemini.Audio(PCM, 24_000), 2.6)
+
+    assert within_a_second == []
+    assert after_it == [call.Play(PCM, 24_000)]
+
+
+def test_a_model_that_never_completes_its_turn_is_heard_again_when_it_is_told_to_speak():
     session = talking()
     session.handle(gemini.Interrupted(), 1.5)
 
-    assert session.handle(gemini.Audio(PCM, 24_000), 2.6) == [call.Play(PCM, 24_000)]
+    told = session.handle(call.Tick(), 1.5 + Limits().interrupted_nudge_s)
+
+    assert "Tell" in kinds(told)
+    assert session.handle(gemini.Audio(PCM, 24_000), 6.0) == [call.Play(PCM, 24_000)]
 
 
 def test_an_interruption_is_told_to_the_carrier_even_when_the_model_has_finished():
