@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timezone import localtime
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
@@ -19,6 +19,7 @@ from shipments.admin import ShipmentAdmin
 from shipments.admin.changes import DeliveryChangeAdmin
 from shipments.admin.columns import ForReading, OwnDepots, member
 from shipments.admin.dialogs import REVEAL, Dialog, ReasonForm, carried_out, gone_to, opened_at
+from shipments.admin.inlines import Rows
 from shipments.admin.lists import ByNumber, Discreet
 from shipments.desk import look_into, reveal_number
 from shipments.phones import mask_numbers, masked
@@ -85,14 +86,12 @@ class _Columns:
         return call_page.both_bills(call)
 
 
-class _CallsOfParcel(ForReading, _Columns, TabularInline):  # type: ignore[misc] # unfold ships no types
+class _CallsOfParcel(_Columns, Rows):
     """The calls about a parcel, the latest first."""
 
     model = Call
     fields = ("page", "way", "customer", "badge", "achieved", "lasted")
     readonly_fields = fields
-    hide_title = True
-    extra = 0
 
     @admin.display(description="when")
     def page(self, call: Call) -> str:

@@ -103,7 +103,7 @@ def counts(user: User, now: datetime) -> Mapping[str, int]:
     ]
     if not counted:
         return {}
-    found = dict(counted[0].union(*counted[1:], all=True))
+    found = dict(counted[0].union(*counted[1:], all=True).order_by())  # or the model's own order comes back
     return {kind: found.get(kind, 0) for kind in kinds_of(user)}
 
 

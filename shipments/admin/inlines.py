@@ -10,12 +10,22 @@ from shipments.admin.columns import CHANGE_COLOURS, STATUS_COLOURS, ForReading, 
 from shipments.models import DeliveryChange, TrackingEvent
 
 
-class Events(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no types
+class Rows(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no types
+    """Rows on another's page, to be read, without a title above each."""
+
+    extra = 0
+    # The last unfold that Python 3.11 can have knows the one; later ones warn of it and know the other.
+    if hasattr(TabularInline, "show_title"):
+        show_title = False
+    else:
+        hide_title = True
+
+
+class Events(Rows):
     """What happened to a parcel, the latest first."""
 
     model = TrackingEvent
     verbose_name_plural = "history"
-    hide_title = True
     fields = (
         "when",
         "state_badge",
@@ -28,7 +38,6 @@ class Events(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no
     )
     readonly_fields = fields
     ordering = ("-occurred_at", "-pk")
-    extra = 0
     words = typed("description")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TrackingEvent]:
@@ -46,12 +55,11 @@ class Events(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no
         return event.get_status_display()
 
 
-class Changes(ForReading, TabularInline):  # type: ignore[misc] # unfold ships no types
+class Changes(Rows):
     """What was asked for, the latest first."""
 
     model = DeliveryChange
     verbose_name_plural = "changes asked for"
-    hide_title = True
     fields = (
         "asked_at",
         "kind",
@@ -65,7 +73,6 @@ class Changes(ForReading, TabularInline):  # type: ignore[misc] # unfold ships n
     )
     readonly_fields = fields
     ordering = ("-created_at", "-pk")
-    extra = 0
     read = typed("read_back")
     why = typed("decision_reason")
 
