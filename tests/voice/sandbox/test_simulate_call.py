@@ -8,6 +8,7 @@ import threading
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,6 +70,13 @@ def deployment(document: str) -> Iterator[str]:
         thread.join(10)
 
 
+@pytest.fixture(autouse=True)
+def recordings(settings, tmp_path: Path) -> Path:
+    """Return where calls are recorded when nothing else is wanted: not in the checkout."""
+    settings.BASE_DIR = tmp_path
+    return tmp_path / "var" / "calls"
+
+
 def simulate(url: str, *options: str) -> str:
     out = io.StringIO()
     call_command("simulate_call", "--url", url, "--linger-ms", "300", *options, stdout=out)
@@ -91,6 +99,15 @@ def test_a_call_is_placed_recorded_and_told_as_json(tmp_path):
     with wave.open(str(recording)) as file:
         assert file.getnchannels() == 2
         assert abs(file.getnframes() / 16_000 - told["duration_s"]) < 0.5
+
+
+def test_a_call_is_recorded_under_its_own_name_when_no_other_is_given(recordings):
+    with deployment(STREAM) as url:
+        told = json.loads(simulate(url, "--json"))
+
+    [recording] = recordings.iterdir()
+    assert recording.name == f"{told['session_id']}.wav"
+    assert told["recording"] == str(recording)
 
 
 def test_what_cannot_be_seen_from_here_is_said():

@@ -66,7 +66,12 @@ class Command(BaseCommand):
             choices=["scripted", "offline"],
             help="be the model too, at the port of GEMINI_LIVE_URL: then the bridge's own delay is known",
         )
-        parser.add_argument("--record", metavar="OUT.wav", type=Path, help="left caller, right agent")
+        parser.add_argument(
+            "--record",
+            metavar="OUT.wav",
+            type=Path,
+            help="left caller, right agent (default: var/calls, named after the call)",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -77,12 +82,18 @@ class Command(BaseCommand):
         ):  # our own carrier's and model's comings and goings
             logging.getLogger(ours).setLevel(logging.WARNING)
         record, bridge = asyncio.run(_place(options))
-        if options["record"]:
-            options["record"].write_bytes(stereo_wav(record.said, record.heard))
-        told = report.document(record, bridge, options["record"])
+        recording: Path = options["record"] or _recording_of(record)
+        recording.write_bytes(stereo_wav(record.said, record.heard))
+        told = report.document(record, bridge, recording)
         self.stdout.write(json.dumps(told, indent=2) if options["json"] else "\n".join(report.lines(told)))
         if record.status != "completed" or not record.media.sent:
             raise CommandError(f"the call did not come about: {'; '.join(record.faults) or record.ended_by}")
+
+
+def _recording_of(record: CallRecord) -> Path:
+    folder = Path(settings.BASE_DIR) / "var" / "calls"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{record.session_id}.wav"
 
 
 async def _place(options: dict[str, Any]) -> tuple[CallRecord, Added | None]:

@@ -85,7 +85,7 @@ def test_the_call_that_is_printed_is_told_of_the_callers_parcel(tmp_path):
         [line] = re.findall(r"^a call +(.+)$", text, re.MULTILINE)
 
         call = subprocess.run(
-            ["sh", "-c", line],
+            ["sh", "-c", f"{line} --record {tmp_path}/call.wav"],
             cwd=ROOT,
             env=environment(tmp_path),
             capture_output=True,
