@@ -336,7 +336,7 @@ def test_s17_a_reset_ends_the_call_within_a_second(line):
         telephone.send(ws_frame(2, FRAME))
         telephone.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    assert model.closed.wait(2)
+    assert model.closed.wait(1.5)
 
 
 @pytest.mark.parametrize("payload", [

@@ -7,6 +7,7 @@ goes to its own threads with a limit on the wait, so that a slow database makes 
 import hashlib
 import json
 import logging
+import time
 from asyncio import timeout
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -114,7 +115,8 @@ class VoiceView(WebhookView):
         _require_signature(request, body)
         webhook = sautikit.parse_webhook(_fields(request, body))
         try:
-            written = _answer(webhook, signed=_is_signed(request, body))
+            until_s = _in(settings.WEBHOOK_WAIT_S)
+            written = _answer(webhook, until_s, signed=_is_signed(request, body))
         except (DatabaseDownError, TimeoutError):
             logger.error("the database did not answer a webhook in time", extra={"edge": webhook.edge.value})
             written = _answer_without_database(webhook)
@@ -164,7 +166,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     if GATE.draining:
         return JsonResponse({"status": "draining"}, status=503)
     try:
-        _within(settings.READY_WAIT_S, _ask_database)
+        _by(_in(settings.READY_WAIT_S), _ask_database)
     except (DatabaseDownError, TimeoutError):
         return JsonResponse({"status": "no database"}, status=503)
     return JsonResponse({"status": "ready"})
@@ -175,13 +177,13 @@ def _ask_database() -> None:
         cursor.execute("SELECT 1")
 
 
-def _answer(webhook: sautikit.Webhook, *, signed: bool) -> str:
+def _answer(webhook: sautikit.Webhook, until_s: float, *, signed: bool) -> str:
     now = datetime.now(UTC)
     if webhook.may_begin:
         # Opened before the gate is asked: a call that is up already must get its empty answer, and
         # would be cut off by an apology when the process is full of such calls.
-        opening = _within(
-            settings.WEBHOOK_WAIT_S,
+        opening = _by(
+            until_s,
             calls.open_call,
             webhook,
             own_number=settings.SAUTIKIT_NUMBER,
@@ -190,8 +192,8 @@ def _answer(webhook: sautikit.Webhook, *, signed: bool) -> str:
             signed=signed,
         )
         if opening is not None:
-            return _stream(opening)
-    if over := _within(settings.WEBHOOK_WAIT_S, reports.note_edge, webhook, now=now):
+            return _stream(opening, until_s)
+    if over := _by(until_s, reports.note_edge, webhook, now=now):
         GATE.forget(over)
     return actions.empty_response()
 
@@ -203,11 +205,11 @@ def _answer_without_database(webhook: sautikit.Webhook) -> str:
     return _apology(settings.DEFAULT_LANGUAGE, we_called=direction(webhook) is Direction.OUTBOUND)
 
 
-def _stream(opening: calls.Opening) -> str:
+def _stream(opening: calls.Opening, until_s: float) -> str:
     call = opening.facts.public_id
-    if refusal := _refusal(opening):
+    if refusal := _refusal(opening, until_s):
         logger.warning("a caller heard an apology", extra={"call": call, "why": refusal.value})
-        promised = _note_refusal(opening.facts)
+        promised = _note_refusal(opening.facts, until_s)
         we_called = opening.facts.direction == Direction.OUTBOUND
         return _apology(opening.facts.language, promised=promised, we_called=we_called)
     logger.info("a call may connect", extra={"call": call})
@@ -225,16 +227,16 @@ def _stream(opening: calls.Opening) -> str:
     )
 
 
-def _refusal(opening: calls.Opening) -> Refusal | None:
+def _refusal(opening: calls.Opening, until_s: float) -> Refusal | None:
     facts = opening.facts
-    spent = _within(settings.WEBHOOK_WAIT_S, budget.is_spent, datetime.now(UTC), but=facts.call_id)
+    spent = _by(until_s, budget.is_spent, datetime.now(UTC), but=facts.call_id)
     return GATE.invite(facts.public_id, facts.customer_number, opening.token, over_budget=spent)
 
 
-def _note_refusal(facts: calls.CallFacts) -> bool:
+def _note_refusal(facts: calls.CallFacts, until_s: float) -> bool:
     """Write that a call is not taken; tell whether its caller will be rung back."""
     try:
-        return _within(settings.WEBHOOK_WAIT_S, refusals.refuse, facts, now=datetime.now(UTC))
+        return _by(until_s, refusals.refuse, facts, now=datetime.now(UTC))
     except (DatabaseDownError, TimeoutError):
         logger.error("a call-back was not written", extra={"call": facts.public_id})
         return False
@@ -310,17 +312,22 @@ def _form(sent: QueryDict) -> dict[str, object]:
 
 def _kept(write: Callable[P, bool], /, *args: P.args, **kwargs: P.kwargs) -> bool:
     try:
-        return _within(settings.WEBHOOK_WAIT_S, write, *args, **kwargs)
+        return _by(_in(settings.WEBHOOK_WAIT_S), write, *args, **kwargs)
     except (DatabaseDownError, TimeoutError) as error:
         logger.error("an event was not kept: the database did not answer")
         raise TryAgain from error
 
 
-def _within(limit_s: float, work: Callable[..., T], *args: object, **kwargs: object) -> T:
-    """Run database work on its own threads; raise TimeoutError when it is not done within the limit."""
+def _in(seconds: float) -> float:
+    """Return the moment until when a caller waits: one for all that an answer takes."""
+    return time.monotonic() + seconds
+
+
+def _by(until_s: float, work: Callable[..., T], *args: object, **kwargs: object) -> T:
+    """Run database work on its own threads; raise TimeoutError when it is not done by that moment."""
 
     async def bounded() -> T:
-        async with timeout(limit_s):
+        async with timeout(until_s - time.monotonic()):
             return await run_db(work, *args, **kwargs)
 
     return async_to_sync(bounded)()

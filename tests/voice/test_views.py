@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from courier.logs import LineFormatter
 from shipments.courtesy import ContactPreference
-from voice import calls
+from voice import budget, calls
 from voice.admission import GATE
 from voice.models import Call, CallbackRequest, CallEvent
 from voice.rights import StreamToken
@@ -297,6 +297,28 @@ def test_a_database_that_does_not_answer_makes_an_apology_to_who_waits_for_one(
     settings.WEBHOOK_WAIT_S = 0
 
     check(post(client, {**RINGING, "callSessionState": state}))
+
+
+@pytest.mark.slow
+@database
+@pytest.mark.logs_errors
+def test_a_caller_waits_once_however_many_questions_the_database_is_slow_to_answer(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    def slow(work: Callable[..., Any]) -> Callable[..., Any]:
+        def wait_and_work(*args: Any, **kwargs: Any) -> Any:
+            time.sleep(0.7)
+            return work(*args, **kwargs)
+
+        return wait_and_work
+
+    settings.WEBHOOK_WAIT_S = 1.0
+    monkeypatch.setattr(calls, "open_call", slow(calls.open_call))
+    monkeypatch.setattr(budget, "is_spent", slow(budget.is_spent))
+
+    answer = post(client, RINGING)
+
+    assert_apology(answer)
 
 
 @pytest.mark.logs_errors
