@@ -73,7 +73,7 @@ class Caller:
     statuses: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._runner = opening._ToolRunner(self.facts, NumberProof(self.facts))
+        self._runner = opening._ToolRunner(self.facts, NumberProof(self.facts), opening.NO_TRANSFER)
 
     async def ask(self) -> None:
         """Have the next tool run, and note how long that took."""
