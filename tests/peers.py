@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from voice.errors import ModelLost
@@ -38,6 +38,13 @@ class FakeTelephone:
         """Yield what the test put in."""
         while (frame := await self._frames.get()) is not None:
             yield frame
+
+    def hear_by(self, ear: Callable[[bytes], None]) -> None:
+        """Give no audio past `heard`."""
+
+    def play_now(self, pcm: bytes) -> bool:
+        """Take none at once."""
+        return False
 
     async def play(self, pcm: bytes) -> None:
         """Take audio."""

@@ -10,6 +10,7 @@ call live in one TaskGroup; the first to end it ends them all. Nothing here touc
 import asyncio
 import logging
 from contextlib import suppress
+from contextvars import copy_context
 from math import inf
 
 from voice import events as call
@@ -92,6 +93,9 @@ class Bridge:
                 group.create_task(self._keep_time())
                 self._fill_silence()
                 await self._do(call.Answered())
+                # With this task's context, so that a line of the log names the call.
+                context = copy_context()
+                self._ports.telephone.hear_by(lambda pcm: context.run(self._hear_now, pcm))
                 async for frame in self._ports.telephone.heard():
                     await self._hear(frame)
                 await self._do(call.HungUp(call.CLOSE_NORMAL))
@@ -104,24 +108,28 @@ class Bridge:
     # From the telephone to the model
 
     async def _hear(self, frame: str | bytes) -> None:
-        now_s = self._time()
-        if isinstance(frame, str):
-            if not self._texts.take(1, now_s):
-                await self._do(call.Flooded())
-            for event in sautikit.decode(frame):
-                await self._do(event)
+        if isinstance(frame, bytes):
+            self._hear_now(frame)
             return
+        if not self._texts.take(1, self._time()):
+            await self._do(call.Flooded())
+        for event in sautikit.decode(frame):
+            await self._do(event)
+
+    def _hear_now(self, frame: bytes) -> None:
+        """Take audio; by a server that can, in the very turn of the loop in which it was read."""
+        now_s = self._time()
         self._session.heard_s = now_s
         if not self._bytes.take(len(frame), now_s):
-            await self._do(call.Flooded())
+            self.take(call.Flooded())
         if found := self._watch.add(len(frame), now_s):
             logger.error("the telephone sends other audio than was agreed", extra={"found": found})
-            await self._do(call.WrongAudio(found))
+            self.take(call.WrongAudio(found))
         if self._hearing not in _DEAF:
             self._clock.push(frame, now_s)
         self._pass_on(now_s)
         if self._onset.add(frame):
-            await self._do(call.CallerSounded())
+            self.take(call.CallerSounded())
         if self._onset.lasts:
             self._session.loud_s = now_s
 
@@ -219,7 +227,7 @@ class Bridge:
 
     async def _speak(self) -> None:
         """Send what is queued, no faster than it is to be heard."""
-        pacer, play = self._pacer, self._ports.telephone.play
+        pacer, telephone = self._pacer, self._ports.telephone
         while True:
             wait_s = pacer.wait_s(self._time())
             if wait_s is None:
@@ -228,9 +236,10 @@ class Bridge:
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
             if pcm := pacer.pop(self._time()):
-                self._playing_s = self._time()
-                await play(pcm)
-                self._playing_s = inf
+                if not telephone.play_now(pcm):
+                    self._playing_s = self._time()
+                    await telephone.play(pcm)
+                    self._playing_s = inf
                 if self._utterance_is_new:
                     self._utterance_is_new = False
                     await self._do(call.AgentHeard())

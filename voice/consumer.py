@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -42,13 +42,29 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
+class Direct(Protocol):
+    """A server's connection that can be used without its queue and its tasks (`courier.serve`)."""
+
+    def hear_by(self, ear: Callable[[bytes], None]) -> None:
+        """Give audio to `ear` as it is read."""
+
+    def play_now(self, pcm: bytes) -> bool:
+        """Send audio at once; False when it has to wait."""
+
+
 class TelephoneSocket:
     """An accepted stream, as the bridge's `Telephone` port."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, direct: Direct | None) -> None:
         self._receive = receive
         self._send = send
+        self._direct = direct
         self._open = True
+
+    def hear_by(self, ear: Callable[[bytes], None]) -> None:
+        """Have audio given to `ear` without a message and a step of our task for each, by `serve`."""
+        if self._direct is not None:
+            self._direct.hear_by(ear)
 
     async def heard(self) -> AsyncIterator[str | bytes]:
         """Yield what the telephone sends until its socket closes."""
@@ -70,6 +86,10 @@ class TelephoneSocket:
     async def play(self, pcm: bytes) -> None:
         """Send 16-bit mono PCM at 16 kHz."""
         await self._write({"type": "websocket.send", "bytes": pcm})
+
+    def play_now(self, pcm: bytes) -> bool:
+        """Send PCM without waiting, by `serve`; False when it has to wait."""
+        return self._open and self._direct is not None and self._direct.play_now(pcm)
 
     async def write(self, text: str) -> None:
         """Send a text frame."""
@@ -125,7 +145,8 @@ class AudioConsumer(AsyncWebsocketConsumer):
                 SPOOL.add(partial(refusals.cut_off, facts, now=datetime.now(UTC)))
                 return
             await self.accept(SUBPROTOCOL)
-            await _carry(facts, TelephoneSocket(receive, send))
+            direct: Direct | None = scope.get("extensions", {}).get("courier.direct")
+            await _carry(facts, TelephoneSocket(receive, send, direct))
         finally:
             GATE.leave(place)
 

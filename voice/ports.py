@@ -14,8 +14,14 @@ class Telephone(Protocol):
     def heard(self) -> AsyncIterator[str | bytes]:
         """Yield what the telephone sends until its socket closes."""
 
+    def hear_by(self, ear: Callable[[bytes], None]) -> None:
+        """Give audio to `ear` as soon as it is read, where the server can; `heard` yields the rest."""
+
     async def play(self, pcm: bytes) -> None:
         """Send 16-bit mono PCM at 16 kHz."""
+
+    def play_now(self, pcm: bytes) -> bool:
+        """Send it without waiting; False when that cannot be, and nothing was sent."""
 
     async def write(self, text: str) -> None:
         """Send a text frame."""
