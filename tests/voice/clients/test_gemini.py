@@ -1,6 +1,7 @@
 """What our connection to the model does on a real socket."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import cast
@@ -119,8 +120,10 @@ def test_g1_a_model_whose_tls_fails_is_lost():
 
 def test_nobody_there_is_a_lost_model():
     async def scenario() -> None:
-        with pytest.raises(ModelLost):
-            await dial(Endpoint("ws://127.0.0.1:9/", KEY, open_s=2))
+        with socket.socket() as held:  # bound, so that nobody else is there either, and not listening
+            held.bind(("127.0.0.1", 0))
+            with pytest.raises(ModelLost):
+                await dial(Endpoint(f"ws://127.0.0.1:{held.getsockname()[1]}/", KEY, open_s=2))
 
     asyncio.run(scenario())
 
