@@ -253,10 +253,11 @@ class Pacer:
         ahead_s = max(0.0, self._heard_at_s - now_s)
         return (self._sent_bytes - self._cut_bytes) / self._per_s - ahead_s
 
-    def counters(self) -> dict[str, int]:
+    def counters(self, now_s: float) -> dict[str, int]:
         """Return what came of all that was queued, in milliseconds."""
         return {
             "speech_sent_ms": self._sent_bytes * 1000 // self._per_s,
+            "speech_heard_ms": round(self.played_s(now_s) * 1000),
             "speech_cut_ms": self._cut_bytes * 1000 // self._per_s,
             "speech_dropped_ms": self._full_bytes * 1000 // self._per_s,
         }

@@ -385,5 +385,5 @@ class Bridge:
         for done in await self._tools.finish():  # in bounded time, and nobody is on the line
             self._take_end(self._session.handle(done, self._time()))
         ending = self._session.ending()
-        ending.counters.update(self._clock.counters() | self._pacer.counters())
+        ending.counters.update(self._clock.counters() | self._pacer.counters(self._time()))
         await self._ports.journal.finish(ending)

@@ -352,6 +352,7 @@ _TOKENS = {
 
 _COUNTERS = {
     "speech_sent_ms": "Agent's speech sent",
+    "speech_heard_ms": "Agent's speech heard",
     "speech_cut_ms": "Agent's speech cut off",
     "speech_dropped_ms": "Agent's speech lost",
     "caller_dropped_ms": "Caller's speech lost",

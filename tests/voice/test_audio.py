@@ -142,7 +142,7 @@ def test_a_full_queue_leaves_out_the_newest_whole_frames_and_counts_them():
     out = b"".join(frame for _, frame in paced(pacer, 2))
 
     assert out == FRAME * 8 + b"\x05\x00" * 640 * 2
-    assert pacer.counters()["speech_dropped_ms"] == 3 * FRAME_MS
+    assert pacer.counters(0.0)["speech_dropped_ms"] == 3 * FRAME_MS
 
 
 def test_a_cleared_pacer_gives_out_nothing_and_knows_what_was_not_heard():
@@ -154,7 +154,7 @@ def test_a_cleared_pacer_gives_out_nothing_and_knows_what_was_not_heard():
 
     assert pacer.wait_s(1.0) is None
     assert pacer.played_s(1.0) == pytest.approx(1.0, abs=0.01)
-    assert pacer.counters()["speech_cut_ms"] == pytest.approx(200, abs=45)
+    assert pacer.counters(1.0)["speech_cut_ms"] == pytest.approx(200, abs=45)
 
 
 def test_what_follows_a_clear_waits_until_the_telephone_obeyed_it():

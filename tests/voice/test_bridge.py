@@ -84,6 +84,20 @@ def test_t3_interruption_silences_within_a_frame():
     assert last_s == pytest.approx(3.0, abs=0.001)
 
 
+def test_what_was_heard_of_the_agent_is_kept_and_not_what_was_cut_off():
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await asyncio.sleep(1)
+        model.put(speech(10))
+        await asyncio.sleep(2)
+        model.put({"serverContent": {"interrupted": True}})
+        await asyncio.sleep(5)
+
+    counters = call(scenario).journal.ending.counters
+
+    assert counters["speech_heard_ms"] == pytest.approx(2_000, abs=60)
+    assert counters["speech_sent_ms"] == pytest.approx(2_200, abs=60)
+
+
 def test_zeros_keep_the_models_input_going_when_the_carrier_is_silent():
     async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await talk(telephone, 1)
