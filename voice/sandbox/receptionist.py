@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from voice.sandbox import phrases
+from voice.sandbox import phrases, round_talk
 from voice.sandbox.brain import SILENCE, FunctionCall, Reply
 
 _GREETING = re.compile(r'Say first[^"]*"([^"]+)"', re.DOTALL)
@@ -53,6 +53,7 @@ class Receptionist:
         self._proposal = ""
         self._helped = False
         self._left_word = False
+        self._stop = ""  # of a driver's round, spoken of last
 
     async def nudged(self, text: str) -> Reply:
         """Greet, the first time; afterwards do as one who is told to go on."""
@@ -74,6 +75,9 @@ class Receptionist:
             return reply
         if self._parts(said):
             return self._part()
+        of_a_round = round_talk.wish(said, self._stop)
+        if of_a_round is not None and of_a_round.name in self._tools:
+            return self._make(of_a_round)
         return self._about_a_parcel(said, utterance)
 
     async def answered(self, name: str, call_id: str, response: Mapping[str, object]) -> Reply:
@@ -88,6 +92,7 @@ class Receptionist:
         if name == "end_call":
             return SILENCE
         self._helped = True
+        self._stop = str(told.get("stop", self._stop))
         if name in _CONFIRMS.values():
             self._wish = "track_shipment"
         if name == "confirm_recipient" and is_done:
@@ -216,10 +221,12 @@ class Receptionist:
             return Reply(say="I am sorry, I cannot do that on this line.")
         if with_id and self._tracking_id:
             args["tracking_id"] = self._tracking_id
-        made = FunctionCall(tool, {name: value for name, value in args.items() if value})
-        if tool != "submit_pin":
-            self._called = made
-        return Reply(calls=(made,))
+        return self._make(FunctionCall(tool, {name: value for name, value in args.items() if value}))
+
+    def _make(self, call: FunctionCall) -> Reply:
+        if call.name != "submit_pin":
+            self._called = call
+        return Reply(calls=(call,))
 
 
 def _text_of(content: Any) -> str:

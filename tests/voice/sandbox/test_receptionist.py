@@ -282,5 +282,65 @@ def test_a_voicemail_hears_who_rang_and_nothing_else():
     assert hears(receptionist, "Yes. To listen to your message, press one.") == Reply()
 
 
+# A driver on his round
+
+OF_A_ROUND = ["next_stop", "stop_directions", "report_attempt", "running_late", "call_recipient"]
+
+
+def a_driver(*, at_stop: str = "") -> Receptionist:
+    """Return who talks to a driver, who was told of a stop or is about to be."""
+    receptionist = Receptionist(a_setup(*OF_A_CODE, *OF_A_ROUND))
+    if at_stop:
+        told(receptionist, "next_stop", stop=at_stop)
+    return receptionist
+
+
+@pytest.mark.parametrize(("said", "call"), [
+    ("I cannot find the gate. How do I get to my next stop?", FunctionCall("stop_directions", {})),
+    ("Where is the entrance of stop 2?", FunctionCall("stop_directions", {"stop": "2"})),
+    ("Give me directions to stop number three.", FunctionCall("stop_directions", {"stop": "three"})),
+    ("What is my next stop?", FunctionCall("next_stop", {})),
+    ("Where do I go now?", FunctionCall("next_stop", {})),
+    ("Nobody opens at stop 4.", FunctionCall("report_attempt", {"stop": "4", "reason": "not_home"})),
+    ("Please ring the customer of stop 2.", FunctionCall("call_recipient", {"stop": "2"})),
+])  # fmt: skip
+def test_a_driver_is_understood(said, call):
+    assert hears(a_driver(), said).calls == (call,)
+
+
+@pytest.mark.parametrize(("said", "call"), [
+    ("Nobody is here.", FunctionCall("report_attempt", {"stop": "7", "reason": "not_home"})),
+    ("She refused it.", FunctionCall("report_attempt", {"stop": "7", "reason": "refused"})),
+    ("The shop is closed.", FunctionCall("report_attempt", {"stop": "7", "reason": "business_closed"})),
+    ("They don't let me in.", FunctionCall("report_attempt", {"stop": "7", "reason": "access_restricted"})),
+    ("I can't find it.", FunctionCall("report_attempt", {"stop": "7", "reason": "address_not_found"})),
+    ("Can you call him?", FunctionCall("call_recipient", {"stop": "7"})),
+    ("I am 20 minutes late.", FunctionCall("running_late", {"minutes": "20"})),
+    ("I am running late.", FunctionCall("running_late", {})),
+])  # fmt: skip
+def test_on_a_round_the_stop_that_was_spoken_of_is_meant(said, call):
+    assert hears(a_driver(at_stop="7"), said).calls == (call,)
+
+
+@pytest.mark.parametrize("said", ["Nobody was here.", "I refuse it.", "It is late.", "Where is my parcel?"])
+def test_a_customer_is_taken_for_no_driver(said):
+    assert not {call.name for call in hears(a_driver(), said).calls} & set(OF_A_ROUND)
+
+
+def test_a_driver_shows_his_pin_of_no_parcel_and_hears_what_he_asked_for():
+    receptionist = a_driver()
+    (wish,) = hears(receptionist, "I cannot find the gate.").calls
+    refused(receptionist, "stop_directions", "needs_code")
+
+    assert hears(receptionist, "The pin is 3905.").calls == (
+        FunctionCall("submit_pin", {"pin": "The pin is 3905."}),
+    )
+    assert told(receptionist, "submit_pin").calls == (wish,)
+
+
+def test_what_drivers_may_is_not_done_where_it_was_not_declared():
+    assert not hears(Receptionist(SETUP), "What is my next stop?").calls
+
+
 def test_a_goodbye_is_returned():
     assert "Goodbye" in hears(Receptionist(SETUP), "No thank you, bye.").say
