@@ -13,6 +13,7 @@ from voice.sandbox.brain import SILENCE, FunctionCall, Reply
 
 _GREETING = re.compile(r'Say first[^"]*"([^"]+)"', re.DOTALL)
 _COURIER = re.compile(r"assistant of (.+?), a courier")
+_REPORT = "report_answered_by"
 _WE_RANG = re.compile(r"\bYou rang\b")
 _CONFIRMS = {
     "prepare_reschedule": "confirm_reschedule",
@@ -52,7 +53,8 @@ class Receptionist:
         self._confirm = ""
         self._proposal = ""
         self._helped = False
-        self._left_word = False
+        self._word = ""  # for a recording: who rang
+        self._cut_off = False
         self._stop = ""  # of a driver's round, spoken of last
 
     async def nudged(self, text: str) -> Reply:
@@ -65,8 +67,8 @@ class Receptionist:
     async def heard(self, utterance: str) -> Reply:
         """Answer a turn of the caller's."""
         said = utterance.lower().replace("’", "'")
-        if self._left_word:  # a recording talks on
-            return SILENCE
+        if self._word:
+            return self._go_on_with_recording()
         if self._we_rang and not self._helped and phrases.VOICEMAIL.search(said):
             return self._leave_word()
         if self._question and (reply := self._about_the_question(said, utterance)):
@@ -91,6 +93,8 @@ class Receptionist:
         self._proposal = message.lower()
         if name == "end_call":
             return SILENCE
+        if name == _REPORT:
+            return self._part(self._keep_word(message))
         self._helped = True
         self._stop = str(told.get("stop", self._stop))
         if name in _CONFIRMS.values():
@@ -105,6 +109,10 @@ class Receptionist:
                 return Reply(calls=(wanted,))
             self._question = "code"
         return Reply(say=message or "I cannot tell you that just now.")
+
+    def interrupted(self, dropped: tuple[FunctionCall, ...]) -> None:
+        """Note that somebody spoke over it."""
+        self._cut_off = True
 
     def _about_a_parcel(self, said: str, utterance: str) -> Reply:
         named = phrases.WINDOW.sub("", phrases.DAY.sub("", said)) if phrases.DAY.search(said) else utterance
@@ -210,8 +218,20 @@ class Receptionist:
 
     def _leave_word(self) -> Reply:
         """Say to a machine who rang, and nothing of a parcel."""
-        self._left_word = True
-        return self._part(f"This was the assistant of {self._courier}. We will call again. Goodbye.")
+        if _REPORT in self._tools:  # which knows what to say
+            return self._call(_REPORT, with_id=False, who="voicemail")
+        return self._part(
+            self._keep_word(f"This was the assistant of {self._courier}. We will call again. Goodbye.")
+        )
+
+    def _keep_word(self, word: str) -> str:
+        self._word, self._cut_off = word, False
+        return word
+
+    def _go_on_with_recording(self) -> Reply:
+        """Say once more what a recording talked over, and nothing to one that only talks on."""
+        cut_off, self._cut_off = self._cut_off, False
+        return self._part(self._word) if cut_off else SILENCE
 
     def _part(self, farewell: str = "Thank you for calling. Goodbye.") -> Reply:
         return Reply(say=farewell, calls=(FunctionCall("end_call", {}),) if "end_call" in self._tools else ())

@@ -282,6 +282,28 @@ def test_a_voicemail_hears_who_rang_and_nothing_else():
     assert hears(receptionist, "Yes. To listen to your message, press one.") == Reply()
 
 
+def test_a_voicemail_is_reported_and_hears_what_the_tool_says_and_nothing_else():
+    receptionist = Receptionist(a_setup("report_answered_by", "end_call", task=RUNG))
+
+    reply = hears(receptionist, "You have reached the voicemail of this number.")
+    word = told(receptionist, "report_answered_by", answered_by="voicemail")
+
+    assert reply.calls == (FunctionCall("report_answered_by", {"who": "voicemail"}),)
+    assert (word.say, [call.name for call in word.calls]) == ("So it is.", ["end_call"])
+    assert hears(receptionist, "To listen to your message, press one.") == Reply()
+
+
+def test_what_a_recording_talked_over_is_said_once_more():
+    receptionist = Receptionist(a_setup("report_answered_by", "end_call", task=RUNG))
+    hears(receptionist, "You have reached the voicemail of this number.")
+    told(receptionist, "report_answered_by", answered_by="voicemail")
+
+    receptionist.interrupted(())
+
+    assert hears(receptionist, "Please leave a message after the tone.").say == "So it is."
+    assert hears(receptionist, "Thank you.") == Reply()
+
+
 # A driver on his round
 
 OF_A_ROUND = ["next_stop", "stop_directions", "report_attempt", "running_late", "call_recipient"]
