@@ -238,6 +238,8 @@ ROUNDS: dict[str, tuple[Person, ...]] = {
         ),
     ),
 }
+_NEXT_MIN = 30
+"""In how many minutes the first stop of a round comes, before whatever else is on it."""
 SHIFT_PIN = "3905"
 """What the drivers of the demonstration show themselves by."""
 _ROUND_NUMBERS = 81
@@ -320,7 +322,8 @@ def _parcel(
 ) -> DemoParcel:
     status, substatus = life
     zone = ZoneInfo(city.time_zone)
-    eta_min = dice.arrivals.randrange(40, 171, 10)
+    # A gate with a code is its driver's next stop: the code is sent for no other.
+    eta_min = _NEXT_MIN if person.access_code else dice.arrivals.randrange(40, 171, 10)
     promised_on = now.astimezone(zone).date() + timedelta(days=1)
     promised_on += timedelta(days=promised_on.weekday() == SUNDAY)
     promised = tuple(datetime.combine(promised_on, at, zone) for at in WINDOWS[dice.arrivals.randrange(3)])
