@@ -16,8 +16,8 @@ _MARKER = len(_NIBBLES_HZ)
 _AMPLITUDE = 8000.0
 _WINDOW_S = 0.016
 _HOP_S = 0.002
-_PURITY = 0.6  # of a window's power that one tone must have
-_QUIET = 0.1  # of the loudest window's power
+_PURITY = 0.5  # of a window's power that one tone must have
+_FULL = 0.6  # of the loudest window's power; all tones are equally loud, so less is the edge of a silence
 
 
 def encode(text: str, rate_hz: int) -> bytes:
@@ -32,7 +32,10 @@ def encode(text: str, rate_hz: int) -> bytes:
 
 
 def decode(pcm: bytes, rate_hz: int) -> str:
-    """Return the words in a sound, as far as they can be made out; none when it is of no such kind."""
+    """Return the words in a sound, as far as they can be made out; none when it is of no such kind.
+
+    Silence within a word is passed over: on a busy machine a stream has gaps.
+    """
     tones = _tones(pcm, rate_hz)
     words = []
     hop = 0
@@ -63,7 +66,7 @@ def _word(tones: NDArray[np.int_], start: int) -> tuple[str, int]:
 
 
 def _tones(pcm: bytes, rate_hz: int) -> NDArray[np.int_]:
-    """Return which tone sounds at each hop; -1 is none, or something else."""
+    """Return which tone sounds at each hop that is not silent; -1 is something else."""
     samples = np.frombuffer(pcm[: len(pcm) & ~1], "<i2").astype(np.float32)
     length, hop = round(rate_hz * _WINDOW_S), round(rate_hz * _HOP_S)
     if len(samples) < length:
@@ -74,5 +77,6 @@ def _tones(pcm: bytes, rate_hz: int) -> NDArray[np.int_]:
     powers = np.abs(windows @ probes) ** 2 * 2 / length**2
     whole = np.mean(windows**2, axis=1)
     best = powers.argmax(axis=1)
-    heard = (powers.max(axis=1) >= _PURITY * whole) & (whole > _QUIET * whole.max()) & (whole > 0)
-    return np.where(heard, best, -1)
+    tonal = powers.max(axis=1) >= _PURITY * whole
+    found: NDArray[np.int_] = np.where(tonal, best, -1)[whole > _FULL * whole.max()]
+    return found

@@ -56,3 +56,13 @@ def test_in_other_sounds_there_are_no_words(pcm):
 
 def test_in_noise_there_are_no_words():
     assert decode(Random(1).randbytes(64_000), 16_000) == ""
+
+
+@pytest.mark.parametrize("gap_ms", [3, 20, 250, 600])
+@pytest.mark.parametrize("at", [1_000, 4_321, 9_999, 15_360])
+def test_a_gap_in_a_word_is_passed_over(gap_ms, at):
+    text = "Hello, our office has moved."
+    pcm = encode(text, 16_000)
+    cut = 2 * (at + len(pcm) // 6)
+
+    assert decode(pcm[:cut] + bytes(32 * gap_ms) + pcm[cut:], 16_000) == text
