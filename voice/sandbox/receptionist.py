@@ -14,6 +14,7 @@ from voice.sandbox.brain import SILENCE, FunctionCall, Reply
 _GREETING = re.compile(r'Say first[^"]*"([^"]+)"', re.DOTALL)
 _COURIER = re.compile(r"assistant of (.+?), a courier")
 _REPORT = "report_answered_by"
+_RECORDING = re.compile(r"\brecording\b")
 _WE_RANG = re.compile(r"\bYou rang\b")
 _CONFIRMS = {
     "prepare_reschedule": "confirm_reschedule",
@@ -60,7 +61,8 @@ class Receptionist:
     async def nudged(self, text: str) -> Reply:
         """Greet, the first time; afterwards do as one who is told to go on."""
         if self._greeted:
-            return Reply(say="Are you still there?")
+            is_told_of_one = self._we_rang and _RECORDING.search(text)
+            return self._leave_word() if is_told_of_one else Reply(say="Are you still there?")
         self._greeted = True
         return Reply(say=self._greeting)
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from shipments.spelling import readings
+from voice import notes
 from voice.sandbox.brain import FunctionCall, Reply
 from voice.sandbox.phrases import said_id
 from voice.sandbox.receptionist import Receptionist
@@ -302,6 +303,15 @@ def test_what_a_recording_talked_over_is_said_once_more():
 
     assert hears(receptionist, "Please leave a message after the tone.").say == "So it is."
     assert hears(receptionist, "Thank you.") == Reply()
+
+
+def test_who_is_told_that_it_is_a_recording_reports_it():
+    receptionist = Receptionist(a_setup("report_answered_by", task=RUNG))
+    asyncio.run(receptionist.nudged("Greet."))
+
+    assert asyncio.run(receptionist.nudged(notes.RECORDING)).calls == (
+        FunctionCall("report_answered_by", {"who": "voicemail"}),
+    )
 
 
 # A driver on his round
