@@ -143,6 +143,11 @@ class FakeCarrier:
             raise LookupError("no such call")
         return await asyncio.shield(call.task)
 
+    async def placed_to(self, number: str) -> CallRecord | None:
+        """Return the record of the last call placed to a number when it is over; None when there was none."""
+        placed = [call for call in self._calls if call.direction == "Outbound" and call.to == number]
+        return await self.finished(placed[-1].call_id) if placed else None
+
     def _named(self, name: str) -> CallInHand | None:
         return next((call for call in self._calls if name in (call.call_id, call.session_id)), None)
 

@@ -373,6 +373,18 @@ def test_the_same_key_rings_once():
     assert conflict == 409
 
 
+def test_the_last_call_to_a_number_is_found_when_it_is_over_and_none_where_none_was_placed():
+    async def talk(carrier: FakeCarrier, client: httpx.AsyncClient) -> tuple[Any, Any, Any]:
+        await client.post("/v1/calls", json=ORDER)
+        last = await client.post("/v1/calls", json=ORDER)
+        return last.json()["call_id"], await carrier.placed_to(CUSTOMER), await carrier.placed_to(OURS)
+
+    last, found, none = outbound(Peer(), talk, callee=lambda _: Nobody.BUSY)
+
+    assert (found.call_id, found.status) == (last, "busy")
+    assert none is None
+
+
 def test_nobody_picks_up():
     peer = Peer()
 
