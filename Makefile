@@ -101,7 +101,7 @@ $(VENV)/.installed: requirements/dev.lock
 	@$(INSTALL) -r $<
 	@touch $@
 
-# No failure here is final: without the speech packages the demo says so and uses scripted voices.
+# No failure here is final: without the speech packages the demo says so and beeps.
 $(VENV)/.speech: requirements/offline-voice.lock $(VENV)/.installed
 	@echo "Installing what is locked in $<"
 	@if $(INSTALL) -r $< 2>$(VENV)/speech.log; then touch $@; else \

