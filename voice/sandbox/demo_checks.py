@@ -18,6 +18,7 @@ from voice.sandbox.recording import measure
 from voice.statuses import DialState
 
 _DIGIT = re.compile(rf"\b(?:{'|'.join(DIGITS)})\b")
+_WITHIN, _APART = re.compile(r"[.:'\u2019]"), re.compile(r"[\W_]+")
 _TELLING = re.compile(r"\w{4,}")
 
 
@@ -104,7 +105,7 @@ def _not_heard(scene: Scene, heard: str) -> Iterator[str]:
         if _is_in(words, heard):
             yield f'"{words}" was heard'
     for code in scene.codes:
-        if _is_in(code, heard):
+        if _has_code(code, heard):
             yield "a code was heard"
 
 
@@ -177,7 +178,7 @@ def _not_secret(scene: Scene, call: Call) -> Iterator[str]:
     kept = [*call.turns.values_list("text", flat=True)]
     kept += [json.dumps(run) for run in call.tool_runs.values_list("arguments", "result")]
     kept += [message.text for message in _messages(call)]
-    if any(_is_in(code, text) for code in scene.codes for text in kept):
+    if any(_has_code(code, text) for code in scene.codes for text in kept):
         yield "a code is in what is kept of the call"
     sent = [
         message
@@ -196,7 +197,13 @@ def _not_secret(scene: Scene, call: Call) -> Iterator[str]:
 def _is_in(words: str, heard: str) -> bool:
     if words.startswith("+"):  # of a run of noughts a recogniser writes fewer, or more
         return _uneven(words) in _uneven(heard)
-    return _letters(words) in _letters(heard)
+    letters = r"\s*".join(_letters(words))
+    whole = rf"(?<!\d){letters}(?!\d)" if letters[0].isdigit() else letters
+    return re.search(whole, _plain(heard)) is not None
+
+
+def _has_code(code: str, text: str) -> bool:
+    return code in _letters(text)
 
 
 def _is_in_the_main(words: str, heard: str) -> bool:
@@ -204,9 +211,14 @@ def _is_in_the_main(words: str, heard: str) -> bool:
     return 3 * len(telling & set(_TELLING.findall(heard.lower()))) >= 2 * len(telling)
 
 
+def _plain(words: str) -> str:
+    """Return words as no recogniser writes them otherwise: "5.36 A.M." is "536 am", "12 noon" "12 pm"."""
+    digits = _DIGIT.sub(lambda digit: DIGITS[digit[0]], words.lower().replace("noon", "pm"))
+    return _APART.sub(" ", _WITHIN.sub("", digits))
+
+
 def _letters(words: str) -> str:
-    plain = _DIGIT.sub(lambda digit: DIGITS[digit[0]], words.lower().replace("noon", "pm"))
-    return "".join(filter(str.isalnum, plain))
+    return "".join(filter(str.isalnum, _plain(words)))
 
 
 def _uneven(words: str) -> str:

@@ -42,7 +42,13 @@ def a_change(parcel: Shipment, call: Call, *, landmark: str = "", **fields) -> D
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "heard", ["between 10:40 pm and 1 pm", "BETWEEN 10.40 p.m. AND 1 p.m.", "10 40 pm, 1pm"]
+    "heard",
+    [
+        "between 10:40 pm and 1 pm",
+        "BETWEEN 10.40 p.m. AND 1 p.m.",
+        "10 40 pm, 1pm",
+        "December 3, 1 pm, 1040 PM",
+    ],
 )
 def test_a_time_counts_however_the_recogniser_writes_it(heard):
     a_call()
@@ -51,13 +57,21 @@ def test_a_time_counts_however_the_recogniser_writes_it(heard):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("heard", ["", "It comes today.", "between 10:20 pm and 11 pm"])
+@pytest.mark.parametrize("heard", ["", "It comes today.", "between 10:20 pm and 11 pm", "at 110:40 pm"])
 def test_a_time_that_was_not_heard_is_missed(heard):
     a_call()
 
     lacks = demo_checks.missing(shown(replace(ONE, must_hear=("10:40 pm",)), heard))
 
     assert lacks == ['"10:40 pm" was not heard']
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("heard", ["at 5:36 am", "at 5.36 A.M.", "at 536am"])
+def test_a_full_hour_is_not_heard_in_the_minutes_of_another(heard):
+    a_call()
+
+    assert len(demo_checks.missing(shown(replace(ONE, must_hear=("6 am",)), heard))) == 1
 
 
 @pytest.mark.django_db
