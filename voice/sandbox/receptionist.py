@@ -15,7 +15,7 @@ _GREETING = re.compile(r'Say first[^"]*"([^"]+)"', re.DOTALL)
 _COURIER = re.compile(r"assistant of (.+?), a courier")
 _REPORT = "report_answered_by"
 _RECORDING = re.compile(r"\brecording\b")
-_WE_RANG = re.compile(r"\bYou rang\b")
+_WE_RANG = re.compile(r"\bYou rang\b|\bSomebody or something answered\b")
 _CONFIRMS = {
     "prepare_reschedule": "confirm_reschedule",
     "prepare_address_change": "confirm_address_change",

@@ -314,6 +314,12 @@ def test_who_is_told_that_it_is_a_recording_reports_it():
     )
 
 
+def test_whoever_answers_is_asked_whatever_the_call_is_about():
+    receptionist = Receptionist(a_setup("confirm_recipient", task="Somebody or something answered."))
+
+    assert hears(receptionist, "Yes, that is me.").calls == (FunctionCall("confirm_recipient", {}),)
+
+
 # A driver on his round
 
 OF_A_ROUND = ["next_stop", "stop_directions", "report_attempt", "running_late", "call_recipient"]
