@@ -135,7 +135,8 @@ class Command(BaseCommand):
             printed, _ = await process.communicate()
         if process.returncode:
             raise CommandError(f"place_calls failed: see {log}")
-        self.stdout.write(f"\n== place_calls --due\n{printed.decode().rstrip()}")
+        hours = f"{_HOURS}={settings.DIAL_HOURS}"
+        self.stdout.write(f"\n== {hours} manage.py place_calls --due\n{printed.decode().rstrip()}")
         self.stdout.flush()
 
     def _tell(self, shown: demo.Shown) -> bool:
