@@ -75,6 +75,7 @@ def test_a_voicemail_has_to_hear_our_number_and_nothing_of_the_parcel(scenes):
     assert {parcel.shipper, parcel.tracking_id[-4:], parcel.address.landmark} <= set(voicemail.must_not_hear)
 
 
+@pytest.mark.slow
 def test_another_seed_draws_other_times(settings):
     drawn = {tuple(scene.must_hear for scene in scenes_of(seed, settings)) for seed in range(5)}
 
