@@ -111,7 +111,8 @@ class AudioProtocol(WebSocketsSansIOProtocol):
 
     def play_now(self, pcm: bytes) -> bool:
         """Send a binary message of under 64 KiB at once; False when it has to wait, or nobody is there."""
-        if not self.writable.is_set() or self.close_sent or self.disconnected or not self.handshake_complete:
+        closed = self.close_sent or self.disconnected or self.transport.is_closing()
+        if closed or not self.writable.is_set() or not self.handshake_complete:
             return False
         size = len(pcm)
         head = bytes((_BINARY, size)) if size < _SHORT else bytes((_BINARY, _SHORT, size >> 8, size & 0xFF))
@@ -232,7 +233,13 @@ class AudioProtocol(WebSocketsSansIOProtocol):
         self._held.clear()
         self._held_bytes = 0
         if self._ear is not None and self.queue.empty():  # else it would overtake what waits
-            self._ear(pcm)
+            try:
+                self._ear(pcm)
+            except Exception as error:  # a call's fault ends its connection, and not the server
+                self._ear = None
+                told = {"message": "a call cannot take what was heard", "exception": error}
+                self.loop.call_exception_handler(told)
+                self.transport.abort()
             return
         self.queue.put_nowait({"type": "websocket.receive", "bytes": pcm})
         if not self.read_paused and self.queue.qsize() >= QUEUED_MESSAGES:

@@ -37,7 +37,7 @@ CHOICES = {"shipments.statuses", "voice.statuses"}
 """Vocabularies, written as Django's choices; nothing of them reads a database."""
 WRITES = ("voice.calls", "voice.archive", "voice.reports")
 EDGES = ("voice.views", "voice.consumer", "voice.admin", "voice.urls", "voice.routing", "voice.apps")
-TOPS = {"voice.views", "voice.consumer", "voice.periodic", "voice.opening"}
+TOPS = {"voice.views", "voice.consumer", "voice.periodic", "voice.opening", "courier.serve"}
 """Where a fault of any kind is caught (and in the loops of commands): a webhook, a call, a job, a tool."""
 
 

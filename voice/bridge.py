@@ -80,9 +80,14 @@ class Bridge:
             await self._wind_up()
 
     def take(self, event: call.Event) -> None:
-        """Take an event that comes by neither socket, unless the call is over."""
-        if self._is_carrying and self._end is None:
-            self._group.create_task(self._do(event))
+        """Take an event that comes by neither socket, unless the call is over or about to be."""
+        if not self._is_carrying or self._end is not None:
+            return
+        doing = self._do(event)
+        try:
+            self._group.create_task(doing)
+        except RuntimeError:  # a task of the call failed, and the others are being ended
+            doing.close()
 
     async def _until_over(self) -> None:
         try:

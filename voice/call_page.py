@@ -170,10 +170,10 @@ def _ordered(call: Call) -> Iterator[Row]:
 
 
 _ORDERS = {
-    "order_end": "Ended it",
-    "order_note": "Told the agent something",
-    "order_say": "Had something said",
-    "order_message": "Had a message taken",
+    "order_end": "Wanted it ended",
+    "order_note": "Wanted the agent told something",
+    "order_say": "Wanted something said",
+    "order_message": "Wanted a message taken",
 }
 
 

@@ -22,6 +22,7 @@ _DOWN = (OSError, TimeoutError, RedisError)
 _KEPT = 500
 """How many messages wait for a listener that is slow; after that some are lost, and it is told so."""
 _PROBE = "probe"
+_SUBSCRIBED = 5
 
 
 async def publish(group: str, message: Mapping[str, Any]) -> None:
@@ -45,6 +46,7 @@ class Inbox:
         self._channel = channel
         self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_KEPT)
         self._filling = asyncio.create_task(self._fill())
+        self._echoed = asyncio.Event()
         self.missed = False
         """Whether messages were lost since this was last set to False."""
 
@@ -59,8 +61,15 @@ class Inbox:
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 return await self._messages.get()
-        # Who listens is never told that Redis went away: the library tries again for ever, in silence.
+        # Who listens is never told that Redis went away: the library tries again for ever, in silence. And a
+        # subscription may be dead although publishing works, so what is published has to be heard.
+        self._echoed.clear()
         await publish(self._group, {"type": _PROBE})
+        try:
+            async with asyncio.timeout(settings.LIVE_LAYER_S):
+                await self._echoed.wait()
+        except TimeoutError as error:
+            raise LayerDownError("what is published is not heard") from error
         return None
 
     async def _fill(self) -> None:
@@ -72,6 +81,7 @@ class Inbox:
                 logger.warning("what the channel layer brought cannot be read")
                 continue
             if kind == _PROBE:
+                self._echoed.set()
                 continue
             if self._messages.full():
                 self.missed = True
@@ -96,12 +106,18 @@ async def listening(group: str) -> AsyncIterator[Inbox]:
     """
     await publish(group, {"type": _PROBE})  # first: the library forgets no channel that it could not open
     try:
-        async with asyncio.timeout(settings.LIVE_LAYER_S):
+        # Long, as a channel that was given up half-way is never forgotten, and nothing waits for this.
+        async with asyncio.timeout(_SUBSCRIBED * settings.LIVE_LAYER_S):
             channel = await _layer().new_channel()
-            await _layer().group_add(group, channel)
     except _DOWN as error:
         raise LayerDownError(type(error).__name__) from error
     inbox = Inbox(group, channel)
+    try:
+        async with asyncio.timeout(settings.LIVE_LAYER_S):
+            await _layer().group_add(group, channel)
+    except _DOWN as error:
+        await inbox.leave()
+        raise LayerDownError(type(error).__name__) from error
     try:
         yield inbox
     finally:

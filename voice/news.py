@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from shipments.phones import mask_numbers
 from voice.records import News, Obeyed, Speaking, ToolBegun, ToolRecord, TurnRecord
 from voice.spoken import codes_hidden
 
@@ -35,7 +36,7 @@ def message(news: News) -> Message:
             return _tool(news.model_call_id, news.name, news.started_ms) | {
                 "state": news.state,
                 "took_ms": news.duration_ms,
-                "answer": str(news.result.get("message", "")),
+                "answer": _clean(str(news.result.get("message", ""))),
             }
         case Speaking(who):
             return {"kind": "speaking", "key": "speaking", "who": who}
@@ -45,7 +46,12 @@ def message(news: News) -> Message:
 
 def shown(speaker: str, text: str) -> str:
     """Return what somebody said as it is shown: a caller may say a code before one is asked for."""
-    return codes_hidden(text) if speaker == "caller" else text
+    return _clean(codes_hidden(text) if speaker == "caller" else text)
+
+
+def _clean(text: str) -> str:
+    """Return text without whole telephone numbers, and without what no message can hold."""
+    return mask_numbers(text.encode("utf-8", "replace").decode())
 
 
 def milestone(kind: str) -> Message:

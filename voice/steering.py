@@ -7,6 +7,7 @@ waits for orders, and goes on without them when the layer is gone.
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextvars import Context
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -89,7 +90,8 @@ class Helm:
     def man(self) -> None:
         """Take orders from the first call of this process on; anew when a fault put an end to it."""
         if self._obeying is None or self._obeying.done():
-            self._obeying = asyncio.create_task(_obey())
+            # In no call's context: what is logged of orders is of no one call.
+            self._obeying = asyncio.create_task(_obey(), context=Context())
 
 
 async def _obey() -> None:

@@ -54,8 +54,8 @@ class LineConsumer(AsyncWebsocketConsumer):
         self._seen: set[str] = set()  # calls that this viewer may see
         self._unseen: set[str] = set()  # and calls that he may not, until the next look
         self._opened = ""
-        with suppress(OSError):  # gone while we spoke
-            if (code := await self._until_left(receive)) is not None:
+        if (code := await self._until_left(receive)) is not None:
+            with suppress(OSError):
                 await self.close(code)
 
     async def _until_left(self, receive: Any) -> int | None:
@@ -64,6 +64,8 @@ class LineConsumer(AsyncWebsocketConsumer):
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._feed())
                 await self._read(receive)
+        except* OSError:  # gone while we spoke
+            pass
         except* _Left as left:
             code = next((one.code for one in left.exceptions if isinstance(one, _Left)), None)
         return code

@@ -107,6 +107,19 @@ def test_after_a_close_nothing_is_sent_at_once():
 
 
 @pytest.mark.logs_errors
+def test_a_fault_over_a_half_that_is_held_back_ends_its_connection_and_not_the_server():
+    application = Application(1)
+    with served(application) as port, RawSocket(port) as telephone, RawSocket(port) as other:
+        for one in (telephone, other):
+            one.shake_hands("/")
+        application.connection.hear_by(lambda pcm: 1 / 0)
+        other.send(ws_frame(2, b"\x01" * 640))  # short of 40 ms: it is the server's tick that passes it on
+        assert other.until_closed() == b""
+        telephone.send(ws_frame(2, PIECES[1]))
+        eventually(lambda: application.heard == [PIECES[1]])
+
+
+@pytest.mark.logs_errors
 def test_a_fault_in_an_ear_ends_its_own_connection():
     application = Application(1)
     with served(application) as port, RawSocket(port) as telephone, RawSocket(port) as other:

@@ -99,6 +99,32 @@ def test_what_was_heard_of_the_agent_is_kept_and_not_what_was_cut_off():
     assert ending.counters["speech_sent_ms"] == pytest.approx(2_200, abs=60)
 
 
+def test_what_comes_while_a_broken_call_is_taken_down_disturbs_nobody():
+    told: list[str] = []
+
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await asyncio.sleep(1)
+
+        async def slow_close() -> None:
+            await asyncio.sleep(0)
+            placed.bridge.take(Stopping())  # as the process's signal, while the group is being ended
+            told.append("taken")
+
+        async def play(pcm: bytes) -> None:
+            raise ZeroDivisionError  # a fault of ours
+
+        model.close = slow_close  # type: ignore[method-assign] # a model that takes its time
+        telephone.play = play  # type: ignore[method-assign] # what a fault of ours would do
+        model.put(speech(1))
+        await asyncio.sleep(5)
+
+    with pytest.raises(ExceptionGroup) as raised:
+        call(scenario)
+
+    assert told == ["taken"]
+    assert raised.group_contains(ZeroDivisionError)
+
+
 def test_zeros_keep_the_models_input_going_when_the_carrier_is_silent():
     async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await talk(telephone, 1)

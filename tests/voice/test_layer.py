@@ -102,6 +102,19 @@ def test_a_layer_that_is_gone_is_said_to_be_so(settings):
     on_the_layer(scenario)
 
 
+def test_a_subscription_that_is_dead_is_noticed_although_publishing_works(settings, monkeypatch):
+    settings.LIVE_LAYER_S = 0.2
+
+    async def scenario() -> None:
+        async with listening("line.test") as inbox:
+            layer: Any = get_channel_layer()
+            await layer.group_discard("line.test", inbox._channel)
+            with pytest.raises(LayerDownError):
+                await inbox.next(0.05)
+
+    on_the_layer(scenario)
+
+
 # The newsroom
 
 

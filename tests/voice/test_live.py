@@ -227,7 +227,7 @@ def test_an_order_is_written_down_with_who_gave_it_and_no_number(
         ordered(client, call, "say", "  Ring\n+254700000123 \x00 please ")
 
     page = client.get(reverse("admin:voice_call_change", args=[call.pk])).content.decode()
-    assert "Had something said" in page
+    assert "Wanted something said" in page
     entry = AuditEntry.objects.get(verb="order_say")
     assert entry.object_id == entry.call_public_id == call.public_id
     assert entry.actor.startswith("supervisor")

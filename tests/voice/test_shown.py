@@ -173,6 +173,17 @@ def test_every_news_is_a_message_with_a_kind_and_a_key(what):
     assert told["key"]
 
 
+def test_no_telephone_number_is_told_in_full_nor_what_no_message_can_hold():
+    said = news.message(TurnRecord(3, "agent", "Is it +254700000123 \ud83d?", 10, 20))
+    ran = news.message(
+        ToolRecord("c1", "request_callback", "k", {}, {"message": "We ring 0700 000 123."}, "ok", 1, 5)
+    )
+
+    assert "700000123" not in said["text"].replace(" ", "")
+    assert "0700 000 123" not in ran["answer"]
+    assert said["text"].encode()
+
+
 def test_a_turn_and_a_tool_that_go_on_take_the_place_of_what_was_shown_of_them():
     first, last = (news.message(TurnRecord(3, "caller", text, 10, 20)) for text in ("He", "Hello"))
     begun = news.message(ToolBegun("c1", "track_shipment", 10))

@@ -150,6 +150,7 @@ function open(id) {
   lines.replaceChildren();
   pane.hidden = false;
   if (answer) answer.textContent = "";
+  if (words) words.value = "";
   enable(true);
   calls.forEach(draw);
   head(calls.get(id));
@@ -171,13 +172,13 @@ function head({ row, speaking }) {
 
 // What was kept of the conversation; what is newer than that stays.
 function conversation({ call, lines: kept }) {
-  if (call === opened) kept.forEach(put);
+  // The database may be a second behind: what it says of a turn that goes on may be less than we have seen.
+  const behind = (told) => said.get(told.key)?.told.text?.startsWith(told.text ?? " ") && !told.cut;
+  if (call === opened) kept.filter((told) => !behind(told)).forEach(put);
 }
 
 function put(told) {
   const before = said.get(told.key);
-  // The database may be a second behind: what it says of a turn that goes on is less than we have seen.
-  if (before && told.kind === "said" && !told.cut && told.text !== "[code]" && told.text.length < before.told.text.length) return;
   if (before && before.told.state && before.told.state !== "running" && told.state === "running") return;
   const atEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
   const item = spoken(told) ?? done(told);
@@ -220,6 +221,7 @@ function name(by) {
 // Orders
 
 async function order(kind) {
+  const call = opened;
   const wish = new FormData(form);
   wish.set("order", kind);
   wish.set("call", opened);
@@ -229,6 +231,7 @@ async function order(kind) {
     const response = await fetch(page.dataset.orders, { method: "POST", body: wish });
     const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
     const told = isJson ? await response.json() : {};
+    if (call !== opened) return;
     answer.textContent = told.done ?? told.error ?? `The server refused that (${response.status}). Load this page again.`;
     if (told.done && words) words.value = "";
   } catch {
