@@ -61,7 +61,7 @@ class Bridge:
         self._queued = asyncio.Event()
         self._rearmed = asyncio.Event()
         self._due_s = 0.0
-        self._tools = ToolRuns(ports.run_tool, tuning)
+        self._tools = ToolRuns(ports.run_tool, tuning, session.began_s)
         self._end: call.End | None = None
         self._playing_s = inf  # since when the telephone has not taken what we send
         self._is_carrying = False

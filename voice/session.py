@@ -64,6 +64,11 @@ class Session:
         self._ended_s = now_s
 
     @property
+    def began_s(self) -> float:
+        """Return from when on the call's milliseconds are counted."""
+        return self._scene.began_s
+
+    @property
     def deadline_s(self) -> float:
         """Return when the next `Tick` is due."""
         return min(

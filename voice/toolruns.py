@@ -24,11 +24,13 @@ class Run:
 class ToolRuns:
     """The tools of one call that run."""
 
-    def __init__(self, run_tool: Callable[[gemini.ToolCall], Awaitable[Outcome]], tuning: Tuning) -> None:
+    def __init__(
+        self, run_tool: Callable[[gemini.ToolCall], Awaitable[Outcome]], tuning: Tuning, call_began_s: float
+    ) -> None:
         self._run_tool = run_tool
         self._tuning = tuning
         self._time = asyncio.get_running_loop().time
-        self._call_began_s = self._time()
+        self._call_began_s = call_began_s
         self._running: set[Run] = set()
 
     def begin(self, call: gemini.ToolCall) -> Run:

@@ -86,6 +86,8 @@ class LineConsumer(AsyncWebsocketConsumer):
             self._opened = _opened(event.get("text"))
             if self._opened:
                 await self._tell_conversation()
+                with suppress(LayerDownError):  # what is being said is in no database yet
+                    await steering.ask_anew()
 
     async def _feed(self) -> None:
         while True:
