@@ -222,7 +222,7 @@ class Errands:
         private = done.call.name in brief.private
         if done.state == "refused":
             scene.measures.be_refused(done.call.name, str(code))
-        if (private and done.state == "ok") or code == SPENT:
+        if private and (done.state == "ok" or code == SPENT):
             scene.secrecy.settle()
         elif private or code == NEEDS_CODE:
             scene.secrecy.ask()

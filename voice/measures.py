@@ -21,7 +21,7 @@ _MET = {
     "wrong_number": "wrong_number",
 }
 _PROOFS = frozenset({"check_fact", "submit_pin"})
-_NOT_PROVED = frozenset({"not_right", "limit"})
+_NOT_PROVED = frozenset({"not_right", "limit", "too_often"})
 """Codes with which a proof is refused."""
 _BY_RULE = frozenset(
     {

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import transaction
@@ -18,6 +19,7 @@ from django.utils.crypto import salted_hmac
 
 from shipments.spelling import readings
 from voice.errors import ToolError
+from voice.secrecy import SPENT
 from voice.shared import Tally
 from voice.toolkit import Caller
 
@@ -32,8 +34,16 @@ _HOUR_S = 3_600
 class LimitReachedError(ToolError):
     """Something was asked or tried too often; the words do not tell which of the limits it was."""
 
+    code: ClassVar[str] = "too_often"
+
     def __init__(self) -> None:
         super().__init__(_ENOUGH)
+
+
+class TriesSpentError(LimitReachedError):
+    """Of a fact or code no more may be tried."""
+
+    code = SPENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +179,12 @@ def take_try(caller: Caller, parcel: str, now: datetime) -> None:
     """Count a fact or code before it is looked at; `parcel` names what it was said of, found or not.
 
     Raises:
-        LimitReachedError: only a person can help now; which limit it was is not told.
+        TriesSpentError: only a person can help now; which limit it was is not told.
     """
-    take_all(_tries(caller, parcel), now)
+    try:
+        take_all(_tries(caller, parcel), now)
+    except LimitReachedError:
+        raise TriesSpentError from None
 
 
 def give_back_try(caller: Caller, parcel: str) -> None:

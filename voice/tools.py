@@ -96,7 +96,7 @@ def run(name: str, args: object, caller: Caller, key: str) -> dict[str, object]:
     except deeds.LevelError as refusal:
         return answer("refused", str(refusal), {"code": refusal.code}, retryable=True)
     except quotas.LimitReachedError as refusal:
-        return answer("refused", str(refusal), {"code": "limit"})
+        return answer("refused", str(refusal), {"code": refusal.code})
     except ToolError as refusal:
         return answer("refused", str(refusal), {"code": "bad_arguments"}, retryable=True)
     except ShipmentError as refusal:

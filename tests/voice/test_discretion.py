@@ -134,6 +134,22 @@ def test_a_code_is_asked_for_until_it_was_right_whatever_else_is_done_meanwhile(
     assert not any("4" in text for _, text in talk.turns())
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [
+        ("track", "limit", "[code]"),
+        ("submit_pin", "too_often", "[code]"),
+        ("submit_pin", "limit", "it is 4 8 1 5"),
+    ],
+)
+def test_a_code_is_asked_for_until_no_more_codes_may_be_tried(name, code, said):
+    talk = code_asked()
+    talk.answers(talk.asks(name), "refused", data={"code": code})
+    talk.caller("it is 4 8 1 5")
+
+    assert ("caller", said) in talk.turns()
+
+
 def test_a_code_that_nobody_asked_for_is_taken_out_when_it_turns_out_to_be_one():
     talk = Talk()
     talk.caller("my code is four eight one five, hold it")

@@ -32,6 +32,7 @@ def refused(tool: str, code: str) -> Fact:
         ([refused("prepare_reschedule", "needs_code")], "no_outcome"),
         ([refused("submit_pin", "not_right")], "verification_failed"),
         ([does("track_shipment"), refused("check_fact", "limit")], "verification_failed"),
+        ([does("track_shipment"), refused("check_fact", "too_often")], "verification_failed"),
         ([refused("submit_pin", "not_right"), does("submit_pin")], "no_outcome"),
         (
             [does("track_shipment"), refused("submit_pin", "not_right"), does("submit_pin")],

@@ -125,7 +125,7 @@ def test_a4_a_call_has_so_many_tool_calls_in_all_and_in_a_minute(settings):
     answers = [run(caller, "offer_slots", day=f"in {n} days") for n in range(30)]
 
     assert [SPENT in answer["message"] for answer in answers] == [False] * 3 + [True] * 27
-    assert answers[3]["data"] == {"code": "limit"}
+    assert answers[3]["data"] == {"code": "too_often"}
     assert answers[3]["retryable"] is False
 
 
