@@ -85,7 +85,7 @@ def test_whatever_comes_when_no_more_are_out_at_once_than_there_are(steps, limit
             quotas.give_back(quota)
             out = max(0, out - 1)
             continue
-        if at_s >= until_s and (out >= limit or not until_s):
+        if at_s >= until_s:
             out, until_s = 0, at_s + 60
         expected = out < limit
         assert quotas.take(quota, NOW + timedelta(seconds=at_s)) is expected
