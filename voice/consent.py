@@ -27,7 +27,7 @@ class Consent:
         self._stage = _Stage.NOTHING
         self._wanted = ReadBack()
         self._said = ""
-        self._is_playing = False
+        self._is_playing = self._was_played = False
 
     @property
     def is_given(self) -> bool:
@@ -37,6 +37,7 @@ class Consent:
     def propose(self, words: str) -> None:
         """Note that the model has a new proposal to read, in these words: an older answer is void."""
         self._stage, self._wanted, self._said = _Stage.TOLD, read_back_of(words), ""
+        self._was_played = False
 
     def settle(self) -> None:
         """Note that nothing stands to be confirmed any more."""
@@ -47,23 +48,23 @@ class Consent:
         self._is_playing = True
 
     def note_words(self, text: str) -> None:
-        """Note what the agent says, in pieces: they may come when all was heard already."""
+        """Note what the agent says, in pieces: they may come before its sound, or when all was heard."""
         if self._stage is _Stage.TOLD:
             self._said += text
-            if not self._is_playing:
-                self._hear()
 
     def note_cut_off(self) -> None:
         """Note that the agent was not heard to the end."""
-        self._is_playing, self._said = False, ""
+        self._is_playing, self._was_played, self._said = False, False, ""
 
     def note_heard_out(self) -> None:
         """Note that all the agent had to say was played."""
-        self._is_playing = False
+        self._is_playing, self._was_played = False, True
         self._hear()
 
     def note_caller(self) -> None:
         """Note that the caller begins to speak."""
+        if self._was_played and not self._is_playing:  # else the words may be of a sound that is to come yet
+            self._hear()
         if self._stage is _Stage.HEARD:
             self._stage = _Stage.ANSWERED
 

@@ -42,21 +42,34 @@ def test_a_proposal_that_was_heard_and_answered_is_agreed_to():
     assert consent_after("propose", "sound", "heard", "words", "caller").is_given
 
 
+@pytest.mark.parametrize("before", [(), ("sound", "heard")])
+def test_a3_one_whose_words_came_before_its_sound_and_that_was_cut_off_is_not_agreed_to(before):
+    begun = ("sound", "propose", *before, "words", "sound", "caller", "cut")
+
+    assert not consent_after("propose", "words", "sound", "caller", "cut").is_given
+    assert not consent_after(*begun).is_given
+    assert not consent_after(*begun, "sound", "heard", "caller").is_given
+    assert consent_after(*begun, "words", "sound", "heard", "caller").is_given
+
+
 @given(st.lists(st.sampled_from(STEPS), max_size=30))
 def test_a3_no_order_of_events_makes_an_answer_out_of_less(steps):
     given_consent = consent_after(*steps).is_given
 
-    # By an account of its own: what plays is heard when it is played out, and said when it is told of.
+    # By an account of its own: what was said is heard when it is played out. What is told of after that, too,
+    # unless more plays: then it may be that.
     last = max((n for n, step in enumerate(steps) if step in ("propose", "settle")), default=None)
     expected = False
     if last is not None and steps[last] == "propose":
         plays = bool([step for step in steps[:last] if step in ("sound", "cut", "heard")][-1:] == ["sound"])
-        said = heard = False
+        said = heard = played = False
         for step in steps[last + 1 :]:
             plays = {"sound": True, "cut": False, "heard": False}.get(step, plays)
+            played = {"cut": False, "heard": True}.get(step, played)
             said = (said or step == "words") and (step != "cut" or heard)
-            heard = heard or (said and not plays)
-            expected = expected or (heard and step == "caller")
+            heard = heard or (said and step == "heard")
+            late = said and played and not plays
+            expected = expected or ((heard or late) and step == "caller")
     assert given_consent is expected
 
 
@@ -160,6 +173,7 @@ def test_a3_what_has_no_time_is_known_by_its_digits_letters_or_words(proposal, s
     consent = Consent()
     consent.propose(proposal)
     consent.note_words(said)
+    consent.note_heard_out()
     consent.note_caller()
 
     assert consent.is_given is agreed
