@@ -137,8 +137,9 @@ def take_id(caller: Caller, said_id: str, now: datetime) -> None:
     Raises:
         LimitReachedError: this call, or its number today, has named enough of them.
     """
-    if take(_seen(caller, said_id), now):
-        take_all(_ids(caller), now)
+    with transaction.atomic():  # an id that is refused was not named
+        if take(_seen(caller, said_id), now):
+            take_all(_ids(caller), now)
 
 
 def note_own_id(caller: Caller) -> None:

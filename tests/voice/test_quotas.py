@@ -171,6 +171,16 @@ def test_a10_five_ids_a_call_and_twenty_a_number_and_day(unhurried):
 
 
 @pytest.mark.django_db
+def test_a10_an_id_that_was_one_too_many_is_so_when_it_is_named_again(unhurried, settings):
+    caller = a_stranger()
+    ids = [an_id(n) for n in range(settings.IDS_A_CALL + 1)]
+
+    answers = [run(caller, tracking_id=one) for one in (*ids, ids[-1], ids[0])]
+
+    assert [SPENT in answer["message"] for answer in answers] == [False] * 5 + [True, True, False]
+
+
+@pytest.mark.django_db
 def test_a12_who_forges_a_number_uses_up_nothing_of_its_owners(unhurried):
     parcel = a_parcel(tracking_id="KM-4279")
     parcel.set_pin("0417")
