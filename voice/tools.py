@@ -8,7 +8,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from datetime import date
+from datetime import timedelta
 
 from django.utils import timezone
 
@@ -59,17 +59,20 @@ def _normal(name: str, value: object) -> str:
             return folded("".join(filter(str.isalnum, value.upper())))
         case "window" if times := read_window(value):
             return f"{times[0]:%H:%M}-{times[1]:%H:%M}"
-        case "day" if day := _day(value):
-            return day.isoformat()
+        case "day" if days := _days(value):
+            return days
         case _:
             return " ".join(plain(value).split())
 
 
-def _day(said: str) -> date | None:
+def _days(said: str) -> str:
+    """Return which day is meant on each of the days that it may be where the parcel goes; "" of none."""
+    today = timezone.localdate()
     try:
-        return read_day(said, timezone.localdate())
+        days = [read_day(said, today + timedelta(days=ahead)) for ahead in (-1, 0, 1)]
     except DayRefusedError:
-        return None
+        return ""
+    return f"{today}: {', '.join(map(str, days))}"
 
 
 def run(name: str, args: object, caller: Caller, key: str) -> dict[str, object]:

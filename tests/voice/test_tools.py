@@ -424,6 +424,15 @@ def test_one_wish_has_one_key_in_other_words(name, args, drifted, other):
     assert tools.business_key(name, other) != key
 
 
+def test_a_day_that_another_zone_may_read_otherwise_has_a_key_of_its_own():
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    days = ("tomorrow", f"the {tomorrow.day}th", f"{tomorrow:%A}")
+
+    keys = {tools.business_key("offer_slots", {"day": day}) for day in days}
+
+    assert len(keys) == 3
+
+
 def test_one_wish_has_one_key_however_it_is_spelled():
     key = tools.business_key("prepare_reschedule", {"tracking_id": "km-4279", "day": "Friday "})
 
