@@ -27,7 +27,8 @@ class Errands:
     """What the tools of one call are doing."""
 
     def __init__(self, scene: Scene, floor: Floor) -> None:
-        self.ledger = Ledger(scene.brief.business_key, scene.brief.changing, scene.limits.repeat_s)
+        brief = scene.brief
+        self.ledger = Ledger(brief.business_key, brief.changing, brief.proposing, scene.limits.repeat_s)
         self._scene = scene
         self._floor = floor
         self._a_turn = 0  # calls since the caller last spoke

@@ -44,11 +44,13 @@ class Ledger:
 
     `changing` are the tools that change something: of these a success stands for the whole call. Of the
     others an answer stands for `repeat_s`, as long as it was asked nothing else and nothing was changed;
-    a refusal only until something is done, since that may be what it asked for.
+    a refusal only until something is done, since that may be what it asked for. What one of the `proposing`
+    proposed stands until another does.
     """
 
     key_of: Callable[[str, object], str]
     changing: frozenset[str]
+    proposing: frozenset[str]
     repeat_s: float
     _wishes: list[_Wish] = field(default_factory=list)
     _ids: dict[str, _Wish] = field(default_factory=dict)
@@ -142,7 +144,8 @@ class Ledger:
         since = {other.first.name for other in later if other.done is not None and other.done.state == "ok"}
         match done.state:
             case "ok":
-                return not since & self.changing
+                proposed = done.call.name in self.proposing and since & self.proposing
+                return not (since & self.changing or proposed)
             case "refused":
                 return not since
             case _:

@@ -19,12 +19,14 @@ from voice.tools import TOOLS, business_key
 from voice.wire import gemini
 
 CHANGING = frozenset(name for name, tool in TOOLS.items() if tool.changes)
+PROPOSING = frozenset(name for name, tool in TOOLS.items() if tool.step == "prepare")
 
 
 def talking(brief: Brief | None = None, limits: Limits | None = None) -> Rehearsal:
     """Return a call in which the agent has greeted, with the wishes told apart as in production."""
     brief = brief or Brief(setup=a_setup(), nudge=GREET)
-    line = Rehearsal(limits, replace(brief, business_key=business_key, changing=CHANGING))
+    brief = replace(brief, business_key=business_key, changing=CHANGING, proposing=PROPOSING)
+    line = Rehearsal(limits, brief)
     line.greet()
     return line
 
@@ -377,6 +379,24 @@ def test_what_was_told_stands_while_nothing_was_changed():
     line.take(first, done(first), way, done(way), again)
 
     assert runs(line) == ["c1", "c2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "between", "state", "anew"),
+    [
+        ("prepare_reschedule", "hold_for_pickup", "ok", True),
+        ("prepare_reschedule", "hold_for_pickup", "refused", False),
+        ("prepare_reschedule", "offer_slots", "ok", False),
+        ("offer_slots", "hold_for_pickup", "ok", False),
+    ],
+)
+def test_a_proposal_stands_until_another_is_made(name: str, between: str, state: str, anew: bool):
+    line = talking()
+    first, other, again = a_tool_call("c1", name), a_tool_call("c2", between), a_tool_call("c3", name)
+
+    line.take(first, done(first), other, done(other, state), again)
+
+    assert ("c3" in runs(line)) is anew
 
 
 def test_a_change_that_the_rules_refused_is_what_the_call_came_to():
