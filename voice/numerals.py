@@ -30,7 +30,9 @@ _HUNDRED = frozenset(("hundred", "cent", "cents"))
 _SCORES = frozenset(("vingt", "vingts"))
 """What "quatre" makes eighty of."""
 _OH = frozenset(("oh", "o"))
-_WORDS = sorted({*DIGITS, *_ROUND, *_TEENS, *_TIMES, *_HUNDRED, *_OH}, key=len, reverse=True)
+_ZEROS = ("z\u00e9ro", "ze\u0301ro")
+"""The one number that is written with an accent."""
+_WORDS = sorted({*DIGITS, *_ROUND, *_TEENS, *_TIMES, *_HUNDRED, *_OH, *_ZEROS}, key=len, reverse=True)
 _TOKEN = re.compile(rf"\+?\d+|\b(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)
 _CLOSE = re.compile(r"[\s\u00a0\-\u2011]{1,3}")
 _TIED = re.compile(r"[\s\u00a0\-\u2011]{1,3}(?:(?:na|et)[\s\u00a0\-\u2011]{1,3})?", re.IGNORECASE)

@@ -41,6 +41,7 @@ from voice.numerals import digits_of, numbers
         ("vingt-quatre vingt-deux", ["24", "22"]),
         ("quatre, vingt", ["4", "20"]),
         ("quatre cents", ["400"]),
+        ("z\u00e9ro un, Ze\u0301ro deux", ["0", "1", "0", "2"]),
         ("septante-deux, huitante, nonante et un", ["72", "80", "91"]),
         ("sixty fifteen", ["60", "15"]),
         ("\u0664\u0668", ["48"]),
