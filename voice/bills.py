@@ -38,8 +38,8 @@ def _name(call: Call) -> str:
 
 
 def note(call: Call, record: sautikit.CallRecord) -> bool:
-    """Keep what the carrier's record of a call that is over says of its cost; False when it says nothing."""
-    if record.cost_kes_minor is None:
+    """Keep what the carrier's record says a call cost; False when it says nothing or is of one that runs."""
+    if not record.is_over or record.cost_kes_minor is None:
         return False
     seconds = record.sides.duration_s
     Call.objects.filter(pk=call.pk).update(

@@ -210,7 +210,7 @@ def note_look_up(pk: int, document: object, now: datetime) -> None:
     else:
         outbound.doubt(OutboundCall.objects.filter(pk=pk), "The platform does not say what came of it.", now)
     record = sautikit.parse_record(document, _name(row), alone=True)
-    if row.call is not None and record is not None and record.is_over:
+    if row.call is not None and record is not None:
         bills.note(row.call, record)
 
 

@@ -85,17 +85,30 @@ def test_a_placed_call_without_a_session_is_asked_for_by_the_carriers_own_id(car
 
 
 def test_an_answer_that_names_another_call_is_no_bill(carrier):
-    carrier[0]["HD_1"] = {"session_id": "HD_2", "cost_minor": 300}
+    carrier[0]["HD_1"] = {"session_id": "HD_2", "status": "completed", "cost_minor": 300}
     ended()
 
     assert bills.fetch(NOW) == 0
 
 
 def test_an_answer_that_names_no_call_is_of_the_one_that_was_asked_for(carrier):
-    carrier[0]["HD_1"] = {"session_id": None, "cost_minor": 300}
+    carrier[0]["HD_1"] = {"session_id": None, "status": "completed", "cost_minor": 300}
     ended()
 
     assert bills.fetch(NOW) == 1
+
+
+def test_what_a_call_costs_so_far_is_no_bill_while_the_carrier_has_it_on_the_line(carrier):
+    known, _ = carrier
+    known["HD_1"] = {"status": "in_progress", "duration_seconds": 30, "cost_minor": 150}
+    call = ended()
+    early = bills.fetch(NOW)
+    known["HD_1"] = {"status": "completed", "duration_seconds": 97, "cost_minor": 600}
+
+    later = bills.fetch(NOW + timedelta(minutes=11))
+
+    call.refresh_from_db()
+    assert (early, later, call.carrier_cost_minor, call.carrier_duration_s) == (0, 1, 600, 97)
 
 
 def test_the_calls_page_shows_how_far_the_carriers_bill_is_from_our_estimate(admin_client):
@@ -135,7 +148,7 @@ def test_what_the_carrier_does_not_say_is_asked_for_again_after_the_others(carri
     ],
 )
 def test_a_bill_that_is_none_or_in_other_money_leaves_our_estimate(carrier, told):
-    carrier[0]["HD_1"] = told
+    carrier[0]["HD_1"] = {"status": "completed"} | told
     call = ended()
 
     assert bills.fetch(NOW) == 0
