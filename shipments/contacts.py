@@ -14,7 +14,7 @@ _TAG = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 
 
 def opt_out(*, number: str, call_public_id: str, now: datetime) -> dict[str, object]:
-    """Never have this number rung again on our account; asked again, the first wish stands.
+    """Never have this number rung again on our account, whatever it asked for before; the first is audited.
 
     Raises:
         NumberWithheldError: the call shows no number.
@@ -23,10 +23,12 @@ def opt_out(*, number: str, call_public_id: str, now: datetime) -> dict[str, obj
         raise NumberWithheldError
     with transaction.atomic():
         ContactPreference.objects.get_or_create(number=number)
-        # By one compare-and-set: of two wishes at once one is the first.
-        first = ContactPreference.objects.filter(number=number, opted_out_at=None).update(opted_out_at=now)
-        if first:
+        kept = ContactPreference.objects.filter(number=number)
+        # By one compare-and-set: of two wishes at once one is the first, and the later one is kept.
+        if kept.filter(opted_out_at=None).update(opted_out_at=now):
             _note("opt_out", number, {"opted_out": False}, {"opted_out": True}, call_public_id, now)
+        else:
+            kept.filter(opted_out_at__lt=now).update(opted_out_at=now)
     return {
         "status": "ok",
         "say": "We will not call this number again. You can still call us about a parcel whenever you like.",

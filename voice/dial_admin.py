@@ -147,7 +147,9 @@ def call_back(request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> None
         if parcel is None:
             messages.warning(request, f"{asked}: no parcel has this number, so only a person may ring it.")
             continue
-        _tell(request, [order_call(parcel, Purpose.CALLBACK, by=by, now=now, asked_at=asked.created_at)])
+        # Anybody may ask under a number that nobody vouches for: that lifts no wish of its owner's.
+        asked_at = asked.created_at if asked.call.proof else None
+        _tell(request, [order_call(parcel, Purpose.CALLBACK, by=by, now=now, asked_at=asked_at)])
 
 
 # The calls that we place

@@ -1,5 +1,7 @@
 """What a number asked for holds, is written once, and can be traced."""
 
+from datetime import timedelta
+
 import pytest
 
 from shipments import contacts
@@ -10,8 +12,8 @@ from tests.shipments.builders import AMINA, BRIAN, CALL, NOW
 from tests.shipments.test_two_at_once import at_once
 
 
-def out(number=AMINA):
-    return contacts.opt_out(number=number, call_public_id=CALL, now=NOW)
+def out(number=AMINA, now=NOW):
+    return contacts.opt_out(number=number, call_public_id=CALL, now=now)
 
 
 def speak(language, number=AMINA):
@@ -33,6 +35,17 @@ def test_of_eight_opt_outs_at_once_one_is_kept_and_all_are_answered_alike():
     assert answers == [answers[0]] * 8
     assert ContactPreference.objects.get().opted_out_at == NOW
     assert AuditEntry.objects.get().verb == "opt_out"
+
+
+@pytest.mark.django_db
+def test_who_says_it_again_wants_no_calls_from_then_on_and_the_audit_has_the_first():
+    later = NOW + timedelta(days=20)
+    out(now=NOW)
+    out(now=later)
+    out(now=later - timedelta(seconds=1))  # by a clock that is behind
+
+    assert ContactPreference.objects.get().opted_out_at == later
+    assert AuditEntry.objects.get().at == NOW
 
 
 @pytest.mark.django_db

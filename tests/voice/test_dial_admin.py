@@ -9,12 +9,13 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import timezone
 
+from shipments import contacts
 from shipments.statuses import Status
 from tests.dialled import Platform, dial, opened, webhook
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel
 from tests.staff import a_member
 from voice import callbacks, calls, dialing, trust
-from voice.levels import Level
+from voice.levels import Level, Proof
 from voice.models import Call, CallbackRequest, OutboundCall
 from voice.records import Ending
 from voice.statuses import CallbackState, DialState, Direction
@@ -57,6 +58,13 @@ def queued(parcel) -> OutboundCall:
 
 def said(response):
     return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def call_back(dispatcher, asked):
+    return dispatcher.post(
+        reverse("admin:voice_callbackrequest_changelist"),
+        {"action": "call_back", "_selected_action": [asked.pk]},
+    )
 
 
 def dialog(parcel):
@@ -146,17 +154,40 @@ def test_all_dialling_is_paused_and_resumed(dispatcher):
 
 def test_who_asked_to_be_rung_back_is_called(dispatcher):
     parcel, now = arriving(), timezone.now()
-    call = Call.objects.create(direction=Direction.INBOUND, customer_number=AMINA, created_at=now)
-    fields = {"call": call, "window_start": now, "window_end": now + timedelta(hours=2), "created_at": now}
-    asked = CallbackRequest.objects.create(number=AMINA, **fields)
+    call = Call.objects.create(customer_number=AMINA, proof=Proof.SIGNATURE, created_at=now)
+    callbacks.request(call_public_id=call.public_id, number="", reason="asked", summary="", now=now)
 
-    dispatcher.post(
-        reverse("admin:voice_callbackrequest_changelist"),
-        {"action": "call_back", "_selected_action": [asked.pk]},
-    )
+    call_back(dispatcher, CallbackRequest.objects.get())
 
     row = OutboundCall.objects.get()
     assert (row.shipment, row.purpose, row.asked_for) == (parcel, "callback", True)
+
+
+@pytest.mark.parametrize(("proof", "rung"), [(Proof.SIGNATURE, 1), (Proof.NOBODY, 0)])
+def test_who_opted_out_is_called_back_only_if_it_was_he_who_asked(dispatcher, proof, rung):
+    arriving()
+    now = timezone.now()
+    contacts.opt_out(number=AMINA, call_public_id="a", now=now - timedelta(days=20))
+    call = Call.objects.create(customer_number=AMINA, proof=proof, created_at=now)
+    callbacks.request(call_public_id=call.public_id, number="", reason="asked", summary="", now=now)
+
+    call_back(dispatcher, CallbackRequest.objects.get())
+
+    assert OutboundCall.objects.count() == rung
+
+
+def test_who_asks_for_a_call_back_and_then_says_again_that_he_wants_no_calls_is_not_called(dispatcher):
+    arriving()
+    now = timezone.now()
+    contacts.opt_out(number=AMINA, call_public_id="a", now=now - timedelta(days=20))
+    call = Call.objects.create(customer_number=AMINA, proof=Proof.SIGNATURE, created_at=now)
+    callbacks.request(call_public_id=call.public_id, number="", reason="asked", summary="", now=now)
+    contacts.opt_out(number=AMINA, call_public_id="b", now=now + timedelta(minutes=5))
+
+    answer = call_back(dispatcher, CallbackRequest.objects.get())
+
+    assert OutboundCall.objects.count() == 0
+    assert "Not called. The recipient does not want to be called." in said(answer)[0]
 
 
 def test_who_asked_for_a_call_back_is_dialled_once_somebody_says_so(dispatcher):
@@ -166,10 +197,7 @@ def test_who_asked_for_a_call_back_is_dialled_once_somebody_says_so(dispatcher):
     asked = CallbackRequest.objects.get()
 
     assert dial(platform, now) is None  # a colleague was promised: no machine rings by itself
-    dispatcher.post(
-        reverse("admin:voice_callbackrequest_changelist"),
-        {"action": "call_back", "_selected_action": [asked.pk]},
-    )
+    call_back(dispatcher, asked)
     dial(platform, timezone.now())
 
     row = OutboundCall.objects.get()
@@ -182,10 +210,7 @@ def test_who_was_reached_when_he_was_called_back_waits_for_nobody_any_more(dispa
     arriving()
     call = Call.objects.create(status="completed", customer_number=AMINA, created_at=now)
     callbacks.request(call_public_id=call.public_id, number="", reason="asked", summary="Ring me.", now=now)
-    dispatcher.post(
-        reverse("admin:voice_callbackrequest_changelist"),
-        {"action": "call_back", "_selected_action": [CallbackRequest.objects.get().pk]},
-    )
+    call_back(dispatcher, CallbackRequest.objects.get())
     dial(Platform(), timezone.now())
     facts = taken(OutboundCall.objects.get(), later)
 
