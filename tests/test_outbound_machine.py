@@ -27,7 +27,7 @@ from voice import calls, dialing, outbound, placing, reports
 from voice.dial_rules import Hours, Now, Rest, is_quiet, parse_rest
 from voice.models import OutboundCall
 from voice.records import Ending
-from voice.statuses import NEXT_DIAL, DialState, Purpose
+from voice.statuses import DIAL_OPEN, LIVE, NEXT_DIAL, DialState, Purpose
 from voice.wire.placing import Accepted, Placement, Refused, Slow, Unclear, Unsent
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.logs_errors]
@@ -248,6 +248,11 @@ class Dialling(RuleBasedStateMachine):
     def a_parcel_is_called_about_twice_at_most(self) -> None:
         known = OutboundCall.objects.in_bulk([pk for pk, _, _ in self.rung])
         assert all(count <= 2 for count in Counter(known[pk].shipment_id for pk, _, _ in self.rung).values())
+
+    @invariant()
+    def what_is_off_the_plan_has_no_call_that_runs(self) -> None:
+        over = OutboundCall.objects.exclude(state__in=DIAL_OPEN)
+        assert not over.filter(call__status__in=LIVE, call__answered_at=None).exists()
 
     @invariant()
     def states_move_as_their_table_says(self) -> None:

@@ -8,14 +8,16 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, Max, OuterRef
 
+from shipments import contacts
 from shipments.audit import AuditEntry
 from shipments.models import Shipment
 from shipments.statuses import Status
 from voice.books import Books, wish_of
 from voice.dial_rules import Answer, At, Never, Now, Wish
-from voice.models import OutboundCall
+from voice.ends import tell_ended
+from voice.models import Call, OutboundCall
 from voice.shared import DialSwitch
-from voice.statuses import DialState, Purpose, dial_sources
+from voice.statuses import LIVE, CallStatus, DialState, EndedReason, Outcome, Purpose, dial_sources
 
 _SWITCH = 1
 _USE = timedelta(days=2)
@@ -186,12 +188,33 @@ def move(pk: int, target: DialState, **fields: object) -> bool:
     return bool(moved.update(state=target, **fields))
 
 
+def close(outbound: OutboundCall, status: CallStatus, reason: EndedReason, now: datetime) -> None:
+    """End the telephone call of what was placed or was to be, unless somebody took it."""
+    with transaction.atomic():
+        over = Call.objects.filter(outbound=outbound.pk, status__in=LIVE, answered_at=None).update(
+            status=status, ended_reason=reason, ended_at=now, outcome=Outcome.NO_OUTCOME
+        )
+        if over and outbound.call_id is not None:
+            tell_ended([outbound.call_id], now)
+
+
+def withdraw(outbound: OutboundCall, target: DialState, reason: str, now: datetime) -> bool:
+    """Take a call off the plan, and end its telephone call, which one has that was dialled and put back."""
+    with transaction.atomic():
+        withdrawn = move(outbound.pk, target, reason=reason[:300], ended_at=now)
+        if withdrawn:
+            refused = contacts.has_opted_out(outbound.number)
+            why = EndedReason.OPTED_OUT if refused else EndedReason.AGENT_HANGUP
+            close(outbound, CallStatus.CANCELED, why, now)
+    return withdrawn
+
+
 def cancel(pks: Iterable[int], *, by: str, now: datetime) -> int:
     """Take calls off the plan that were not dialled yet; return how many."""
     cancelled = 0
     for row in OutboundCall.objects.filter(pk__in=list(pks)).select_related("shipment"):
         with transaction.atomic():
-            if move(row.pk, DialState.CANCELLED, reason=f"Cancelled by {by}."[:300], ended_at=now):
+            if withdraw(row, DialState.CANCELLED, f"Cancelled by {by}.", now):
                 note(row, "cancel_call", by=by, now=now, state=DialState.CANCELLED.value)
                 cancelled += 1
     return cancelled
@@ -215,7 +238,7 @@ def forget(number: str, *, reason: str, now: datetime, shipment: Shipment | None
     waiting = OutboundCall.objects.filter(number=number, state__in=dial_sources(DialState.SUPPRESSED))
     if shipment is not None:
         waiting = waiting.filter(shipment=shipment)
-    return waiting.update(state=DialState.SUPPRESSED, reason=reason[:300], ended_at=now)
+    return sum(withdraw(row, DialState.SUPPRESSED, reason, now) for row in waiting)
 
 
 # The switch

@@ -11,11 +11,9 @@ from django.db.models.functions import Coalesce
 from shipments.contact import note_contact
 from shipments.problems import note_wrong_number
 from voice import callbacks, dialing
-from voice.ends import tell_ended
 from voice.levels import Level
 from voice.models import Call, CallbackRequest, OutboundCall
 from voice.statuses import (
-    LIVE,
     CallbackState,
     CallStatus,
     DialOutcome,
@@ -127,7 +125,7 @@ def fail(
     )
     if moved:
         status = _SAYS[outcome]
-        close(outbound, status, ended or unanswered_reason(status, Direction.OUTBOUND), now)
+        dialing.close(outbound, status, ended or unanswered_reason(status, Direction.OUTBOUND), now)
         _try_again(outbound, outcome, now)
         _trip(now)
     return moved
@@ -136,16 +134,6 @@ def fail(
 def _rung(now: datetime) -> dict[str, object]:
     """Return what proof of a ring changes, also of a call that was planned again since it was dialled."""
     return {"may_have_rung": True, "dialled_at": Coalesce("dialled_at", Value(now))}
-
-
-def close(outbound: OutboundCall, status: CallStatus, reason: EndedReason, now: datetime) -> None:
-    """End the telephone call of what was placed or was to be, unless somebody took it."""
-    with transaction.atomic():
-        over = Call.objects.filter(outbound=outbound.pk, status__in=LIVE, answered_at=None).update(
-            status=status, ended_reason=reason, ended_at=now, outcome=Outcome.NO_OUTCOME
-        )
-        if over and outbound.call_id is not None:
-            tell_ended([outbound.call_id], now)
 
 
 def lose(outbound: OutboundCall, reason: str, now: datetime, *, seen: DialState = DialState.DIALLING) -> bool:

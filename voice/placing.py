@@ -15,7 +15,6 @@ from django.db import Error as DatabaseDownError
 from django.db import transaction
 from django.db.models import F, Q
 
-from shipments import contacts
 from voice import bills, calls, dialing, outbound
 from voice.books import Books, wish_of
 from voice.dial_rules import Answer, At, Never, Now
@@ -88,10 +87,7 @@ def begin(row: OutboundCall, now: datetime) -> Answer | Turn:
         match said:
             case Never(because, moot):
                 target = DialState.CANCELLED if moot else DialState.SUPPRESSED
-                dialing.move(row.pk, target, reason=because[:300], ended_at=now)
-                refused = contacts.has_opted_out(row.number)
-                why = EndedReason.OPTED_OUT if refused else EndedReason.AGENT_HANGUP
-                outbound.close(row, CallStatus.CANCELED, why, now)
+                dialing.withdraw(row, target, because, now)
             case At(when, because):
                 outbound.release(row, when, because)
             case Now():
