@@ -14,9 +14,9 @@ from shipments.courtesy import ContactPreference, Holiday
 from shipments.models import Address, Shipment
 from voice import budget, dial_rules, room
 from voice.dial_rules import Answer, DialPolicy, Parcel, Seen, Wish
-from voice.models import BILLED_KES_MINOR, Call, OutboundCall
+from voice.models import BILLED_KES_MINOR, RUNS, Call, OutboundCall
 from voice.shared import DialSwitch
-from voice.statuses import LIVE, CallStatus, DialOutcome, DialState, Direction
+from voice.statuses import CallStatus, DialOutcome, DialState, Direction
 
 _UNDER_WAY = (DialState.DIALLING, DialState.RINGING, DialState.ANSWERED)
 _STALE = timedelta(hours=1)
@@ -161,9 +161,7 @@ def _spent_minor(now: datetime) -> int:
     """Return what today's placed calls cost; one that is not over counts with what it may come to."""
     day = localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     calls = Call.objects.filter(direction=Direction.OUTBOUND, created_at__gte=day)
-    found = calls.aggregate(
-        minor=Sum(BILLED_KES_MINOR, default=0), live=Count("pk", filter=Q(status__in=LIVE))
-    )
+    found = calls.aggregate(minor=Sum(BILLED_KES_MINOR, default=0), live=Count("pk", filter=RUNS))
     minor: int = found["minor"] + found["live"] * budget.longest_kes_minor(Direction.OUTBOUND, day.date())
     return minor
 

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db.models import Count, Q, Sum
 
 from voice import billing
-from voice.models import BILLED_KES_MINOR, Call
-from voice.statuses import LIVE, Direction
+from voice.models import BILLED_KES_MINOR, RUNS, Call
+from voice.statuses import Direction
 
 _KES_MINOR = 100
 _USD_MICROS = 1_000_000
@@ -24,14 +24,14 @@ def is_spent(now: datetime, *, but: int = 0) -> bool:
         return False
     local = now.astimezone(ZoneInfo(settings.TIME_ZONE))
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    live = Q(status__in=LIVE, tester=None)  # the carrier bills nothing of a test call
+    live = RUNS & Q(tester=None)  # the carrier bills nothing of a test call
     today = (
         Call.objects.filter(created_at__gte=midnight)
         .exclude(pk=but)
         .aggregate(
             kes=Sum(BILLED_KES_MINOR, default=0),
             usd=Sum("cost_usd_micros", default=0),
-            running=Count("pk", filter=Q(status__in=LIVE)),
+            running=Count("pk", filter=RUNS),
             inbound=Count("pk", filter=live & Q(direction=Direction.INBOUND)),
             outbound=Count("pk", filter=live & Q(direction=Direction.OUTBOUND)),
         )

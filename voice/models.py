@@ -19,6 +19,7 @@ from voice.statuses import (
     DIAL_OPEN,
     LIVE,
     PROOFS,
+    UNDIALLED,
     UNPROVED,
     CallbackReason,
     CallbackState,
@@ -37,6 +38,8 @@ from voice.statuses import (
 
 BILLED_KES_MINOR = Coalesce("carrier_cost_minor", "cost_kes_minor")
 """What the telephone costs in a query over calls: the carrier's word, and our estimate until it has come."""
+RUNS = Q(status__in=LIVE) & ~Q(answered_at=None, outbound__state__in=UNDIALLED)
+"""A call that is not over, in a query over calls; one of ours that rings nowhere and was put back is none."""
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -64,8 +67,8 @@ class CallQuerySet(models.QuerySet["Call"]):
         return self.filter(tester=None)
 
     def live(self) -> "CallQuerySet":
-        """Return the calls that are not over."""
-        return self.filter(status__in=LIVE)
+        """Return the calls that are not over, and not put back."""
+        return self.filter(RUNS)
 
     def begun_since(self, at: datetime) -> "CallQuerySet":
         """Return the calls that began to ring at or after a moment."""

@@ -173,6 +173,9 @@ NEXT_DIAL: Mapping[DialState, frozenset[DialState]] = {
 DIAL_OPEN = frozenset(state for state, following in NEXT_DIAL.items() if following)
 """States of a placed call that is not over."""
 
+UNDIALLED = frozenset({DialState.PLANNED, DialState.CLAIMED, DialState.CANCELLED, DialState.SUPPRESSED})
+"""States of a placed call that is certain to ring nowhere."""
+
 
 def dial_sources(target: DialState) -> list[DialState]:
     """Return the states from which a placed call may move to `target`."""
