@@ -68,7 +68,7 @@ class Dialling(RuleBasedStateMachine):
         self.rests: dict[str, Rest | None] = {}
         self.rung: list[tuple[int, datetime, bool]] = []
         self.held: list[OutboundCall] = []
-        self.halted: list[OutboundCall] = []
+        self.halted: list[tuple[OutboundCall, datetime, bool]] = []  # when the gate let it, whom then
         self.late: list[tuple[OutboundCall, Placement]] = []
         self.states: dict[int, DialState] = {}
         self.parcels = [
@@ -110,7 +110,7 @@ class Dialling(RuleBasedStateMachine):
         if isinstance(said, placing.Turn):
             self.held.append(row)
         elif isinstance(said, Now) and dies == 4:
-            self.halted.append(row)
+            self.halted.append((row, self.now, self._is_disturbed(row.number)))
         elif isinstance(said, Now) and dies != 1:
             if rings:
                 self.rung.append((row.pk, self.now, self._is_disturbed(row.number)))
@@ -122,13 +122,13 @@ class Dialling(RuleBasedStateMachine):
     @precondition(lambda self: self.halted)
     @rule(which=st.integers(0, 9), outcome=st.sampled_from(PLACEMENTS))
     def wake(self, which: int, outcome: tuple[Placement, bool]) -> None:
-        """Let a dialler that was halted before its request go on."""
-        row = self.halted.pop(which % len(self.halted))
+        """Let a dialler that was halted before its request go on; for seconds the gate's word stands."""
+        row, let_at, disturbs = self.halted.pop(which % len(self.halted))
         placement, rings = outcome
         if placing.overslept(row, self.now):
             placement, rings = Unsent("overslept"), False
         if rings:
-            self.rung.append((row.pk, self.now, self._is_disturbed(row.number)))
+            self.rung.append((row.pk, let_at, disturbs))
         placing.settle(row, placement, self.now, lambda: 0.5)
 
     @precondition(lambda self: self.held)

@@ -119,8 +119,11 @@ def _write_down(row: OutboundCall, switch: DialSwitch, said: Now, now: datetime)
 
 
 def overslept(row: OutboundCall, now: datetime) -> bool:
-    """Tell whether the gate's word is too old to dial by: a process that was halted wakes at any hour."""
-    return row.dialled_at is None or now - row.dialled_at > _FRESH
+    """Tell whether the gate's word is too old to dial by: a process that was halted wakes at any hour.
+
+    One that was given in what is the future now tells as little: the clock was set back meanwhile.
+    """
+    return row.dialled_at is None or abs(now - row.dialled_at) > _FRESH
 
 
 def settle(row: OutboundCall, placement: Placement, now: datetime, dice: Callable[[], float]) -> None:
