@@ -392,6 +392,8 @@ LOGGING: dict[str, Any] = {
         "django.server": {"handlers": [], "propagate": True, "level": "INFO"},
         # Below these levels they print request heads and addresses, the keys among them.
         "httpcore": {"level": "INFO"},
+        # A traceback a second for as long as Redis is away, which we say once in words of our own.
+        "channels_redis.pubsub": {"level": "CRITICAL"},
         "httpx": {"level": "WARNING"},
         "websockets": {"level": "INFO"},
         # It writes the path of every WebSocket at INFO, and our tokens are in paths.

@@ -145,6 +145,9 @@ class Line:
             "GEMINI_API_KEY": MODEL_KEY,
             "PYTHONUNBUFFERED": "1",
             "GREETING_SHIELD_S": "0",  # the model here does not greet
+            # Telephones here say in a moment what takes seconds to say; what a stall drops is proved in
+            # tests/voice/test_audio.py.
+            "UPLINK_STALL_S": "60",
             # All calls here come at once from one number, many ring and send no stream, to a model that
             # fails and on a busy machine; what is refused for that is proved in test_process.py.
             "ADMISSION_CALLS": "1000",

@@ -25,7 +25,9 @@ from django.utils import timezone
 from shipments.models import Shipment
 from voice.models import Call, CallbackRequest
 now, parcel = timezone.now(), Shipment.objects.get(tracking_id="KM900000")
-call = Call.objects.create(direction="inbound", customer_number=parcel.phone, shipment=parcel, created_at=now)
+call = Call.objects.create(
+    customer_number=parcel.phone, proof="lookup", shipment=parcel, status="completed", created_at=now
+)
 CallbackRequest.objects.create(
     call=call, number=parcel.phone, window_start=now, window_end=now + timedelta(hours=2), created_at=now
 )

@@ -78,7 +78,7 @@ def test_i2_a_call_talks_on_and_ends_while_postgresql_stands_still_and_is_writte
             still_talks(telephone, model)
 
     assert "cannot reach our system" in answer
-    assert took_s < 5
+    assert took_s < 12  # the tool that runs on is waited for, and then the end for three seconds
     assert ending == [("completed", "caller_hangup")]
     assert "Traceback" not in line.log()
 
