@@ -20,7 +20,7 @@ from shipments.riders import Driver, Stop
 from voice import dialing
 from voice.models import Call, ToolRun, Turn
 now, parcel = timezone.now(), Shipment.objects.get(tracking_id="KM900000")
-dialing.plan(parcel, "callback", by="mary", now=now, asked_for=True)
+dialing.plan(parcel, "callback", by="mary", now=now, asked_at=now)
 driver = Driver.objects.create(name="Sample Rider", phone="+254700000090", on_shift=True)
 Stop.objects.create(driver=driver, shipment=parcel, date=timezone.localdate(), position=1)
 OutgoingMessage.objects.create(
