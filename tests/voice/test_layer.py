@@ -13,7 +13,8 @@ from voice.layer import listening, publish
 from voice.newsroom import GROUP, Newsroom
 from voice.records import Speaking, TurnRecord
 
-pytestmark = pytest.mark.layer
+# On one worker: on Valkey all workers hear the same groups.
+pytestmark = [pytest.mark.layer, pytest.mark.xdist_group("layer")]
 
 
 def on_the_layer(scenario: Callable[[], Awaitable[Any]]) -> Any:
