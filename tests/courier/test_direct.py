@@ -1,18 +1,13 @@
 """The server's connection, used without its queue: audio keeps its order, and frames are as the library's."""
 
 import asyncio
-import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import uvicorn
 from websockets.sync.client import connect
 
-from courier.drain import Deadlines
-from courier.serve import AudioProtocol, AudioServer, RequestProtocol
+from tests.courier.served import served
 from tests.line import RawSocket, eventually, ws_frame
 
 PIECES = [bytes([number % 250 + 1]) * 1_280 for number in range(120)]
@@ -47,26 +42,6 @@ class Application:
     def _hear(self, pcm: bytes) -> None:
         self.by_ear += 1
         self.heard.append(pcm)
-
-
-@contextmanager
-def served(application: Application) -> Iterator[int]:
-    """Serve an application in a thread, with our protocols."""
-    config = uvicorn.Config(
-        application, http=RequestProtocol, ws=AudioProtocol, lifespan="off", log_config=None,
-        ws_per_message_deflate=False,
-    )  # fmt: skip
-    server = AudioServer(config, deadlines=Deadlines(0, 0, 0))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=lambda: server.run(sockets=[listening]))
-        thread.start()
-        eventually(lambda: server.started)
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @pytest.mark.parametrize("by_queue", [1, 7, 60])

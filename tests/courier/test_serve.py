@@ -1,7 +1,6 @@
 """What the server's own protocols do to bytes, with a small application behind them (uvicorn is pinned)."""
 
 import asyncio
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,10 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
-from courier.drain import Deadlines
-from courier.serve import HEAD_BYTES, MESSAGE_BYTES, AudioProtocol, AudioServer, RequestProtocol
+from tests.courier.served import served
 from tests.line import RawSocket, eventually, handshake, ws_frame
 
 HALF = b"\x01\x02" * 320
@@ -63,23 +60,10 @@ def a_listener() -> Listener:
 
 
 @pytest.fixture(name="port")
-def served(listener: Listener) -> Iterator[int]:
-    """Serve the listener in a thread, with our protocols."""
-    config = uvicorn.Config(
-        listener, http=RequestProtocol, ws=AudioProtocol, ws_max_size=MESSAGE_BYTES, lifespan="off",
-        h11_max_incomplete_event_size=HEAD_BYTES, log_config=None, ws_per_message_deflate=False,
-    )  # fmt: skip
-    server = AudioServer(config, deadlines=Deadlines(0, 0, 0))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=lambda: server.run(sockets=[listening]))
-        thread.start()
-        eventually(lambda: server.started)
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            server.should_exit = True
-            thread.join()
+def served_port(listener: Listener) -> Iterator[int]:
+    """Serve the listener."""
+    with served(listener) as port:
+        yield port
 
 
 def test_two_frames_of_20_ms_become_one_message(listener, port):
