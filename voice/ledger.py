@@ -42,10 +42,10 @@ class _Wish:
 class Ledger:
     """The tool calls of one telephone call.
 
-    `changing` are the tools that change something: of these a success stands for the whole call. Of the
-    others an answer stands for `repeat_s`, as long as it was asked nothing else and nothing was changed;
-    a refusal only until something is done, since that may be what it asked for. What one of the `proposing`
-    proposed stands until another does.
+    `changing` are the tools that change something: of these a success stands for the whole call, and one that
+    was late for `repeat_s`, as it may be done all the same. Of the others an answer stands for `repeat_s`, as
+    long as it was asked nothing else and nothing was changed; a refusal only until something is done, since
+    that may be what it asked for. What one of the `proposing` proposed stands until another does.
     """
 
     key_of: Callable[[str, object], str]
@@ -132,10 +132,10 @@ class Ledger:
                 continue
             if wish.done is None:
                 return wish
+            lately = now_s - wish.done_s <= self.repeat_s
             if name in self.changing:
-                return wish if wish.done.state == "ok" else None
-            fresh = place == 0 and now_s - wish.done_s <= self.repeat_s
-            return wish if fresh and self._stands(wish, wish.done) else None
+                return wish if wish.done.state == "ok" or (lately and wish.may_finish) else None
+            return wish if place == 0 and lately and self._stands(wish, wish.done) else None
         return None
 
     def _stands(self, wish: _Wish, done: ToolDone) -> bool:
