@@ -37,7 +37,9 @@ class Answerer:
         self._wanted = set(_TELLING.findall(question.casefold()))
         self._recording_s = recording_s
         self._said: set[str] = set()
-        self._is_playing = self._heard = self._answers = self._answered = self._settled = False
+        self._is_playing = self._was_played = self._heard = self._answers = self._answered = self._settled = (
+            False
+        )
         self._since_s: float | None = None
         self._sign_told = self._spoken_to = False
         self.is_recording = False
@@ -83,26 +85,27 @@ class Answerer:
         self._is_playing = True
 
     def note_words(self, text: str) -> None:
-        """Note what the agent says, in pieces: most of the words that tell make the question."""
+        """Note what the agent says, in pieces: they may come before its sound, or when all was heard."""
         self._spoken_to = True
         self._said |= self._wanted.intersection(_TELLING.findall(text.casefold()))
-        self._heard = self._heard or (self._is_asked and not self._is_playing)
 
     def note_cut_off(self) -> None:
         """Note that the agent was not heard to the end."""
-        self._is_playing = False
+        self._is_playing = self._was_played = False
         if not self._heard:
             self._unask()
 
     def note_heard_out(self) -> None:
-        """Note that all the agent had to say was played."""
-        self._is_playing = False
+        """Note that all the agent had to say was played: most of the words that tell make the question."""
+        self._is_playing, self._was_played = False, True
         self._heard = self._heard or self._is_asked
         self.message_left = self.message_left or (self.kind == VOICEMAIL and self._spoken_to)
 
     def note_activity(self, now_s: float, *, started: bool) -> None:
         """Note that the caller begins or stops to make a sound, by its level and no transcript."""
         if started:
+            # While nothing plays, words that came are of what was played: unless they are ahead of a sound.
+            self._heard = self._heard or (self._was_played and not self._is_playing and self._is_asked)
             self._since_s, self._answers = now_s, self._heard
             return
         since_s, self._since_s = self._since_s, None

@@ -71,6 +71,18 @@ class Ring:
         return self.on(call.ToolDone(run.call, told, "ok", "key", 1, 1))
 
 
+def test_o13_the_words_of_the_question_alone_ask_nobody_before_their_sound():
+    ring = Ring()
+
+    ring.on(gemini.AgentSaid(GREETING))
+    ring.on(gemini.Audio(PCM, 24_000))
+    ring.on(gemini.Activity(started=True))
+    ring.on(gemini.Interrupted())
+    ring.on(gemini.Activity(started=False), 1.0)
+
+    assert not ring.confirms()
+
+
 def test_o13_the_recipient_is_confirmed_only_after_the_question_was_heard_and_answered():
     ring = Ring()
     confirmed = [ring.confirms()]
@@ -155,6 +167,7 @@ def test_the_model_is_told_once_of_the_sign_of_a_recording():
 def test_a_recipient_who_is_known_may_speak_as_long_as_he_likes():
     answerer = Answerer(QUESTION, 6.0)
     answerer.note_words(QUESTION)
+    answerer.note_heard_out()
     for started, at_s in ((True, 1.0), (False, 2.0)):
         answerer.note_activity(at_s, started=started)
     answerer.settle()
@@ -280,12 +293,14 @@ def test_o13_no_order_of_events_makes_a_recipient_out_of_less(steps):
         elif step != "goes on":
             answerer.note_activity(now_s, started=step == "speaks")
 
-    # By an account of its own: the question, then a beginning and an end of speech, none before a screening.
+    # By an account of its own: something heard to its end; the question, then a beginning and an end of speech,
+    # none before a screening.
     anew = max((n for n, step in enumerate(steps) if step == "screening"), default=-1) + 1
     needed = ["words", "speaks", "stops"]
     for step in steps[anew:]:
         if needed and step == needed[0]:
             needed.pop(0)
     if answerer.may_confirm:
+        assert "heard" in steps
         assert not needed
         assert not answerer.leaves
