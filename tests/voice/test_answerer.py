@@ -293,8 +293,8 @@ def test_o13_no_order_of_events_makes_a_recipient_out_of_less(steps):
         elif step != "goes on":
             answerer.note_activity(now_s, started=step == "speaks")
 
-    # By an account of its own: something heard to its end; the question, then a beginning and an end of speech,
-    # none before a screening.
+    # By an account of its own: something heard to its end; the question, then a beginning and an end of
+    # speech, none before a screening.
     anew = max((n for n, step in enumerate(steps) if step == "screening"), default=-1) + 1
     needed = ["words", "speaks", "stops"]
     for step in steps[anew:]:
