@@ -8,7 +8,6 @@ SIGTERM.
 """
 
 import asyncio
-import gc
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from typing import Any
 
 import h11
 import uvicorn
-from django.urls import get_resolver
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
@@ -25,6 +23,8 @@ from websockets.http11 import Request
 
 from courier.drain import Deadlines, DrainingServer
 from courier.frames import FrameWalk, whole_audio
+from courier.garbage import Sweeper, freeze
+from voice.admission import GATE
 
 HEAD_S = 10.0
 BODY_S = 60.0
@@ -357,8 +357,13 @@ class RequestProtocol(H11Protocol):
 class AudioServer(DrainingServer):
     """A draining server that hurries the sockets on which audio has stopped half-way."""
 
+    def __init__(self, config: uvicorn.Config, *, deadlines: Deadlines) -> None:
+        super().__init__(config, deadlines=deadlines)
+        self._sweeper = Sweeper()
+
     async def on_tick(self, counter: int) -> bool:
         """Look after what is held back, ten times a second, and tell whether to leave."""
+        self._sweeper.look(GATE.calls)
         now_s = asyncio.get_running_loop().time()
         for one in self.server_state.connections:
             if isinstance(one, AudioProtocol):
@@ -391,15 +396,3 @@ def run(host: str, port: int, deadlines: Deadlines) -> None:
     config.load()
     freeze()
     AudioServer(config, deadlines=deadlines).run()
-
-
-def freeze() -> None:
-    """Load all that requests will need, and have the collector never look at it again.
-
-    A full collection walked all of Django, 80 to 100 ms in which no frame moved, each time that a batch of a
-    thousand parcels or a long page had made enough garbage.
-    """
-    for pattern in get_resolver().url_patterns:  # reading them imports the views
-        getattr(pattern, "url_patterns", None)
-    gc.collect()
-    gc.freeze()
