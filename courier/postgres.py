@@ -2,12 +2,18 @@
 
 from typing import Any, ClassVar, TypeVar
 
+from django.db import connections
 from psycopg import Connection, OperationalError
 from psycopg.abc import PQGen
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg_pool.base import AttemptWithBackoff
 
 Result = TypeVar("Result")
 _LOOK_S = 0.1
+
+# The pool waits so long before it tries another of its connections after one was found dead, and then twice
+# as long each time. With its own second a caller was refused after each restart of the database.
+AttemptWithBackoff.INITIAL_DELAY = 0.05
 
 
 class BoundedConnection(Connection[Any]):
@@ -30,4 +36,13 @@ class BoundedConnection(Connection[Any]):
         except OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:  # what comes now is for nobody
                 self.close()
+            elif self.pgconn.status == ConnStatus.BAD:
+                _look_at_the_others()
             raise
+
+
+def _look_at_the_others() -> None:
+    """Have the pool replace all connections that the server closed at once: it closes them all, or none."""
+    pool = connections["default"].pool  # type: ignore[attr-defined] # of PostgreSQL's wrapper only
+    if pool is not None:
+        pool.check()

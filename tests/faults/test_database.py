@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,8 @@ def test_i2_the_first_call_after_a_restart_of_postgresql_is_taken(tmp_path: Path
     with a_line(tmp_path, DATABASE_URL=database_url) as line:
         with line.call():
             pass
-        path = line.stream_path()
+        with ThreadPoolExecutor(12) as rings:  # so that the pool has grown
+            path, *_ = rings.map(lambda _: line.stream_path(), range(24))
         disconnect(database_url)
 
         with line.connect(path) as telephone, talking(telephone):
