@@ -16,6 +16,7 @@ from courier.lag import watch_loop
 from voice.admission import GATE
 from voice.roster import ROSTER
 from voice.spool import SPOOL
+from voice.steering import HELM
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class DrainingServer(uvicorn.Server):
         if self._watch is not None:
             self._watch.cancel()
         await super().shutdown(sockets)
+        await HELM.leave()
         left = asyncio.all_tasks() - {asyncio.current_task(), self._watch}
         names = sorted(getattr(task.get_coro(), "__qualname__", "?") for task in left)
         logger.info("the server leaves", extra={"tasks": len(names), "left": names})

@@ -93,6 +93,12 @@ class Helm:
             # In no call's context: what is logged of orders is of no one call.
             self._obeying = asyncio.create_task(_obey(), context=Context())
 
+    async def leave(self) -> None:
+        """Take no more orders: the process leaves."""
+        if self._obeying is not None:
+            self._obeying.cancel()
+            await asyncio.wait({self._obeying})
+
 
 async def _obey() -> None:
     while True:
