@@ -11,6 +11,8 @@ VENV := .venv
 FUTURE := $(VENV)/future
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest -q
+# Slow tests wait for processes for half of their time.
+WORKERS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # The locks are made with 3.11, which is what must pass; newer ones are taken when it is missing.
 FIND_PYTHON = for p in python3.11 python3.12 python3.13 python3; do \
 	  "$$p" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done
@@ -43,9 +45,9 @@ quick: $(VENV)/.installed
 
 test: $(VENV)/.installed $(VENV)/.speech
 	@echo "All tests, on SQLite and the in-memory layer"
-	@$(OWN_SERVICES) $(PYTEST) -n auto --dist loadgroup || { echo "Once more, alone:"; $(OWN_SERVICES) $(PYTEST) $(ALONE); }
+	@$(OWN_SERVICES) $(PYTEST) -n $(WORKERS) --dist loadgroup || { echo "Once more, alone:"; $(OWN_SERVICES) $(PYTEST) $(ALONE); }
 	@echo "Those of the database and the layer again, on PostgreSQL and Valkey"
-	@$(PY) -m tests.services $(PYTEST) -n auto --dist loadgroup -m "database or layer" \
+	@$(PY) -m tests.services $(PYTEST) -n $(WORKERS) --dist loadgroup -m "database or layer" \
 	  || { echo "Once more, alone:"; $(PY) -m tests.services $(PYTEST) $(ALONE) -m "database or layer"; }
 
 bench: $(VENV)/.installed

@@ -34,11 +34,12 @@ _LEAVING_S = 10.0
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the database: it is to pass on PostgreSQL too."""
+    """Mark what uses the database, as it is to pass on PostgreSQL too; begin with what takes long."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("django_db") or fixtures & _DATABASE_FIXTURES:
             item.add_marker("database")
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # else one worker works on alone
 
 
 class _Listener(logging.Handler):

@@ -1,7 +1,6 @@
 """The telephone's socket against a real server process: the cases S1 to S22, and who else may not suffer."""
 
 import json
-import os
 import socket
 import sqlite3
 import struct
@@ -14,6 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
+from tests.counts import counted
 from tests.line import (
     CALLER,
     FRAME,
@@ -28,7 +28,6 @@ from tests.line import (
 )
 
 pytestmark = pytest.mark.slow
-NIGHTLY = bool(os.environ.get("NIGHTLY"))
 SAID = b"".join((1 + n).to_bytes(2, "little") for n in range(32_000))
 """2 s of a caller in which no sample is like another."""
 
@@ -96,7 +95,7 @@ def test_p2_strangers_start_no_session_with_the_model(line, at_once):
     before, answers = line.model.connections, []
 
     def knock(knocker: int) -> None:
-        for number in range(4_000 // at_once if NIGHTLY else 160 // at_once):
+        for number in range(counted(4_000) // at_once):
             path = (f"/audio/{'x' * 43}", "/audio/", f"/audio/{knocker}-{number}", f"/audio/{'x' * number}")
             protocol = "" if number % 7 == 0 else SUBPROTOCOL
             with RawSocket(line.port) as stranger:
@@ -187,7 +186,7 @@ def test_a_foreign_origin_and_cookies_do_not_matter(line):
 
 def test_s4_connections_that_never_finish_their_handshake_hinder_nobody_and_go(line):
     serve_only(line, "it never closes half a request head")
-    idle = [RawSocket(line.port) for _ in range(1_000 if NIGHTLY else 100)]
+    idle = [RawSocket(line.port) for _ in range(counted(1_000))]
     try:
         for half in idle:
             half.send(b"GET /audio/x HTTP/1.1\r\nHost: h\r\n")

@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from courier.asgi import application
+from tests.layers import on_the_layer
 from tests.line import SUBPROTOCOL, LocalModel, ModelSession
 from tests.voice.builders import an_opening
 from voice.steering import HELM
@@ -63,9 +64,7 @@ async def answered(token: str, model: LocalModel) -> AsyncIterator[tuple[asyncio
     finally:
         inbox.put_nowait({"type": "websocket.disconnect", "code": 1000})
         await serving
-        assert HELM._obeying is not None
-        HELM._obeying.cancel()  # it takes orders for as long as a process lives
-        await asyncio.wait([HELM._obeying])
+        await HELM.leave()
 
 
 @asynccontextmanager
@@ -117,6 +116,6 @@ def test_a_held_thread_that_all_django_shares_delays_no_frame_of_a_call(model):
 
     token = an_opening(now=timezone.now()).token
 
-    seen = asyncio.run(scenario())
+    seen = on_the_layer(scenario)
 
     assert any(held_s <= usual_s + LIMIT_S for usual_s, held_s in seen), seen

@@ -1,7 +1,6 @@
 """Four diallers on one PostgreSQL, a platform that fails at random, two killed: nobody is rung twice."""
 
 import asyncio
-import os
 import random
 from collections import Counter
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any, cast
 import psycopg
 import pytest
 
+from tests.counts import counted
 from tests.line import ROUTING, Line, LocalModel, eventually
 from tests.services import postgres
 from voice.sandbox.callees import Nobody
@@ -21,7 +21,7 @@ from voice.sandbox.rest import RestError
 
 pytestmark = pytest.mark.slow
 
-CALLS = 10_000 if os.environ.get("NIGHTLY") else 1_000
+CALLS = counted(10_000)
 API_KEY = "planted-telephone-key-of-the-fleet"
 PARCELS = """
 from datetime import timedelta

@@ -1,6 +1,5 @@
 """P12 in any order of events: one attempt rings at most once, at no wrong hour, and nobody unwanted."""
 
-import os
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -21,6 +20,7 @@ from hypothesis.stateful import (
 from shipments.courtesy import ContactPreference
 from shipments.models import Shipment
 from shipments.statuses import Status
+from tests.counts import NIGHTLY, counted
 from tests.dialled import opened, webhook
 from tests.shipments.builders import a_parcel
 from voice import calls, dialing, outbound, placing, reports
@@ -32,7 +32,6 @@ from voice.wire.placing import Accepted, Placement, Refused, Slow, Unclear, Unse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.logs_errors]
 
-EXAMPLES = 10_000 if os.environ.get("NIGHTLY") else 500
 NUMBERS = {"+254700000001": "Africa/Nairobi", "+254700000002": "America/New_York"}
 """The second lives where the clocks change."""
 BEGIN = datetime(2026, 10, 31, 15, 0, tzinfo=UTC)  # the clocks in New York change in the night that follows
@@ -275,7 +274,7 @@ def test_p12_no_order_of_events_rings_twice_at_night_or_unwanted():
     run_state_machine_as_test(
         Dialling,
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=10_000 if NIGHTLY else counted(5_000),
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

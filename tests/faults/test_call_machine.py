@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections import Counter
 from typing import Any
 
@@ -11,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.counts import counted
 from tests.peers import FakeModel, FakeTelephone, speech
 from tests.placed import Placed, answer_at_once, talk
 from tests.placed import call as place
@@ -23,7 +23,6 @@ from voice.scene import Brief
 from voice.session import Session, State
 from voice.wire import gemini, sautikit
 
-ORDERS = int(os.environ.get("ORDERS") or (10_000 if os.environ.get("NIGHTLY") else 1_000))
 CHANGING = frozenset(name for name, tool in tools.TOOLS.items() if tool.changes)
 SPEECH = b"\x09\x00" * 240
 SILENCE = bytes(480)
@@ -310,7 +309,7 @@ class CallMachine(RuleBasedStateMachine):
 
 TestACallInAnyOrder = CallMachine.TestCase
 TestACallInAnyOrder.settings = settings(
-    max_examples=ORDERS,
+    max_examples=counted(10_000),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
@@ -336,7 +335,7 @@ _OTHERS = ["is lost", "stops the process", "stops it at once", "falls silent", "
 
 
 @pytest.mark.slow
-@settings(max_examples=max(50, ORDERS // 10), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=counted(1_000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.sampled_from([*_FRAMES, *_OTHERS]), st.sampled_from([0.0, 0.1, 1.0])), max_size=14)
 )

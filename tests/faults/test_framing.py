@@ -1,7 +1,6 @@
 """However bytes are cut on their way, both ways no sample is lost, doubled or swapped."""
 
 import asyncio
-import os
 from array import array
 from typing import Any
 
@@ -12,15 +11,16 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from courier.serve import MESSAGE_BYTES, AudioProtocol
+from tests.counts import counted
 from tests.line import handshake, ws_frame
 from tests.virtual_time import run
 from voice.audio import InputClock, Pacer
 
 pytestmark = pytest.mark.slow
-EXAMPLES = 10_000 if os.environ.get("NIGHTLY") else 500
+EXAMPLES = counted(10_000)
 
 
-def counted(samples: int) -> bytes:
+def numbered(samples: int) -> bytes:
     """Return speech in which each sample is its own number, and none is zero."""
     return array("H", range(1, samples + 1)).tobytes()
 
@@ -124,7 +124,7 @@ frames = st.lists(
 @given(frames, sizes_of_pieces)
 def test_p3_the_server_hands_on_what_was_sent_in_its_order(told, sizes):
     expected: list[bytes | str] = []
-    wire, speech, at = b"", counted(60_000), 0
+    wire, speech, at = b"", numbered(60_000), 0
     for kind, size in told:
         match kind:
             case "audio":
@@ -163,7 +163,7 @@ def joined(messages: list[bytes | str]) -> list[bytes | str]:
 @settings(max_examples=EXAMPLES)
 @given(sizes_of_pieces, st.lists(st.floats(0, 0.5), min_size=1, max_size=10))
 def test_the_models_ear_gets_every_sample_once_however_frames_are_cut_and_late(sizes, waits_s):
-    speech, now_s, heard = counted(12_000), 0.0, b""
+    speech, now_s, heard = numbered(12_000), 0.0, b""
     clock = InputClock(limit_s=5)
     clock.pop(now_s)
 
@@ -186,7 +186,7 @@ def test_the_models_ear_gets_every_sample_once_however_frames_are_cut_and_late(s
 @settings(max_examples=EXAMPLES)
 @given(st.lists(st.integers(1, 40_000), min_size=1, max_size=8), st.sampled_from([0.2, 0.5, 1.0]))
 def test_what_the_models_ear_misses_is_what_is_counted(sizes, limit_s):
-    speech = counted(40_000)
+    speech = numbered(40_000)
     clock = InputClock(limit_s=limit_s)
     pieces = cut(speech, sizes)
 
@@ -208,7 +208,7 @@ def test_what_the_models_ear_misses_is_what_is_counted(sizes, limit_s):
 @settings(max_examples=EXAMPLES)
 @given(sizes_of_pieces, st.lists(st.floats(0, 0.3), min_size=1, max_size=10))
 def test_the_callers_ear_gets_every_sample_once_and_never_too_early(sizes, waits_s):
-    speech = counted(12_000)
+    speech = numbered(12_000)
     pacer, now_s, heard = Pacer(16_000, 0.2, limit_s=60, tail_ms=160), 0.0, b""
     began_s: float | None = None
 

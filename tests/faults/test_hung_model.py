@@ -11,7 +11,7 @@ from voice.sandbox.mishaps import NO_MISHAP, Mishap
 
 pytestmark = [pytest.mark.slow, pytest.mark.logs_errors]
 _BACK_S = 4.0
-_HANGS = Mishap(setup_s=inf, stalls=((0.0, 60.0),))
+_HANGS = Mishap(setup_s=inf, stalls=((0.0, 8.0),))
 
 
 def test_g3_a_call_is_back_in_four_seconds_although_its_tries_hang():

@@ -1,6 +1,5 @@
 """The call with its rows, in any order: webhooks, tokens, tools that write, and a database that fails."""
 
-import os
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -16,6 +15,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule, run_s
 from shipments.audit import AuditEntry
 from shipments.models import DeliveryChange, DeliverySlot, Shipment
 from shipments.statuses import ChangeState
+from tests.counts import counted
 from tests.faults.test_call_machine import CallMachine
 from tests.shipments.builders import AMINA, a_depot, a_parcel, a_slot
 from voice import calls, reports, tools, trust
@@ -31,7 +31,6 @@ from voice.wire import gemini, sautikit
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.logs_errors]
 
 Result = TypeVar("Result")
-ORDERS = int(os.environ.get("ORDERS") or (10_000 if os.environ.get("NIGHTLY") else 1_000))
 OURS = "+254700000900"
 _HOUSEKEEPING = ("SAVEPOINT", "RELEASE", "ROLLBACK")
 _EDGES = ["Ringing", "Answered", "Completed", "NoAnswer", "Failed"]
@@ -301,7 +300,7 @@ def test_p17_no_order_of_events_does_anything_twice_or_by_half():
     run_state_machine_as_test(
         LineMachine,
         settings=settings(
-            max_examples=ORDERS,
+            max_examples=counted(10_000),
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -5,20 +5,19 @@ what is ours (with `PRAGMA cache_size = -100` it was 0.02 MB in 800).
 """
 
 import logging
-import os
 from pathlib import Path
 from statistics import median
 
 import psycopg
 import pytest
 
+from tests.counts import NIGHTLY, counted
 from tests.line import FRAME, Line, a_line, eventually
 from tests.services import postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("alone")]
 logger = logging.getLogger(__name__)
-NIGHTLY = bool(os.environ.get("NIGHTLY"))
-CALLS = 1_000 if NIGHTLY else 100
+CALLS = counted(1_000)
 WARM_UP = 500 if NIGHTLY else 150  # until then the allocator grows
 STEP = 20
 GROWTH_BYTES = 1 << 20

@@ -7,10 +7,11 @@ import secrets
 
 import pytest
 
+from tests.counts import NIGHTLY
 from tests.faults.soak import soak
 
 logger = logging.getLogger(__name__)
-SECONDS = float(os.environ.get("SOAK_MINUTES") or (3 if os.environ.get("NIGHTLY") else 0.3)) * 60
+SECONDS = float(os.environ.get("SOAK_MINUTES") or (3 if NIGHTLY else 0.3)) * 60
 GROWTH_BYTES = 8 * 2**20
 SEED = int(os.environ.get("SOAK_SEED") or secrets.randbelow(10**6))
 

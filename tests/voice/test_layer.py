@@ -1,12 +1,12 @@
 """The channel layer: who listens hears what is published, and is told when the layer is gone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from channels.layers import channel_layers, get_channel_layer
+from channels.layers import get_channel_layer
 
+from tests.layers import on_the_layer
 from tests.line import free_port
 from voice.errors import LayerDownError
 from voice.layer import listening, publish
@@ -15,23 +15,6 @@ from voice.records import Speaking, TurnRecord
 
 # On one worker: on Valkey all workers hear the same groups.
 pytestmark = [pytest.mark.layer, pytest.mark.xdist_group("layer")]
-
-
-def on_the_layer(scenario: Callable[[], Awaitable[Any]]) -> Any:
-    """Run a scenario on a layer of its own loop, whichever the settings name, and leave nothing of it."""
-
-    async def run() -> Any:
-        channel_layers.backends.clear()
-        try:
-            return await scenario()
-        finally:
-            layer: Any = get_channel_layer()
-            await layer.flush()
-            if hasattr(layer, "close_pools"):
-                await layer.close_pools()
-            channel_layers.backends.clear()
-
-    return asyncio.run(run())
 
 
 def test_who_listens_hears_what_is_published_in_its_order():

@@ -9,6 +9,7 @@ from django.test import Client
 
 from shipments.audit import AuditEntry
 from tests.clients import System
+from tests.counts import counted
 from tests.shipments.builders import a_depot, a_parcel
 
 CHECKED = (
@@ -29,7 +30,8 @@ def test_d4_no_request_that_a_schema_allows_or_forbids_meets_an_answer_that_it_d
         *(str(Path(sys.executable).with_name("st")), "run", f"{live_server.url}/api/schema"),
         *("--header", f"Authorization: Bearer {System().token}"),
         *("--phases", "examples,coverage,fuzzing,stateful", "--checks", ",".join(CHECKED)),
-        *("--max-examples", "6", "--seed", "1", "--no-color", "--generation-database", "none"),
+        *("--max-examples", str(counted(60) or 1), "--seed", "1"),
+        *("--no-color", "--generation-database", "none"),
     ]
 
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
