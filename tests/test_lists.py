@@ -15,7 +15,7 @@ from tests.staff import a_corner, a_member
 from voice import dashboard, dialing
 from voice.models import Call
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 GUESSES = ("startswith", "contains", "icontains", "regex", "gt", "lte", "length")
 ADMINS = list(admin.site._registry.values())
 

@@ -13,7 +13,7 @@ from tests.shipments.builders import AMINA, BRIAN
 from tests.staff import a_corner, a_member
 from voice.models import Call, ToolRun, Turn
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 TYPED = f"Ring my brother on {BRIAN} or 0700 000 002 then"
 SPELLINGS = (AMINA, BRIAN, "0700 000 002")
 

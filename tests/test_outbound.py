@@ -23,7 +23,7 @@ from voice.statuses import CallStatus, DialOutcome, DialState, Purpose
 from voice.toolkit import Caller
 from voice.wire.placing import Accepted, Order, Placement, Refused, Slow, Unclear, Unsent
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 LATER = NOW + timedelta(minutes=5)
 LOST = Never("Nobody knows whether the last call of this kind rang: somebody has to say so first.")
 

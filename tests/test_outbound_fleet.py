@@ -101,8 +101,8 @@ def test_p12_of_all_calls_of_a_fleet_none_rings_twice_and_none_is_lost(tmp_path:
             await until(lambda: found(url, "SELECT 1 FROM voice_outboundcall WHERE state = 'planned' "
                                            "AND attempt = 1 LIMIT 1") == [], CALLS / 5)  # fmt: skip
             fleet.enter_context(line.command("place_calls", "--loop"))  # it looks after what the killed left
-            await until(lambda: found(url, NOT_DONE) == [(0,)], 60)
-            await until(lambda: not {number for (number,) in found(url, LOST)} & set(platform.rings), 60)
+            await until(lambda: found(url, NOT_DONE) == [(0,)], 180)
+            await until(lambda: not {number for (number,) in found(url, LOST)} & set(platform.rings), 180)
 
         assert [dialler.returncode for dialler in diallers[:2]] == [-9, -9]
         rows = {number: rest for number, *rest in found(url, STATES)}

@@ -26,7 +26,7 @@ from voice import dialing
 from voice.models import OutboundCall
 from voice.statuses import CallbackState, DialState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 ROLES = ("Dispatcher", "Supervisor", "Administrator", "Reader")
 """A reader may see everything and has no other right: to see is not to do."""
 ALL, OWN, NO = "all", "own", 403

@@ -15,7 +15,7 @@ from tests.staff import SAID, Corner, a_corner, a_member
 from voice import dialing
 from voice.models import CallbackRequest, OutboundCall
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 ROLES = ("Dispatcher", "Supervisor", "Administrator")
 OK, AWAY, NO, NOT_THERE = 200, 302, 403, 404
 

@@ -14,6 +14,7 @@ from voice.sandbox.mishaps import Mishap
 from voice.sandbox.scenario import SCENARIOS, Scenario, load, parse
 from voice.wire import gemini, sautikit
 
+pytestmark = pytest.mark.slow
 FAULTS = sorted(path.stem for path in (SCENARIOS / "faults").glob("*.toml"))
 HISS = b"\x96\x00\x6a\xff" * 160
 """A line's noise, at which no ear takes the caller to speak."""
@@ -416,7 +417,6 @@ def test_g11_a_caller_who_speaks_to_a_model_that_hangs_is_answered_by_another():
     assert min(at for at in played.heard_at if at > 6.6) <= 6.6 + 2 + 10 + 1.5
 
 
-@pytest.mark.slow
 def test_g12_our_own_limit_comes_before_that_of_a_session():
     async def caller(telephone: FakeTelephone) -> None:
         for _ in range(60):
@@ -437,7 +437,6 @@ def test_g12_our_own_limit_comes_before_that_of_a_session():
     assert "model_lost" not in played.ending.counters
 
 
-@pytest.mark.slow
 def test_g12_a_connection_that_is_closed_after_58_minutes_is_taken_up_again():
     async def caller(telephone: FakeTelephone) -> None:
         await stays(telephone, 5)

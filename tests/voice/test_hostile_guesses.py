@@ -14,6 +14,7 @@ from tests.shipments.builders import AMINA, a_depot, a_parcel
 from voice import tools
 from voice.rights import CallParcel
 
+pytestmark = pytest.mark.slow
 SURNAMES = ["Mwangi", "Otieno", "Kamau", "Njoroge", "Chebet", "Mutua", "Hassan", "Abdi", "Barasa", "Koech"]
 SENDERS = ["Model Fashion", "Sample Shoes", "Test Kitchen"]
 PREFIXES = ["", "the tracking number is ", "applezzz ", "bananazz ", "my parcel lemonzz ", "number "]

@@ -16,6 +16,7 @@ from voice.sandbox.demo import Placed, Scene, Shown
 from voice.sandbox.demo import Turn as Line
 from voice.statuses import DialOutcome, DialState, Purpose
 
+pytestmark = pytest.mark.slow
 ONE = Scene("s", "+254700000001", 1.0, ())
 
 

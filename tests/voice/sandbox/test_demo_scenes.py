@@ -22,7 +22,7 @@ from voice.sandbox.brain import Reply
 from voice.sandbox.demo import Scene
 from voice.sandbox.receptionist import Receptionist
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 SCENES = 9
 

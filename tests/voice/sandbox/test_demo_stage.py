@@ -16,7 +16,7 @@ from voice.models import OutboundCall
 from voice.sandbox import demo_stage
 from voice.statuses import DialState, Purpose
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture(params=[0, 5, 10, 15, 20])
