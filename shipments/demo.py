@@ -17,6 +17,8 @@ from shipments.tracking import new_tracking_id
 WINDOWS = ((time(9), time(12)), (time(12), time(15)), (time(15), time(18)))
 CAPACITY = 8
 SUNDAY = 6
+STARTS, ENDS = time(7), time(21)
+"""Between which hours riders are about, where they are: from before the first window until after the last."""
 DAYS = 8
 """How many days ahead are planned, tomorrow first; nothing is driven on Sundays."""
 
@@ -281,7 +283,10 @@ _DESCRIPTIONS: dict[Status, str] = {
 
 
 def parcels(seed: int, now: datetime) -> list[DemoParcel]:
-    """Return the day's parcels; times hang on `now`, rounded down to ten minutes."""
+    """Return the day's parcels; times hang on `now`, rounded down to ten minutes.
+
+    Whenever that is, riders are about by day only: what is on the road at night comes in the morning.
+    """
     now = now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0)
     dice = _Dice(_random("parcels 1442"), _random(f"arrivals {seed}"), _random("codes 1442"))
     expected = [
@@ -338,25 +343,46 @@ def _parcel(
         attempts=1 if status == Status.ATTEMPT_FAIL else 0,
         changes_allowed=True,
         cod_minor=dice.identity.choice((0, 0, 125_000, 89_900)),
-        eta_at=now + timedelta(minutes=eta_min) if status == Status.OUT_FOR_DELIVERY else None,
+        eta_at=_due(now.astimezone(zone), eta_min) if status == Status.OUT_FOR_DELIVERY else None,
         promised=(promised[0], promised[1]) if status == Status.IN_TRANSIT else None,
-        events=tuple(_events(status, substatus, zone, now)),
+        events=tuple(_events(status, substatus, now.astimezone(zone))),
         delivery_code="".join(dice.codes.sample("1234567890", 4)),
     )
 
 
-def _events(status: Status, substatus: str, zone: ZoneInfo, now: datetime) -> Iterator[DemoEvent]:
-    """Yield a parcel's past, the oldest first; its last event is today's."""
+def _due(local: datetime, minutes: int) -> datetime:
+    """Return when a parcel on the road comes: at night, as long after riders start again."""
+    starts, ends = _hours(local)
+    ahead = timedelta(minutes=minutes)
+    due = max(local, starts) + ahead
+    return due if due <= ends else starts + timedelta(days=1) + ahead
+
+
+def _done(local: datetime, hours_ago: int) -> datetime:
+    """Return when something was done, at the earliest as riders started; at night, as their day ended."""
+    starts, ends = _hours(local)
+    if local < starts:
+        return ends - timedelta(days=1)
+    return min(max(local - timedelta(hours=hours_ago), starts), ends)
+
+
+def _hours(local: datetime) -> tuple[datetime, datetime]:
+    day, zone = local.date(), local.tzinfo
+    return datetime.combine(day, STARTS, zone), datetime.combine(day, ENDS, zone)
+
+
+def _events(status: Status, substatus: str, local: datetime) -> Iterator[DemoEvent]:
+    """Yield a parcel's past, the oldest first; its last event is today's, or last night's."""
     road = _BEFORE.get(status, (Status.INFO_RECEIVED, Status.IN_TRANSIT, Status.OUT_FOR_DELIVERY))
     for days_ago, earlier in zip(count(len(road), -1), road, strict=False):
-        at = now - timedelta(days=days_ago, hours=3)
+        at = _done(local - timedelta(days=days_ago), 3)
         yield DemoEvent(at, earlier, "", "", _DESCRIPTIONS[earlier])
     reason = {
         Status.ATTEMPT_FAIL: Reason.CONSIGNEE_NOT_HOME.value,
         Status.EXCEPTION: Reason.CONSIGNEE_INCORRECT_ADDRESS.value,
     }.get(status, "")
-    at = now - timedelta(hours=2)
-    yield DemoEvent(at, status, substatus, reason, _DESCRIPTIONS[status], now.astimezone(zone).date())
+    at = _done(local, 2)
+    yield DemoEvent(at, status, substatus, reason, _DESCRIPTIONS[status], local.date())
 
 
 def slots(seed: int, city: City, today: date) -> list[DemoSlot]:

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -71,6 +72,33 @@ def test_parcels_are_plausible(now):
         assert parcel.events[-1].status == parcel.status
         assert parcel.eta_at is None or parcel.eta_at > now
         assert parcel.promised is None or parcel.promised[0] > now
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_at_any_hour_of_the_day_parcels_come_and_have_come_by_day(hour):
+    now = NOW.replace(hour=hour, minute=35)
+
+    for parcel in demo.parcels(3, now):
+        zone = ZoneInfo(parcel.city.time_zone)
+        done = [event.at for event in parcel.events]
+        for at in (*done, *filter(None, [parcel.eta_at])):
+            assert demo.STARTS <= at.astimezone(zone).time() <= demo.ENDS
+        assert done == sorted(set(done))
+        assert now - timedelta(hours=10) <= done[-1] <= now
+        assert parcel.eta_at is None or now < parcel.eta_at < now + timedelta(hours=14)
+        if parcel.promised is not None:
+            start, end = (at.astimezone(zone) for at in parcel.promised)
+            assert start > now
+            assert (start.time(), end.time()) in demo.WINDOWS
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_at_any_hour_of_the_day_each_round_begins_at_a_gate_with_a_code(hour):
+    parcels = demo.parcels(3, NOW.replace(hour=hour, minute=35))
+
+    for city in demo.CITIES:
+        due = {p.eta_at: p.person for p in parcels if p.city == city and p.eta_at is not None}
+        assert due[min(due)].access_code
 
 
 @pytest.mark.parametrize("seed_number", range(20))
