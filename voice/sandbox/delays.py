@@ -9,11 +9,16 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from math import ceil
 
 import numpy as np
 
+from voice.sandbox.live_server import Seen
+
 _APART_S = 0.5  # frames of the agent that are further apart belong to two utterances
 _BUSY_S = 0.1  # who was still being heard then cannot be told from who begins
+_SAMPLE = 16  # of a call's frames tell its session; to look for all in each would take seconds a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +56,20 @@ class Traffic:
 
 
 class ModelWatch:
-    """Keeps the audio that passes a model's end; `sessions` has a session's traffic by its number."""
+    """Keeps the audio that passes a model's end; `sessions` has a session's traffic by its number.
+
+    Its `note` is a witness of the local Live server.
+    """
 
     def __init__(self) -> None:
         self.sessions: dict[int, Traffic] = {}
 
-    def note(self, session: int, frame: str | bytes, *, from_client: bool) -> None:
+    def note(self, seen: Seen) -> None:
         """Look at one frame of the model's protocol as it passes."""
         at_s = time.monotonic()
-        traffic = self.sessions.setdefault(session, Traffic())
-        message = json.loads(frame)
-        if from_client:
+        traffic = self.sessions.setdefault(seen.session, Traffic())
+        message = json.loads(seen.frame)
+        if seen.from_client:
             if audio := message.get("realtimeInput", {}).get("audio", {}).get("data"):
                 traffic.heard += base64.b64decode(audio)
                 traffic.passages.append(Passage(at_s, len(traffic.heard)))
@@ -109,10 +117,18 @@ def added(
     sent: Sequence[Passage], sent_pcm: bytes, arrived_s: Sequence[float], sessions: Iterable[Traffic]
 ) -> Added:
     """Return what the bridge added to a call; its session is the one that heard most of the call's frames."""
-    compared = [(to_model_ms(sent, sent_pcm, session), session) for session in sessions]
-    up_ms, session = max(compared, key=lambda one: len(one[0]), default=([], Traffic()))
+    sample = _sample(sent, sent_pcm)
+    session = max(sessions, key=lambda one: sum(piece in one.heard for piece in sample), default=Traffic())
+    up_ms = to_model_ms(sent, sent_pcm, session)
     down_ms = to_caller_ms(session, arrived_s) if up_ms else []
     return Added(percentiles(up_ms), percentiles(down_ms))
+
+
+def _sample(sent: Sequence[Passage], sent_pcm: bytes) -> list[bytes]:
+    """Return some of the caller's frames, from all over the call; none that is all zeros."""
+    starts = (0, *(passage.end_bytes for passage in sent))
+    pieces = [sent_pcm[start:end] for start, end in pairwise(starts) if any(sent_pcm[start:end])]
+    return pieces[:: ceil(len(pieces) / _SAMPLE) or 1]
 
 
 def percentiles(values_ms: Sequence[float]) -> Percentiles | None:

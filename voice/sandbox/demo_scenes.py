@@ -174,7 +174,8 @@ def _arriving(parcel: Shipment, slot: dict[str, str]) -> Scene:
 
 def _voicemail(parcel: Shipment) -> Scene:
     return Scene(
-        "we ring after a failed attempt, and a voicemail answers: it hears who rang and our number",
+        "we ring after a failed attempt, and a voicemail talks over our question, which holds its words up: "
+        "it hears who rang and our number",
         parcel.phone,
         1.0,
         (Turn(_VOICEMAIL, comes_first=True),),

@@ -16,6 +16,7 @@ from voice.sandbox.delays import (
     to_caller_ms,
     to_model_ms,
 )
+from voice.sandbox.live_server import Seen
 
 
 def noise(frames: int, *, start: int = 0) -> bytes:
@@ -67,16 +68,34 @@ def test_a_calls_session_is_the_one_that_heard_it():
     assert added(sent, noise(2), [], []) == Added(None, None)
 
 
+def test_a_long_calls_session_is_told_by_some_of_its_frames_and_measured_by_all():
+    sent = [Passage(0.02 * n, 640 * (n + 1)) for n in range(100)]
+    others = [Traffic(bytearray(noise(50, start=start)), [Passage(9.0, 32_000)]) for start in (0, 200)]
+    late = [Passage(0.02 * n + (0.1 if n == 99 else 0.01), 640 * (n + 1)) for n in range(100)]
+
+    found = added(sent, noise(100), [], [others[0], Traffic(bytearray(noise(100)), late), others[1]])
+
+    assert found.to_model == Percentiles(10, 10, 10.9)
+
+
+def test_a_call_that_only_silence_is_known_of_tells_nothing():
+    sent = [Passage(0.0, 640)]
+
+    assert added(sent, bytes(640), [1.0], [Traffic(bytearray(640), [Passage(1.0, 640)], [0.9])]) == Added(
+        None, None
+    )
+
+
 def test_the_watch_keeps_audio_of_both_ways_by_session():
     watch = ModelWatch()
     audio = {"data": base64.b64encode(b"\x01\x02").decode(), "mimeType": "audio/pcm;rate=16000"}
 
-    watch.note(1, json.dumps({"setup": {}}), from_client=True)
-    watch.note(1, json.dumps({"realtimeInput": {"audio": audio}}), from_client=True)
-    watch.note(1, json.dumps({"realtimeInput": {"text": "hello"}}), from_client=True)
+    watch.note(Seen(1, True, json.dumps({"setup": {}})))
+    watch.note(Seen(1, True, json.dumps({"realtimeInput": {"audio": audio}})))
+    watch.note(Seen(1, True, json.dumps({"realtimeInput": {"text": "hello"}})))
     turn = {"serverContent": {"modelTurn": {"parts": [{"inlineData": audio}]}}}
-    watch.note(2, json.dumps(turn).encode(), from_client=False)
-    watch.note(2, json.dumps({"serverContent": {"turnComplete": True}}).encode(), from_client=False)
+    watch.note(Seen(2, False, json.dumps(turn).encode()))
+    watch.note(Seen(2, False, json.dumps({"serverContent": {"turnComplete": True}}).encode()))
 
     assert bytes(watch.sessions[1].heard) == b"\x01\x02"
     assert [passage.end_bytes for passage in watch.sessions[1].passages] == [2]

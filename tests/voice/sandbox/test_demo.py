@@ -87,4 +87,6 @@ def test_the_whole_of_it_goes_well_on_tones(tmp_path: Path):
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "9 scenes, 8 calls" in ended.stdout
+    assert ended.stdout.count("bridge's own delay to the model: p50") == 8
+    assert ended.stdout.count("bridge's own delay to the caller: p50") == 8
     assert "never  The recipient wants no calls until" in ended.stdout

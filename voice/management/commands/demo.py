@@ -22,9 +22,11 @@ from django.utils import timezone
 
 from voice.sandbox import demo, demo_checks, demo_scenes, demo_stage, report
 from voice.sandbox.carrier import FakeCarrier
+from voice.sandbox.delays import ModelWatch
 from voice.sandbox.live_server import LiveServer
 from voice.sandbox.offline import offline_voice, offline_voice_missing, tonal_voice
 from voice.sandbox.process import Process, beside_speech, free_port, is_healthy, secret_file
+from voice.sandbox.stream import Leg
 
 OWN_NUMBER = "+254700000099"
 _SECRETS = ("SECRET_KEY", "SAUTIKIT_API_KEY", "SAUTIKIT_ROUTING_SECRETS", "SAUTIKIT_EVENTS_SECRETS")
@@ -81,13 +83,14 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         command = ["serve", "--port", _port(settings.PUBLIC_URL)]
         server = Process("serve", command, folder, _in_usual_hours(os.environ))
+        watch = ModelWatch()
         server.start()
         try:
             server.wait_for(lambda: is_healthy(settings.PUBLIC_URL))
-            shown = asyncio.run(self._play(scenes, folder, speaks=speaks and not lacking))
+            shown = asyncio.run(self._play(scenes, folder, watch, speaks=speaks and not lacking))
         finally:
             server.stop()
-        failed = [one for one in shown if not self._tell(one)]
+        failed = [one for one in shown if not self._tell(one, watch)]
         took_s = time.monotonic() - began
         calls = sum(one.record is not None for one in shown)
         self.stdout.write(
@@ -105,12 +108,15 @@ class Command(BaseCommand):
         self.stdout.flush()
         return demo_scenes.scenes()
 
-    async def _play(self, scenes: list[demo.Scene], folder: Path, *, speaks: bool) -> list[demo.Shown]:
+    async def _play(
+        self, scenes: list[demo.Scene], folder: Path, watch: ModelWatch, *, speaks: bool
+    ) -> list[demo.Shown]:
         speech = demo.offline_speech() if speaks else demo.tonal_speech()
         people = await demo.cast(scenes, speech)
         carrier = FakeCarrier(
             f"{settings.PUBLIC_URL}/voice/{settings.SAUTIKIT_ROUTING_SECRETS[0]}",
             api_key=settings.SAUTIKIT_API_KEY,
+            leg=Leg(hiss=2),  # by which the watch finds a call's frames again
             callee=demo.at_home(people),
             port=int(_port(settings.SAUTIKIT_BASE_URL)),
         )
@@ -119,7 +125,8 @@ class Command(BaseCommand):
         async def place_calls() -> None:
             await self._place_calls(folder)
 
-        async with LiveServer(voice=voice, port=int(_port(settings.GEMINI_LIVE_URL))), carrier:
+        port = int(_port(settings.GEMINI_LIVE_URL))
+        async with LiveServer(voice=voice, port=port, witness=watch.note), carrier:
             return await demo.play(scenes, people, carrier, OWN_NUMBER, place_calls, speech, folder)
 
     async def _place_calls(self, folder: Path) -> None:
@@ -139,9 +146,10 @@ class Command(BaseCommand):
         self.stdout.write(f"\n== {hours} manage.py place_calls --due\n{printed.decode().rstrip()}")
         self.stdout.flush()
 
-    def _tell(self, shown: demo.Shown) -> bool:
+    def _tell(self, shown: demo.Shown, watch: ModelWatch) -> bool:
         """Print a scene; return whether it did what it should."""
-        told = report.document(shown.record, None, shown.recording) if shown.record else None
+        record = shown.record
+        told = report.document(record, record.added(watch), shown.recording) if record else None
         wanted, call = shown.scene.wanted, demo_checks.call_of(shown)
         if wanted is not None and wanted.approved and call is not None:
             demo_stage.approve(call.public_id, timezone.now())

@@ -25,7 +25,7 @@ from voice.sandbox.caller import Interrupt, Line, Say, Script
 from voice.sandbox.carrier import FakeCarrier
 from voice.sandbox.delays import Added, ModelWatch
 from voice.sandbox.hooks import Family, Manners
-from voice.sandbox.live_server import LiveServer, Seen
+from voice.sandbox.live_server import LiveServer
 from voice.sandbox.recording import at_telephone_rate, read_wav, stereo_wav
 from voice.sandbox.scenario import load
 from voice.sandbox.scripted import scripted_voice
@@ -124,10 +124,7 @@ async def _model(kind: str | None, watch: ModelWatch) -> AsyncIterator[None]:
     if port is None:
         raise CommandError("--model needs GEMINI_LIVE_URL at a free port of this machine")
 
-    def witness(seen: Seen) -> None:
-        watch.note(seen.session, seen.frame, from_client=seen.from_client)
-
-    async with LiveServer(voice=_voice(kind), port=port, witness=witness):
+    async with LiveServer(voice=_voice(kind), port=port, witness=watch.note):
         yield
 
 
