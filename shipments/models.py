@@ -12,6 +12,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Least
 
 from shipments import codes
+from shipments.agreement import Proposal, ProposalQuerySet
 from shipments.audit import AuditEntry  # Django looks for models in this module
 from shipments.clients import ApiClient  # noqa: F401 # the same
 from shipments.courtesy import ContactPreference, Holiday  # noqa: F401 # the same
@@ -24,7 +25,7 @@ from shipments.riders import Driver, Stop  # noqa: F401 # the same
 from shipments.sealed import SealedCharField
 from shipments.spelling import readings
 from shipments.statuses import OVER, ChangeKind, ChangeState, Reason, Source, Status
-from shipments.tracking import new_ref, said_key
+from shipments.tracking import said_key
 
 PROBLEM = "problem:"
 """How the key of an event begins that reports a problem."""
@@ -337,7 +338,7 @@ class TrackingEvent(Kept):
         return f"{self.get_status_display()} · {self.description}" if self.description else self.status
 
 
-class DeliveryChangeQuerySet(models.QuerySet["DeliveryChange"]):
+class DeliveryChangeQuerySet(ProposalQuerySet["DeliveryChange"]):
     """Look changes up as their pages need them."""
 
     def seen_by(self, user: User) -> "DeliveryChangeQuerySet":
@@ -357,13 +358,11 @@ class DeliveryChangeQuerySet(models.QuerySet["DeliveryChange"]):
         return applied.filter(asker=None).exclude(call_public_id="")
 
 
-class DeliveryChange(models.Model):
+class DeliveryChange(Proposal):
     """Something a customer asked for, from the proposal read back to him to what became of it."""
 
-    ref = models.CharField(max_length=16, unique=True, default=new_ref)
     shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="changes")
     kind = models.CharField(max_length=24, choices=ChangeKind.choices)
-    state = models.CharField(max_length=24, choices=ChangeState.choices, default=ChangeState.PROPOSED)
     slot = models.ForeignKey(DeliverySlot, null=True, blank=True, on_delete=models.PROTECT)
     requested_start = models.DateTimeField(null=True, blank=True)
     requested_end = models.DateTimeField(null=True, blank=True)
@@ -371,7 +370,6 @@ class DeliveryChange(models.Model):
     previous = models.JSONField(default=dict, blank=True, help_text="what the change replaces")
     rule_results = models.JSONField(default=dict, blank=True)
     verification_level = models.CharField(max_length=8, blank=True)
-    call_public_id = models.CharField(max_length=16, blank=True, db_index=True)
     requested_by = models.CharField(max_length=120, blank=True)
     asker = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -384,13 +382,9 @@ class DeliveryChange(models.Model):
     decided_by = models.CharField(max_length=120, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_reason = models.CharField(max_length=300, blank=True)
-    idempotency_key = models.CharField(max_length=128, unique=True)
     shipment_version = models.PositiveIntegerField()
-    read_back = models.TextField(max_length=1000, blank=True)
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
 
-    objects = DeliveryChangeQuerySet.as_manager()
+    objects: ClassVar[DeliveryChangeQuerySet] = DeliveryChangeQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ("-created_at", "-pk")

@@ -5,22 +5,19 @@ number that the call came from (E.164, "" when withheld), never one that was spo
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from shipments import texting
-from shipments.errors import AlreadyWaitingError, NoProposalError, ParcelChangedError, ProposalExpiredError
+from shipments.errors import AlreadyWaitingError, NoProposalError, ParcelChangedError
 from shipments.history import record, scoped
 from shipments.models import DeliveryChange, Shipment
 from shipments.plans import Plan, plan_of
-from shipments.rules import POLICY, Route
-from shipments.spelling import folded
+from shipments.rules import Route
 from shipments.statuses import ChangeKind, ChangeState, Substatus
 from shipments.telling import ending
-
-_CONFIRMED = (ChangeState.APPLIED, ChangeState.NEEDS_APPROVAL, ChangeState.APPROVED, ChangeState.REJECTED)
 
 
 def propose(
@@ -47,27 +44,25 @@ def propose(
     with transaction.atomic():
         # One proposal of a parcel after the other: by this lock on PostgreSQL, while SQLite has one writer.
         Shipment.objects.select_for_update().filter(pk=shipment.pk).first()
-        if (standing := _standing(idempotency_key, shipment, now)) is not None:
-            return _proposed(standing)
+        standing = DeliveryChange.objects.standing(idempotency_key, now)
+        if (same := standing.filter(shipment_version=shipment.version).first()) is not None:
+            return _proposed(same)
         planned = plan()
         # What was read back before is void: only the latest may be agreed to.
-        mine = DeliveryChange.objects.filter(call_public_id=call_public_id, state=ChangeState.PROPOSED)
-        mine.update(state=ChangeState.SUPERSEDED)
-        earlier = DeliveryChange.objects.filter(idempotency_key__startswith=f"{idempotency_key}:").count()
-        change = DeliveryChange.objects.create(
+        DeliveryChange.objects.void(call_public_id)
+        change = DeliveryChange.objects.propose(
+            key=idempotency_key,
+            call_public_id=call_public_id,
+            read_back=read_back(planned),
+            now=now,
             shipment=shipment,
             kind=planned.kind,
             previous=dict(planned.before),
             rule_results={"route": planned.route.value},
-            call_public_id=call_public_id,
             requested_by=asker.get_username()[:120] if asker else "recipient",
             asker=asker,
             verification_level=level,
-            idempotency_key=f"{idempotency_key}:{earlier}",
             shipment_version=shipment.version,
-            read_back=read_back(planned),
-            created_at=now,
-            expires_at=now + timedelta(seconds=POLICY.proposal_s),
             **planned.fields,
         )
     return _proposed(change)
@@ -84,61 +79,25 @@ def confirm(
         ShipmentError: nothing of this kind stands to be confirmed, or the parcel has changed since.
     """
     change = _proposal(kind, number, change_id, call_public_id)
-    if change.state in _CONFIRMED:
-        return _outcome(change)
-    if change.state != ChangeState.PROPOSED:
-        raise NoProposalError
-    if now > change.expires_at:
-        DeliveryChange.objects.filter(pk=change.pk, state=ChangeState.PROPOSED).update(
-            state=ChangeState.EXPIRED
-        )
-        raise ProposalExpiredError
     try:
-        with transaction.atomic():
-            _carry_out(change, now)
+        DeliveryChange.objects.use_up(change, lambda: _carry_out(change, now), now)
     except IntegrityError as error:  # another call's wish for this parcel reached the dispatcher first
         raise AlreadyWaitingError from error
-    change.refresh_from_db()
-    if change.state not in _CONFIRMED:
-        raise NoProposalError
     return _outcome(change)
-
-
-def _standing(idempotency_key: str, shipment: Shipment, now: datetime) -> DeliveryChange | None:
-    """Return the proposal made under this key, if it could be confirmed now."""
-    return DeliveryChange.objects.filter(
-        idempotency_key__startswith=f"{idempotency_key}:",
-        state=ChangeState.PROPOSED,
-        expires_at__gte=now,
-        shipment_version=shipment.version,
-    ).first()
 
 
 def _proposal(kind: ChangeKind, number: str, change_id: str, call_public_id: str) -> DeliveryChange:
     """Return what was proposed in this call, for a parcel that still is this caller's."""
-    if not number or not call_public_id:
-        raise NoProposalError
-    ref = folded("".join(c for c in change_id.upper() if c.isascii() and c.isalnum()))
-    change = (
-        DeliveryChange.objects.select_related("shipment", "slot__depot")
-        .filter(
-            ref=ref[:16],
-            call_public_id=call_public_id,
-            kind=kind,
-            shipment__phone=number,
-        )
-        .first()
-    )
+    changes = DeliveryChange.objects.read_back_in(call_public_id, change_id)
+    mine = changes.filter(kind=kind, shipment__phone=number) if number else changes.none()
+    change = mine.select_related("shipment", "slot__depot").first()
     if change is None:
         raise NoProposalError
     return change
 
 
 def _carry_out(change: DeliveryChange, now: datetime) -> None:
-    """Use the proposal up and do what it says; the caller of this rolls all of it back when it raises."""
-    proposed = DeliveryChange.objects.filter(pk=change.pk, state=ChangeState.PROPOSED, expires_at__gte=now)
-    if not proposed.update(state=ChangeState.CONFIRMED_BY_CALLER):
-        return  # the same yes came twice: the first one does it
+    """Do what a proposal says; the caller of this rolls all of it back when it raises."""
     shipment = Shipment.objects.for_telling().get(pk=change.shipment_id)
     if shipment.version != change.shipment_version:
         raise ParcelChangedError

@@ -9,7 +9,7 @@ from django.db.models import Max
 
 from shipments.errors import ParcelUnknownError, WhichParcelError
 from shipments.models import DeliveryChange, Shipment
-from shipments.spelling import folded, readings
+from shipments.spelling import readings
 from shipments.telling import find_own
 from shipments.text import plain
 from voice import quotas
@@ -71,24 +71,18 @@ def meant(caller: Caller, said_id: str, now: datetime) -> Shipment | None:
 
 def number_of_change(caller: Caller, ref: str) -> str:
     """Return the number of record to confirm a change under: the caller's, or of a parcel that he showed."""
-    key, pid = _key(ref), caller.call_public_id
+    pid = caller.call_public_id
     shown = CallParcel.objects.filter(call_public_id=pid, facts_at__isnull=False)
-    change = DeliveryChange.objects.filter(
-        ref=key, call_public_id=pid, shipment__in=shown.values("shipment")
-    ).select_related("shipment")
-    found = change.first()
+    change = DeliveryChange.objects.read_back_in(pid, ref).filter(shipment__in=shown.values("shipment"))
+    found = change.select_related("shipment").first()
     return found.shipment.phone if found is not None else caller.number
 
 
 def parcel_of_change(caller: Caller, ref: str) -> Shipment | None:
     """Return the parcel of what was proposed in this call, or None."""
-    change = DeliveryChange.objects.filter(ref=_key(ref), call_public_id=caller.call_public_id)
+    change = DeliveryChange.objects.read_back_in(caller.call_public_id, ref)
     found = change.select_related("shipment").first()
     return found.shipment if found is not None else None
-
-
-def _key(ref: str) -> str:
-    return folded("".join(c for c in ref.upper() if c.isascii() and c.isalnum()))[:16]
 
 
 def _find(caller: Caller, said_id: str, now: datetime) -> Shipment:
