@@ -52,10 +52,13 @@ class ProposalQuerySet(models.QuerySet[_Row]):
             **fields,
         )
 
-    def use_up(self, proposal: _Row, carry_out: Callable[[], object], now: datetime) -> None:
+    def use_up(
+        self, proposal: _Row, carry_out: Callable[[], object], *, behind: Callable[[], object], now: datetime
+    ) -> None:
         """Do what was agreed to, in one transaction: said twice, it happens once.
 
-        `carry_out` moves the proposal on from CONFIRMED_BY_CALLER.
+        `carry_out` moves the proposal on from CONFIRMED_BY_CALLER; `behind` takes the lock behind which it
+        was made.
 
         Raises:
             ShipmentError: it stands no more, or what it is about has changed since.
@@ -69,6 +72,9 @@ class ProposalQuerySet(models.QuerySet[_Row]):
             proposed.update(state=ChangeState.EXPIRED)
             raise ProposalExpiredError
         with transaction.atomic():
+            # In the order of a proposal, which makes earlier ones void behind that lock: the other way round
+            # the two would wait for each other.
+            behind()
             # Nothing is moved when the same yes came twice: the first one does it.
             if proposed.filter(expires_at__gte=now).update(state=ChangeState.CONFIRMED_BY_CALLER):
                 carry_out()

@@ -42,8 +42,7 @@ def propose(
     """
     idempotency_key = scoped("prepare", call_public_id, str(shipment.pk), key)
     with transaction.atomic():
-        # One proposal of a parcel after the other: by this lock on PostgreSQL, while SQLite has one writer.
-        Shipment.objects.select_for_update().filter(pk=shipment.pk).first()
+        _lock(shipment.pk)
         standing = DeliveryChange.objects.standing(idempotency_key, now)
         if (same := standing.filter(shipment_version=shipment.version).first()) is not None:
             return _proposed(same)
@@ -80,10 +79,17 @@ def confirm(
     """
     change = _proposal(kind, number, change_id, call_public_id)
     try:
-        DeliveryChange.objects.use_up(change, lambda: _carry_out(change, now), now)
+        DeliveryChange.objects.use_up(
+            change, lambda: _carry_out(change, now), behind=lambda: _lock(change.shipment_id), now=now
+        )
     except IntegrityError as error:  # another call's wish for this parcel reached the dispatcher first
         raise AlreadyWaitingError from error
     return _outcome(change)
+
+
+def _lock(shipment_id: int) -> None:
+    """Let one wish for a parcel come after the other: by this lock on PostgreSQL; SQLite has one writer."""
+    Shipment.objects.select_for_update().filter(pk=shipment_id).first()
 
 
 def _proposal(kind: ChangeKind, number: str, change_id: str, call_public_id: str) -> DeliveryChange:

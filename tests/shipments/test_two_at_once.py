@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from threading import Barrier
 from typing import TypeVar
 
@@ -12,7 +13,13 @@ from django.db import connection
 
 from shipments import rescheduling, tokens
 from shipments.clients import Scope
-from shipments.errors import AlreadyWaitingError, ParcelChangedError, ShipmentError, SlotFullError
+from shipments.errors import (
+    AlreadyWaitingError,
+    NoProposalError,
+    ParcelChangedError,
+    ShipmentError,
+    SlotFullError,
+)
 from shipments.models import DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.statuses import ChangeState, Source, Status
 from tests.shipments.builders import AMINA, CALL, FRIDAY, NOW, a_depot, a_parcel, a_slot
@@ -161,6 +168,19 @@ def test_one_wish_heard_four_times_is_one_proposal():
         ]
         == "applied"
     )
+
+
+def test_a_yes_and_a_new_wish_of_one_call_do_not_wait_for_each_other():
+    depot = a_depot()
+    for ahead in range(2):
+        a_slot(depot, FRIDAY + timedelta(days=ahead), capacity=20)
+
+    for n in range(10):
+        number, call = f"+2547000001{n:02}", f"call-{n}"
+        a_parcel(number, depot=depot)
+        change_id = prepare(number, call)["change_id"]
+        answers = at_once(confirming(change_id, number, call), partial(prepare, number, call, day="saturday"))
+        assert {type(answer) for answer in answers} <= {dict, NoProposalError}
 
 
 def test_the_requests_of_a_client_are_counted_together_wherever_they_arrive():
