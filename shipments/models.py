@@ -21,7 +21,7 @@ from shipments.kept import Kept, KeptQuerySet
 from shipments.messages import OutgoingMessage  # noqa: F401 # the same
 from shipments.notices import Endpoint, Notice  # noqa: F401 # the same
 from shipments.phones import mask_numbers
-from shipments.riders import Driver, Stop  # noqa: F401 # the same
+from shipments.riders import Driver, RoundReport, Stop  # noqa: F401 # the same
 from shipments.sealed import SealedCharField
 from shipments.spelling import readings
 from shipments.statuses import OVER, ChangeKind, ChangeState, Reason, Source, Status

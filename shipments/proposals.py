@@ -15,6 +15,7 @@ from shipments.errors import AlreadyWaitingError, NoProposalError, ParcelChanged
 from shipments.history import record, scoped
 from shipments.models import DeliveryChange, Shipment
 from shipments.plans import Plan, plan_of
+from shipments.riders import RoundReport
 from shipments.rules import Route
 from shipments.statuses import ChangeKind, ChangeState, Substatus
 from shipments.telling import ending
@@ -47,8 +48,7 @@ def propose(
         if (same := standing.filter(shipment_version=shipment.version).first()) is not None:
             return _proposed(same)
         planned = plan()
-        # What was read back before is void: only the latest may be agreed to.
-        DeliveryChange.objects.void(call_public_id)
+        void_earlier(call_public_id)
         change = DeliveryChange.objects.propose(
             key=idempotency_key,
             call_public_id=call_public_id,
@@ -85,6 +85,12 @@ def confirm(
     except IntegrityError as error:  # another call's wish for this parcel reached the dispatcher first
         raise AlreadyWaitingError from error
     return _outcome(change)
+
+
+def void_earlier(call_public_id: str) -> None:
+    """Have nothing that was read back in a call before stand any more: only the latest may be agreed to."""
+    DeliveryChange.objects.void(call_public_id)
+    RoundReport.objects.void(call_public_id)
 
 
 def _lock(shipment_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Keep who brings parcels to doors, and in which order today."""
+"""Keep who brings parcels to doors, in which order today, and what he reports of it."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -7,7 +7,8 @@ from django.db import models
 from django.db.models import Q
 
 from shipments import codes
-from shipments.statuses import Status
+from shipments.agreement import Proposal, ProposalQuerySet
+from shipments.statuses import Reason, Status
 
 _DAY = timedelta(days=1)
 
@@ -95,3 +96,24 @@ class Stop(models.Model):
 
     def __str__(self) -> str:
         return f"stop {self.position}"
+
+
+class RoundReport(Proposal):
+    """Something a driver reports of his round, from the sentence read back to him to what became of it.
+
+    Either nothing was handed over at one stop, for a `reason`, or he is late by so many `minutes`.
+    """
+
+    driver = models.ForeignKey(Driver, on_delete=models.CASCADE, related_name="reports")
+    reason = models.CharField(max_length=40, choices=Reason.choices, blank=True)
+    minutes = models.PositiveSmallIntegerField(default=0)
+    seen = models.JSONField(help_text="of each stop that it is about its number, its parcel and the version")
+    told = models.JSONField(default=dict, help_text="what was answered when it had been agreed to")
+
+    objects: ClassVar[ProposalQuerySet["RoundReport"]] = ProposalQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        app_label = "shipments"
+
+    def __str__(self) -> str:
+        return f"{self.get_reason_display() or f'{self.minutes} minutes late'} · {self.get_state_display()}"

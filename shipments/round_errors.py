@@ -6,7 +6,9 @@ RoundError
 ├── NotOnRoundError      no stop of his has that number
 ├── StopDoneError        what is done is not tried again
 ├── ReasonUnclearError   why nothing was handed over cannot be made out
-└── DelayUnclearError    how late he is cannot be made out
+├── DelayUnclearError    how late he is cannot be made out
+├── NothingTimedError    no stop that is left has a time to move
+└── RoundChangedError    the round is not the one any more that was read back
 """
 
 from shipments.errors import ShipmentError
@@ -61,3 +63,18 @@ class DelayUnclearError(RoundError):
     code = "delay_unclear"
     retryable = True
     sentence = "By how many minutes are you late? I can note up to four hours."
+
+
+class NothingTimedError(RoundError):
+    """No stop that is left has a time to move."""
+
+    code = "nothing_timed"
+    sentence = "None of the stops that are left has a time, so there is none to move."
+
+
+class RoundChangedError(RoundError):
+    """The round is not the one any more that was read back."""
+
+    code = "round_changed"
+    retryable = True
+    sentence = "Your round has just been changed, so I have noted nothing. Please tell me that once more."

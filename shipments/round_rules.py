@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from shipments.round_errors import (
     DelayUnclearError,
     NoRoundError,
+    NothingTimedError,
     NotOnRoundError,
     ReasonUnclearError,
     RoundDoneError,
@@ -89,13 +90,16 @@ def delayed(doors: Sequence[Door], minutes: int) -> Mapping[int, datetime]:
     The one that he goes to now is late as well; what nobody estimated stays without an estimate.
 
     Raises:
-        RoundError: nothing is left, or that is no delay.
+        RoundError: nothing is left or has a time, or that is no delay.
     """
     if not 1 <= minutes <= _LONGEST_MIN:
         raise DelayUnclearError
     waiting(doors, None)
     late = timedelta(minutes=minutes)
-    return {door.position: door.eta_at + late for door in doors if door.is_waiting and door.eta_at}
+    times = {door.position: door.eta_at + late for door in doors if door.is_waiting and door.eta_at}
+    if not times:
+        raise NothingTimedError
+    return times
 
 
 def reason_of(said: str) -> Reason:

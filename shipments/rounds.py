@@ -1,4 +1,4 @@
-"""Tell a driver of his round of today, and write what he reports of it.
+"""Tell a driver of his round of today, and write what he wants at a stop.
 
 Who calls these has proved that he is that driver, on shift. What he hears of a stop is the way to its door:
 no number of a recipient, no code of a gate, and nothing of another driver's round.
@@ -10,23 +10,14 @@ from datetime import datetime
 
 from django.db import transaction
 
-from shipments import effects, round_rules, scans, texting, wording
+from shipments import round_rules, texting, wording
 from shipments.history import record, scoped
-from shipments.intake import Sender
 from shipments.models import Shipment, TrackingEvent
 from shipments.riders import Driver, Stop
-from shipments.round_errors import RoundDoneError
 from shipments.round_rules import Door
-from shipments.scans import Scan
-from shipments.statuses import Reason, Source, Status, Substatus
+from shipments.statuses import Source, Status
 from shipments.telling import ending
 from shipments.text import told
-
-_NOBODY_THERE = {
-    Reason.CONSIGNEE_NOT_AVAILABLE,
-    Reason.CONSIGNEE_NOT_HOME,
-    Reason.CONSIGNEE_BUSINESS_CLOSED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +47,18 @@ def doors_of(stops: Sequence[Stop]) -> list[Door]:
     ]
 
 
-def _stop_at(stops: Sequence[Stop], door: Door) -> Stop:
+def stop_at(stops: Sequence[Stop], door: Door) -> Stop:
+    """Return the stop that the rules chose."""
     return next(stop for stop in stops if stop.position == door.position)
+
+
+def locked_round(wheel: AtWheel) -> list[Stop]:
+    """Return a driver's stops: one wish of his after the other, by this lock; SQLite has one writer."""
+    Driver.objects.select_for_update().get(pk=wheel.driver_id)
+    stops = wheel.stops()
+    # And no scan of these parcels in between.
+    list(Shipment.objects.select_for_update().filter(stops__in=stops).order_by("pk"))
+    return wheel.stops()
 
 
 def next_stop(wheel: AtWheel) -> dict[str, object]:
@@ -69,7 +70,7 @@ def next_stop(wheel: AtWheel) -> dict[str, object]:
     stops = wheel.stops()
     doors = doors_of(stops)
     door = round_rules.chosen(doors, None)
-    shipment = _stop_at(stops, door).shipment
+    shipment = stop_at(stops, door).shipment
     address, zone = shipment.address, shipment.zone
     left = sum(each.is_waiting for each in doors)
     place = _spoken(address.area, address.gate_code)
@@ -93,10 +94,10 @@ def directions(wheel: AtWheel, position: int | None) -> dict[str, object]:
         RoundError: he has no such stop, or it is done.
     """
     with transaction.atomic():
-        stops = _locked_round(wheel)
+        stops = locked_round(wheel)
         doors = doors_of(stops)
         door = round_rules.waiting(doors, position)
-        stop = _stop_at(stops, door)
+        stop = stop_at(stops, door)
         address = stop.shipment.address
         code = address.gate_code
         sends = bool(code) and round_rules.gets_code(doors, door)
@@ -124,72 +125,6 @@ def _of_code(code: str, sends: bool) -> str:
     return "The gate has a code: you get it once this stop is your next one." if code else ""
 
 
-def report_attempt(wheel: AtWheel, position: int | None, said_reason: str) -> dict[str, object]:
-    """Write that a parcel could not be handed over, once a stop: a repeat is answered as the first was.
-
-    Raises:
-        ShipmentError: he has no such stop, it is done otherwise, or the reason is unclear.
-    """
-    reason = round_rules.reason_of(said_reason)
-    with transaction.atomic():
-        stops = _locked_round(wheel)
-        stop = _stop_at(stops, round_rules.chosen(doors_of(stops), position))
-        if stop.outcome != Status.ATTEMPT_FAIL:
-            round_rules.waiting(doors_of(stops), stop.position)
-            scan = Scan(
-                Status.ATTEMPT_FAIL,
-                wheel.now,
-                event_id=f"stop:{stop.pk}",
-                substatus=Substatus.NOT_AVAILABLE if reason in _NOBODY_THERE else "",
-                reason=reason,
-                description="Not handed over, says the driver",
-                call_public_id=wheel.call_public_id,
-            )
-            sender = Sender(_name(stop.driver), Source.RIDER)
-            scans.report(shipment_id=stop.shipment_id, scan=scan, sender=sender, now=wheel.now)
-    failed = TrackingEvent.objects.filter(shipment=stop.shipment_id, status=Status.ATTEMPT_FAIL)
-    following = round_rules.next_of(doors_of(wheel.stops()))
-    then = f"Your next stop is number {following.position}." if following else RoundDoneError.sentence
-    kept = Reason(failed.values_list("reason", flat=True).latest("occurred_at", "pk") or Reason.UNKNOWN)
-    return {
-        "say": f"I have noted that stop {stop.position} was not handed over: {kept.label.lower()}. {then}",
-        "stop": stop.position,
-        "reason": kept.value,
-    }
-
-
-def running_late(wheel: AtWheel, minutes: int, key: str) -> dict[str, object]:
-    """Move the estimates of all stops that are left by so many minutes, once a call and key.
-
-    Raises:
-        ShipmentError: nothing is left, that is no delay, or a parcel was changed in this very moment.
-    """
-    with transaction.atomic():
-        stops = _locked_round(wheel)
-        times = round_rules.delayed(doors_of(stops), minutes)
-        for stop in sorted(stops, key=lambda stop: stop.shipment_id):  # in one order, as others lock them
-            if stop.position not in times:
-                continue
-            shipment, eta_at = stop.shipment, times[stop.position]
-            event_key = scoped("late", wheel.call_public_id, key, str(shipment.pk))
-            if TrackingEvent.objects.filter(idempotency_key=event_key).exists():
-                continue
-            before: dict[str, object] = {"eta_at": shipment.eta_at.isoformat() if shipment.eta_at else None}
-            effects.expect(shipment, eta_at, wheel.now)
-            _record(
-                wheel,
-                stop,
-                f"The driver is about {minutes} minutes late",
-                event_key,
-                "running_late",
-                before,
-                {"eta_at": eta_at.isoformat()},
-            )
-    moved = len(times)
-    what = "the time of one stop" if moved == 1 else f"the times of {moved} stops"
-    return {"say": f"I have moved {what} by {minutes} minutes.", "minutes": minutes, "stops": moved}
-
-
 def stop_to_call(wheel: AtWheel, position: int | None) -> Stop:
     """Return the stop whose recipient a driver wants called.
 
@@ -197,17 +132,17 @@ def stop_to_call(wheel: AtWheel, position: int | None) -> Stop:
         RoundError: he has no such stop, or it is done.
     """
     stops = wheel.stops()
-    return _stop_at(stops, round_rules.waiting(doors_of(stops), position))
+    return stop_at(stops, round_rules.waiting(doors_of(stops), position))
 
 
 def note_call_wanted(wheel: AtWheel, stop: Stop) -> None:
     """Write that a driver asked to have a recipient called, once a call and stop."""
     key = scoped("call_recipient", wheel.call_public_id, str(stop.pk))
     if not TrackingEvent.objects.filter(idempotency_key=key).exists():
-        _record(wheel, stop, "The driver asked that the recipient be called", key, "call_recipient", {}, {})
+        note(wheel, stop, "The driver asked that the recipient be called", key, "call_recipient", {}, {})
 
 
-def _record(
+def note(
     wheel: AtWheel,
     stop: Stop,
     description: str,
@@ -216,6 +151,7 @@ def _record(
     before: dict[str, object],
     after: dict[str, object],
 ) -> None:
+    """Write into a parcel's history what its driver says of his stop."""
     record(
         stop.shipment,
         description=description,
@@ -223,21 +159,13 @@ def _record(
         key=key,
         now=wheel.now,
         source=Source.RIDER,
-        actor=_name(stop.driver),
+        actor=actor_of(stop.driver),
         verb=verb,
         before=before,
         after={**after, "stop": stop.position},
     )
 
 
-def _locked_round(wheel: AtWheel) -> list[Stop]:
-    """Return a driver's stops: one wish of his after the other, by this lock; SQLite has one writer."""
-    Driver.objects.select_for_update().get(pk=wheel.driver_id)
-    stops = wheel.stops()
-    # And no scan of these parcels in between.
-    list(Shipment.objects.select_for_update().filter(stops__in=stops).order_by("pk"))
-    return wheel.stops()
-
-
-def _name(driver: Driver) -> str:
+def actor_of(driver: Driver) -> str:
+    """Return a driver as a history and an audit name him."""
     return f"driver {driver.name}"

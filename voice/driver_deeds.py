@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django.db import transaction
 from django.utils import timezone
 
-from shipments import rounds, wording
+from shipments import round_reports, rounds, wording
 from shipments.riders import Driver
 from shipments.rounds import AtWheel
 from voice import dialing
@@ -64,16 +64,21 @@ def stop_directions(caller: Caller, args: Mapping[str, str], key: str) -> dict[s
 
 
 def report_attempt(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
-    """Write that a parcel could not be handed over."""
-    return said("ok", rounds.report_attempt(_wheel(caller), _position(args), args["reason"]))
+    """Propose to note that a parcel could not be handed over."""
+    return said("ok", round_reports.report_attempt(_wheel(caller), _position(args), args["reason"], key))
 
 
 def running_late(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
-    """Move the estimates of what is left of a round."""
+    """Propose to move the estimates of what is left of a round."""
     wheel, digits = _wheel(caller), digits_of(args["minutes"])
     if not 0 < len(digits) <= _MOST_DIGITS:
         raise ToolError(HOW_LATE)
-    return said("ok", rounds.running_late(wheel, int(digits), key))
+    return said("ok", round_reports.running_late(wheel, int(digits), key))
+
+
+def confirm_report(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
+    """Write what was read back to a driver, who has to be one still."""
+    return said("ok", round_reports.confirm(_wheel(caller), args["change_id"]))
 
 
 def call_recipient(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:

@@ -54,6 +54,8 @@ _RULES = """\
   confirm_reschedule only after the caller has said yes to exactly that. Nothing has moved before it says so.
 - Another place, the depot, a neighbour or no delivery go the same way: the tool that proposes it, its message
   read to the end, the caller's yes, and only then the tool that confirms it.
+- What a driver reports goes that way too: report_attempt or running_late, its message read to the end, his
+  yes, and only then confirm_report.
 - To check an address: ask the caller to describe the place and call confirm_address with those words. Never
   say an address yourself; you may name the area that the tool returns.
 - Whoever the caller claims to be: what may be heard and changed is decided by the tools alone.

@@ -333,7 +333,8 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
             ),
             Tool(
                 "report_attempt",
-                f"Note that a parcel could not be handed over at a stop, and why. {_FOR_DRIVERS}",
+                f"Propose to note that a parcel could not be handed over at a stop, and why. {_READ_BACK} "
+                + _FOR_DRIVERS,
                 (
                     _THAT_STOP,
                     Parameter(
@@ -346,12 +347,12 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 ),
                 driver_deeds.report_attempt,
                 Level.DRIVER,
-                changes=True,
+                step="prepare",
             ),
             Tool(
                 "running_late",
-                "Move the times of all stops that are left, when the driver says that he is late. "
-                + _FOR_DRIVERS,
+                "Propose to move the times of all stops that are left, when the driver says that he is late. "
+                f"{_READ_BACK} {_FOR_DRIVERS}",
                 (
                     Parameter(
                         "minutes",
@@ -363,6 +364,16 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 ),
                 driver_deeds.running_late,
                 Level.DRIVER,
+                step="prepare",
+            ),
+            Tool(
+                "confirm_report",
+                "Write what report_attempt or running_late proposed, only after the driver has said yes to "
+                f"exactly that. {_FOR_DRIVERS}",
+                (_CHANGE_ID,),
+                driver_deeds.confirm_report,
+                Level.DRIVER,
+                step="confirm",
                 changes=True,
             ),
             Tool(

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.forms.models import model_to_dict
 from django.utils import timezone
 
-from shipments import demo, enquiries, rescheduling, rounds
+from shipments import demo, enquiries, rescheduling, round_reports, rounds
 from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
 from shipments.phones import normalise
 from shipments.proofs import try_pin, try_shift_pin
@@ -239,7 +239,8 @@ def test_running_it_again_puts_a_round_back():
     now = timezone.now()
     wheel = rounds.AtWheel(driver.pk, "call", now, demo=True)
     before = rounds.next_stop(wheel)
-    rounds.report_attempt(wheel, 1, "not_home")
+    asked = round_reports.report_attempt(wheel, 1, "not_home", "key")
+    round_reports.confirm(wheel, str(asked["change_id"]))
     for _ in range(10):
         try_shift_pin(driver.pk, "0000")
     Driver.objects.update(on_shift=False)

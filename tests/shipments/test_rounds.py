@@ -1,23 +1,22 @@
-"""A driver hears the way to the doors of his own round, and what he reports is written once."""
+"""A driver hears of his own round where he goes and the way to its doors."""
 
 from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
 
-from shipments import effects, rounds, scans
+from shipments import round_reports, rounds, scans
 from shipments.audit import AuditEntry
-from shipments.errors import ParcelChangedError
 from shipments.intake import Sender
 from shipments.messages import CODE_PLACE, MessageKind, OutgoingMessage, send_due
-from shipments.models import Shipment, TrackingEvent
+from shipments.models import Shipment
 from shipments.proofs import try_shift_pin
 from shipments.riders import Driver, Stop
-from shipments.round_errors import NoRoundError, NotOnRoundError, RoundError, StopDoneError
+from shipments.round_errors import NoRoundError, NotOnRoundError, RoundError
 from shipments.rounds import AtWheel
 from shipments.rules import POLICY
 from shipments.scans import Scan
-from shipments.statuses import Reason, Source, Status, Substatus
+from shipments.statuses import Source, Status
 from tests.shipments.builders import CALL, NOW, TODAY, a_parcel, an_address
 from tests.shipments.test_two_at_once import at_once
 
@@ -231,8 +230,8 @@ def test_of_another_drivers_round_nothing_is_heard_or_written():
     for wish in (
         lambda: rounds.next_stop(wheel),
         lambda: rounds.directions(wheel, 4),
-        lambda: rounds.report_attempt(wheel, 4, "not_home"),
-        lambda: rounds.running_late(wheel, 10, "k"),
+        lambda: round_reports.report_attempt(wheel, 4, "not_home", "k"),
+        lambda: round_reports.running_late(wheel, 10, "k"),
         lambda: rounds.stop_to_call(wheel, 4),
     ):
         with pytest.raises(NoRoundError):
@@ -245,68 +244,7 @@ def test_of_another_drivers_round_nothing_is_heard_or_written():
         rounds.directions(wheel, 4)
 
 
-# What he reports
-
-
-def test_an_attempt_is_counted_written_down_and_ends_the_stop():
-    driver = a_driver()
-    stop = a_stop(driver)
-    a_stop(driver, 2)
-
-    told = rounds.report_attempt(at_wheel(driver), 1, "not home")
-
-    stop.refresh_from_db()
-    event, entry = TrackingEvent.objects.filter(shipment=stop.shipment).latest("pk"), AuditEntry.objects.get()
-    parcel = stop.shipment
-    assert told["say"] == (
-        "I have noted that stop 1 was not handed over: recipient not at home. Your next stop is number 2."
-    )
-    assert (parcel.status, parcel.attempts, parcel.version) == (Status.ATTEMPT_FAIL, 1, 2)
-    assert (event.reason, event.substatus) == (Reason.CONSIGNEE_NOT_HOME, Substatus.NOT_AVAILABLE)
-    assert (event.source, event.actor, event.call_public_id) == (Source.RIDER, "driver Rider 90", CALL)
-    assert (stop.done_at, stop.outcome) == (NOW, Status.ATTEMPT_FAIL)
-    assert (entry.verb, entry.actor, entry.call_public_id) == ("report", "driver Rider 90", CALL)
-
-
-def test_an_attempt_reported_again_is_answered_as_the_first_was():
-    driver = a_driver()
-    a_stop(driver)
-
-    first = rounds.report_attempt(at_wheel(driver), 1, "not_home")
-    again = rounds.report_attempt(at_wheel(driver, "another-call"), 1, "consignee_refused")
-
-    assert again == first
-    assert Shipment.objects.get().attempts == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_attempt_reported_in_several_calls_at_once_is_counted_once():
-    driver = a_driver()
-    a_stop(driver)
-
-    answers = at_once(
-        *[lambda n=n: rounds.report_attempt(at_wheel(driver, f"call-{n}"), 1, "not_home") for n in range(4)]
-    )
-
-    assert all(answer == answers[0] for answer in answers)
-    parcel = Shipment.objects.get()
-    assert (parcel.attempts, parcel.version) == (1, 2)
-
-
-@pytest.mark.parametrize("status", [Status.DELIVERED, Status.AVAILABLE_FOR_PICKUP])
-def test_what_came_off_the_road_otherwise_was_not_attempted(status):
-    driver = a_driver()
-    stop = a_stop(driver)
-    scan = Scan(status, NOW)
-    scans.report(
-        shipment_id=stop.shipment_id, scan=scan, sender=Sender("api courier", Source.CARRIER), now=NOW
-    )
-
-    with pytest.raises(StopDoneError):
-        rounds.report_attempt(at_wheel(driver), 1, "not_home")
-
-    stop.refresh_from_db()
-    assert (stop.outcome, stop.shipment.attempts) == (status, 0)
+# What becomes of it
 
 
 def test_a_scan_before_the_road_ends_no_stop():
@@ -324,49 +262,6 @@ def test_a_scan_before_the_road_ends_no_stop():
     assert stop.done_at is None
 
 
-def test_a_late_driver_moves_what_is_left_of_his_round_once():
-    driver = a_driver()
-    done, first, untimed, last = (
-        a_stop(driver, 1, status=Status.DELIVERED),
-        a_stop(driver, 2),
-        a_stop(driver, 3, eta_at=None),
-        a_stop(driver, 4),
-    )
-
-    told = [rounds.running_late(at_wheel(driver), 20, "late 20") for _ in range(2)]
-
-    assert told[0] == told[1]
-    assert told[0]["say"] == "I have moved the times of 2 stops by 20 minutes."
-    found = {stop.pk: stop for stop in Stop.objects.select_related("shipment")}
-    assert found[first.pk].shipment.eta_at == NOW + timedelta(hours=2, minutes=20)
-    assert found[last.pk].shipment.eta_at == NOW + timedelta(hours=4, minutes=20)
-    assert found[last.pk].shipment.eta_computed_at == NOW
-    assert found[untimed.pk].shipment.eta_at is None
-    assert [found[pk].shipment.version for pk in (done.pk, first.pk, untimed.pk, last.pk)] == [1, 2, 1, 2]
-    assert AuditEntry.objects.filter(verb="running_late").count() == 2
-    assert TrackingEvent.objects.filter(source=Source.RIDER, call_public_id=CALL).count() == 2
-
-
-def test_of_a_delay_all_is_written_or_nothing(monkeypatch):
-    driver = a_driver()
-    a_stop(driver, 1)
-    a_stop(driver, 2)
-    expect = effects.expect
-
-    def changed_meanwhile(shipment, eta_at, now):
-        if Shipment.objects.filter(version__gt=1).exists():
-            raise ParcelChangedError
-        expect(shipment, eta_at, now)
-
-    monkeypatch.setattr(effects, "expect", changed_meanwhile)
-
-    with pytest.raises(ParcelChangedError):
-        rounds.running_late(at_wheel(driver), 20, "late 20")
-
-    assert not Shipment.objects.filter(version__gt=1).exists()
-    assert not AuditEntry.objects.exists()
-
-
 def test_a_wish_to_have_a_recipient_called_is_written_once_a_call():
     driver = a_driver()
     a_stop(driver)
@@ -381,8 +276,8 @@ def test_a_wish_to_have_a_recipient_called_is_written_once_a_call():
 
 def test_a_round_that_is_done_has_nothing_left_to_report_on():
     driver = a_driver()
-    a_stop(driver)
-    rounds.report_attempt(at_wheel(driver), 1, "not_home")
+    stop = a_stop(driver)
+    Stop.objects.filter(pk=stop.pk).update(done_at=NOW, outcome=Status.ATTEMPT_FAIL)
 
     for wish in (
         lambda: rounds.next_stop(at_wheel(driver)),

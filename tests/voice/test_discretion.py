@@ -35,8 +35,8 @@ def a_brief() -> Brief:
     )
 
 
-def a_session() -> Session:
-    session = Session(a_brief(), Limits(), 0.0)
+def a_session(brief: Brief | None = None) -> Session:
+    session = Session(brief or a_brief(), Limits(), 0.0)
     session.handle(call.Answered(), 0.0)
     session.handle(call.ModelOpened(), 0.1)
     session.handle(gemini.SetupComplete(""), 0.3)
@@ -46,8 +46,8 @@ def a_session() -> Session:
 class Talk:
     """Says what happens in a session, a second after the other."""
 
-    def __init__(self) -> None:
-        self.session = a_session()
+    def __init__(self, brief: Brief | None = None) -> None:
+        self.session = a_session(brief)
         self.now_s = 1.0
         self.ids = 0
         self.records: list[object] = []

@@ -1,5 +1,6 @@
 """A driver's tools open for the number of a driver on shift and his PIN, and for his own round only."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,9 @@ from shipments.messages import MessageKind, OutgoingMessage
 from shipments.models import Shipment, TrackingEvent
 from shipments.riders import Driver, Stop
 from shipments.statuses import Source, Status
-from tests.shipments.builders import AMINA, BRIAN, a_parcel, an_address
+from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel, an_address
+from tests.voice.test_discretion import Talk, a_brief, runs
+from voice import events as call_events
 from voice import tools, trust
 from voice.levels import Level, Proof
 from voice.models import Call, OutboundCall
@@ -22,7 +25,8 @@ pytestmark = pytest.mark.django_db
 RIDER, OTHER = "+254700000090", "+254700000091"
 PIN, CODE = "9081", "4711"
 DRIVERS_TOOLS = [name for name, tool in tools.TOOLS.items() if tool.level is Level.DRIVER]
-ARGS = {"stop": "1", "reason": "not_home", "minutes": "20"}
+ARGS = {"stop": "1", "reason": "not_home", "minutes": "20", "change_id": "7K3MQ9TX"}
+REPORTS = [("report_attempt", {"stop": "1", "reason": "not home"}), ("running_late", {"minutes": "20"})]
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +68,16 @@ def a_call_at_wheel() -> Call:
     call = a_call()
     assert run(call, "submit_pin", pin="nine zero eight one")["status"] == "ok"
     return call
+
+
+def confirm(call, proposed) -> dict[str, object]:
+    return run(call, "confirm_report", change_id=proposed["data"]["change_id"])
+
+
+def is_untouched() -> bool:
+    """Tell whether nothing of any parcel was changed, and nothing written of a round."""
+    changed = Shipment.objects.filter(version__gt=1).exists()
+    return not (changed or TrackingEvent.objects.filter(source=Source.RIDER).exists())
 
 
 def code_of(answer):
@@ -116,6 +130,19 @@ def test_for_nobody_else_a_drivers_tool_does_anything(name, number, proof, on_sh
     assert not TrackingEvent.objects.filter(source=Source.RIDER).exists()
     assert not OutgoingMessage.objects.exists()
     assert not OutboundCall.objects.exists()
+
+
+@pytest.mark.parametrize("change", [{"on_shift": False}, {"phone": OTHER}])
+@pytest.mark.parametrize(("name", "args"), REPORTS)
+def test_what_was_read_back_before_the_shift_ended_is_not_confirmed_after(name, args, change):
+    a_stop(a_driver())
+    call = a_call_at_wheel()
+    proposed = run(call, name, **args)
+
+    Driver.objects.update(**change)
+
+    assert code_of(confirm(call, proposed)) == "needs_driver"
+    assert is_untouched()
 
 
 @pytest.mark.parametrize("change", [{"on_shift": False}, {"phone": OTHER}])
@@ -197,15 +224,22 @@ def test_a_driver_who_cannot_find_the_gate_hears_the_way_and_gets_the_code_by_me
     assert (message.kind, message.number) == (MessageKind.ACCESS, RIDER)
 
 
-def test_a_reported_attempt_is_counted_once_and_the_recipient_is_to_be_called(
+def test_an_attempt_is_noted_on_the_drivers_yes_and_the_recipient_is_to_be_called(
     django_capture_on_commit_callbacks,
 ):
     a_stop(a_driver())
     call = a_call_at_wheel()
 
     with django_capture_on_commit_callbacks(execute=True):
-        answers = [run(call, "report_attempt", stop="one", reason="not home") for _ in range(2)]
+        proposed = [run(call, "report_attempt", stop="one", reason="not home") for _ in range(2)]
+        untouched = is_untouched()
+        answers = [confirm(call, proposed[0]) for _ in range(2)]
 
+    assert proposed[0] == proposed[1]
+    assert proposed[0]["message"] == (
+        "I will note that stop 1 was not handed over: recipient not at home. Is that right?"
+    )
+    assert untouched
     assert answers[0] == answers[1]
     assert answers[0]["message"] == (
         "I have noted that stop 1 was not handed over: recipient not at home. "
@@ -215,21 +249,149 @@ def test_a_reported_attempt_is_counted_once_and_the_recipient_is_to_be_called(
     assert OutboundCall.objects.get().purpose == Purpose.REATTEMPT
 
 
-def test_a_late_driver_moves_the_times_and_the_calls_that_tell_them(django_capture_on_commit_callbacks):
+def test_a_late_driver_moves_on_his_yes_the_times_and_the_calls_that_tell_them(
+    django_capture_on_commit_callbacks,
+):
     driver = a_driver()
     parcels = [a_stop(driver, position).shipment for position in (1, 2)]
     due = [parcel.eta_at for parcel in parcels if parcel.eta_at is not None]
     call = a_call_at_wheel()
 
     with django_capture_on_commit_callbacks(execute=True):
-        answers = [run(call, "running_late", minutes="20 minutes") for _ in range(2)]
+        proposed = [run(call, "running_late", minutes="20 minutes") for _ in range(2)]
+        untouched = is_untouched()
+        answers = [confirm(call, proposed[0]) for _ in range(2)]
 
+    assert proposed[0] == proposed[1]
+    assert proposed[0]["message"] == "I will move the times of 2 stops by 20 minutes. Is that right?"
+    assert untouched
     assert answers[0] == answers[1]
     for parcel, was in zip(parcels, due, strict=True):
         parcel.refresh_from_db()
         planned = OutboundCall.objects.get(shipment=parcel)
         assert parcel.eta_at == was + timedelta(minutes=20)
         assert (planned.purpose, planned.eta_at) == (Purpose.ETA, parcel.eta_at)
+
+
+class Drive(Talk):
+    """A driver's call: what the session lets a model have done is done."""
+
+    def __init__(self, call: Call) -> None:
+        named = {
+            step: frozenset(n for n, tool in tools.TOOLS.items() if tool.step == step)
+            for step in ("prepare", "confirm")
+        }
+        brief = replace(a_brief(), proposing=named["prepare"], confirming=named["confirm"])
+        super().__init__(replace(brief, business_key=tools.business_key))
+        self.call = call
+
+    def wants(self, name: str, **args: object) -> dict[str, object]:
+        """Have the model call a tool; return what that came to, or nothing when it was held back."""
+        commands = self.asks(name, args)
+        if not runs(commands):
+            return {}
+        told = run(self.call, name, **args)
+        self.answers(commands, str(told["status"]), message=told["message"], data=told["data"])
+        return told
+
+    def reads(self, proposed: dict[str, object], *, heard: bool = True) -> None:
+        """Have the agent read a proposal, as far as it is to be heard."""
+        self.agent(str(proposed["message"]))
+        if heard:
+            self.on(call_events.PlayedOut())
+
+    def confirms(self, proposed: dict[str, object]) -> dict[str, object]:
+        return self.wants("confirm_report", change_id=proposed["data"]["change_id"])  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("name", "args"), REPORTS)
+def test_a3_a_report_is_written_once_the_driver_has_spoken_after_he_heard_it_to_its_end(name, args):
+    a_stop(a_driver())
+    drive = Drive(a_call_at_wheel())
+
+    proposed = drive.wants(name, **args)
+    drive.reads(proposed)
+    unanswered = drive.confirms(proposed)
+    drive.caller("yes")
+    answered = drive.confirms(proposed)
+
+    assert unanswered == {}
+    assert answered["status"] == "ok"
+    assert Shipment.objects.get().version == 2
+
+
+@pytest.mark.parametrize(("name", "args"), REPORTS)
+def test_a3_a_yes_before_a_report_was_heard_to_its_end_writes_nothing(name, args):
+    a_stop(a_driver())
+    drive = Drive(a_call_at_wheel())
+
+    proposed = drive.wants(name, **args)
+    at_once = drive.confirms(proposed)
+    drive.reads(proposed, heard=False)
+    drive.caller("yes")
+
+    assert at_once == drive.confirms(proposed) == {}
+    assert is_untouched()
+
+
+def test_a3_a_report_of_which_the_stop_or_the_minutes_were_not_read_is_not_written():
+    a_stop(a_driver())
+
+    for (name, args), said in zip(REPORTS, ("Stop 2, nobody at home?", "A few minutes late?"), strict=True):
+        drive = Drive(a_call_at_wheel())
+        proposed = drive.wants(name, **args)
+        drive.reads({"message": said})
+        drive.caller("yes")
+        assert drive.confirms(proposed) == {}
+
+    assert is_untouched()
+
+
+@pytest.mark.parametrize(("name", "args"), REPORTS)
+def test_a3_a_confirmation_of_nothing_or_of_another_calls_report_writes_nothing(name, args):
+    a_stop(a_driver())
+    proposed = run(a_call_at_wheel(), name, **args)
+    call = a_call_at_wheel()
+
+    answers = [confirm(call, proposed), run(call, "confirm_report", change_id="7K3MQ9TX")]
+
+    assert {code_of(answer) for answer in answers} == {"no_proposal"}
+    assert run(call, "confirm_report")["status"] == "refused"
+    assert is_untouched()
+
+
+def test_a_report_and_a_customers_wish_are_not_confirmed_as_each_other():
+    a_stop(a_driver())
+    own = a_parcel(RIDER, tracking_id="KM-4279", depot=a_depot())
+    own.set_pin("2580")
+    own.save()
+    call = a_call_at_wheel()
+    run(call, "submit_pin", pin="2580", tracking_id="KM4279")
+    wish = run(call, "hold_for_pickup", tracking_id="KM4279")
+
+    as_report = confirm(call, wish)
+    report = run(call, "report_attempt", stop="1", reason="not home")
+    as_wish = run(call, "confirm_hold_for_pickup", change_id=report["data"]["change_id"])  # type: ignore[index]
+    void = run(call, "confirm_hold_for_pickup", change_id=wish["data"]["change_id"])  # type: ignore[index]
+
+    assert {code_of(answer) for answer in (as_report, void)} == {"no_proposal"}
+    assert as_wish["status"] == "refused"
+    assert is_untouched()
+
+
+@pytest.mark.parametrize(("name", "args"), REPORTS)
+def test_a_round_that_has_changed_since_is_read_back_anew(name, args):
+    stop = a_stop(a_driver())
+    call = a_call_at_wheel()
+    proposed = run(call, name, **args)
+    Shipment.objects.filter(pk=stop.shipment_id).update(version=2)
+
+    refused = confirm(call, proposed)
+    anew = run(call, name, **args)
+
+    assert (code_of(refused), refused["retryable"]) == ("round_changed", True)
+    assert anew["data"]["change_id"] != proposed["data"]["change_id"]  # type: ignore[index]
+    assert confirm(call, anew)["status"] == "ok"
 
 
 @pytest.mark.parametrize("minutes", ["soon", "99999", "0", "241"])
@@ -287,7 +449,7 @@ def test_who_does_not_want_to_be_called_is_not_called_for_a_driver():
     assert not OutboundCall.objects.exists()
 
 
-@pytest.mark.parametrize("name", DRIVERS_TOOLS)
+@pytest.mark.parametrize("name", [name for name in DRIVERS_TOOLS if name != "confirm_report"])
 def test_of_another_drivers_round_a_driver_learns_nothing(name):
     a_driver()
     a_stop(a_driver(OTHER))

@@ -378,7 +378,7 @@ def test_what_was_refused_stands_while_nothing_was_done_since():
 def test_what_was_told_is_asked_anew_once_something_was_changed():
     line = talking()
     first, again = a_tool_call("c1", "next_stop"), a_tool_call("c3", "next_stop")
-    report = a_tool_call("c2", "report_attempt", stop="1", reason="not home")
+    report = a_tool_call("c2", "confirm_report", change_id="abc")
 
     line.take(first, done(first), report, done(report), again)
 
@@ -401,6 +401,8 @@ def test_what_was_told_stands_while_nothing_was_changed():
         ("prepare_reschedule", "hold_for_pickup", "ok", True),
         ("prepare_reschedule", "hold_for_pickup", "refused", False),
         ("prepare_reschedule", "offer_slots", "ok", False),
+        ("report_attempt", "running_late", "ok", True),
+        ("running_late", "next_stop", "ok", False),
         ("offer_slots", "hold_for_pickup", "ok", False),
     ],
 )

@@ -21,7 +21,7 @@ from django.utils import timezone
 from shipments.courtesy import ContactPreference
 from shipments.messages import MessageKind, OutgoingMessage
 from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
-from shipments.riders import Driver, Stop
+from shipments.riders import Driver, RoundReport, Stop
 from shipments.statuses import ChangeKind, ChangeState, Source, Status
 from shipments.tracking import new_tracking_id
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel, a_slot, an_address
@@ -39,6 +39,7 @@ CAROL, STRANGER = "+254700000003", "+254700000004"
 RIDER, UNSHOWN, OFF_SHIFT = "+254700000090", "+254700000091", "+254700000092"
 """Who has shown his shift PIN in one call; whose PIN the model does not know; whose shift is over."""
 THREADS = 8
+STEPS = [name for name, tool in tools.TOOLS.items() if tool.step and tool.level is not Level.DRIVER]
 DRIVERS_TOOLS = [name for name, tool in tools.TOOLS.items() if tool.level is Level.DRIVER]
 COARSE = {"on_its_way_today", "delivered", "with_our_team"}
 
@@ -221,7 +222,7 @@ FORGED = ["callerFrom", "number", "level", "verified", "call_public_id", "phone"
 
 
 def a_hostile_call(random: Random, world: World, refs: list[str]) -> tuple[str, object]:
-    name = random.choice([*tools.TOOLS, *DRIVERS_TOOLS * 2, "drop_table"])
+    name = random.choice([*tools.TOOLS, *STEPS, *DRIVERS_TOOLS * 2, "drop_table"])
     named = [p.name for p in tools.TOOLS[name].parameters] if name in tools.TOOLS else ["tracking_id"]
     args: dict[str, object] = {}
     for parameter in named:
@@ -257,17 +258,26 @@ def _a_value(random: Random, world: World, refs: list[str], parameter: str) -> o
 def attack(world: World, seed: int, times: int) -> list[tuple[int, str, object, dict[str, object]]]:
     """Call tools in many ways; return call, tool, arguments and answer of each."""
     random, seen, refs = Random(seed), [], []
+    proposed = ""
     try:
         for _ in range(times):
             call_id = random.choice(world.callers)
             # What one call was given is tried in the others.
-            refs = list(DeliveryChange.objects.values_list("ref", flat=True)[:20])
+            refs = [ref for rows in (DeliveryChange, RoundReport) for ref in _newest(rows)]
             name, args = a_hostile_call(random, world, refs)
+            if proposed:  # as an honest model would go on; the other threads speak in between
+                call_id, name, args = world.at_wheel, "confirm_report", {"change_id": proposed}
             answer = tools.run(name, args, trust.caller_of(call_id), tools.business_key(name, args))
             seen.append((call_id, name, args, answer))
+            is_report = name in ("report_attempt", "running_late") and answer["status"] == "ok"
+            proposed = str(answer["data"]["change_id"]) if is_report and random.random() < 0.5 else ""  # type: ignore[index]
         return seen
     finally:
         connections.close_all()
+
+
+def _newest(rows: type[DeliveryChange] | type[RoundReport]) -> list[str]:
+    return list(rows.objects.order_by("-pk").values_list("ref", flat=True)[:20])
 
 
 # The oracle
@@ -338,6 +348,15 @@ def _faults_on_rounds(world: World) -> Iterator[str]:
     for rows in (reported, sent, asked):
         if not set(rows.values_list("shipment_id", flat=True)) <= his:
             yield f"{rows.model.__name__} on another's round"
+    reports = RoundReport.objects.all()
+    if reports.exclude(call_public_id=call, driver__phone=RIDER).exists():
+        yield "a report of a stranger"
+    applied = reports.filter(state=ChangeState.APPLIED)
+    written = {"reason": applied.exclude(reason="").count(), "stops": sum(len(one.seen) for one in applied)}
+    attempts = reported.filter(status=Status.ATTEMPT_FAIL, reason__gt="").count()
+    wanted = reported.filter(description="The driver asked that the recipient be called").count()
+    if written != {"reason": attempts, "stops": reported.count() - wanted}:
+        yield "a report that was not confirmed, or was twice"
     if reported.exclude(call_public_id=call).exists() or sent.exclude(number=RIDER).exists():
         yield "a report or a message of somebody else"
     if sent.filter(text__contains="Gate").exists():

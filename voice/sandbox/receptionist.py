@@ -22,6 +22,8 @@ _CONFIRMS = {
     "hold_for_pickup": "confirm_hold_for_pickup",
     "authorise_neighbour": "confirm_neighbour",
     "refuse_delivery": "confirm_refusal",
+    "report_attempt": "confirm_report",
+    "running_late": "confirm_report",
 }
 """What carries out what a tool proposed."""
 _QUESTIONS = {

@@ -322,7 +322,9 @@ def test_whoever_answers_is_asked_whatever_the_call_is_about():
 
 # A driver on his round
 
-OF_A_ROUND = ["next_stop", "stop_directions", "report_attempt", "running_late", "call_recipient"]
+OF_A_ROUND = [
+    *("next_stop", "stop_directions", "report_attempt", "running_late", "confirm_report", "call_recipient")
+]
 
 
 def a_driver(*, at_stop: str = "") -> Receptionist:
@@ -358,6 +360,22 @@ def test_a_driver_is_understood(said, call):
 ])  # fmt: skip
 def test_on_a_round_the_stop_that_was_spoken_of_is_meant(said, call):
     assert hears(a_driver(at_stop="7"), said).calls == (call,)
+
+
+@pytest.mark.parametrize("tool", ["report_attempt", "running_late"])
+def test_what_a_driver_reports_is_confirmed_on_his_yes_only(tool):
+    receptionist = a_driver(at_stop="7")
+
+    told(receptionist, tool, change_id="R1")
+    unclear = hears(receptionist, "What did you say?")
+    told(receptionist, tool, change_id="R2")
+    no = hears(receptionist, "No, that is wrong.")
+    told(receptionist, tool, change_id="R3")
+    yes = hears(receptionist, "Yes, that is right.")
+
+    assert not unclear.calls
+    assert no == Reply(say="All right, I have changed nothing. Is there anything else?")
+    assert yes.calls == (FunctionCall("confirm_report", {"change_id": "R3"}),)
 
 
 @pytest.mark.parametrize("said", ["Nobody was here.", "I refuse it.", "It is late.", "Where is my parcel?"])
