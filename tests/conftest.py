@@ -4,15 +4,20 @@ import asyncio
 import gc
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from courier.logs import LineFormatter
 from tests.leaks import secrets_in
@@ -40,6 +45,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("django_db") or fixtures & _DATABASE_FIXTURES:
             item.add_marker("database")
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # else one worker works on alone
+
+
+class _ByGroup(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Has the tests of one group run by one worker, as the mark in their file says.
+
+    xdist 3.8 writes the group behind a test's name, where pytest 9.2 reads it no more: nothing is grouped.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid.partition("::")[0]) or nodeid
+
+
+@cache
+def _group(path: str) -> str:
+    marked = re.search(r'xdist_group\("([\w-]+)"\)', Path(path).read_text())
+    return marked[1] if marked else ""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByGroup | None:
+    """Group the tests where that is asked for."""
+    return _ByGroup(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 class _Listener(logging.Handler):
