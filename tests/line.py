@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -38,6 +38,8 @@ CALLER = "+254700000001"
 SUBPROTOCOL = "audio.drachtio.org"
 FRAME = b"\x07\x00" * 320
 """20 ms of the caller: 16-bit mono at 16 kHz, no sample zero."""
+
+_ON_THE_LINE = "SELECT 1 FROM voice_call WHERE session_id <> '' AND ended_at IS NULL"
 
 
 def eventually(holds: Callable[[], Any], seconds: float = 5.0) -> Any:
@@ -144,6 +146,7 @@ class Line:
         self.server = server
         self.model = model
         self.database = folder / "line.sqlite3"
+        self._kept = folder / "kept.sqlite3"
         self.log_path = folder / "server.log"
         self.port = free_port()
         self.http = f"http://127.0.0.1:{self.port}"
@@ -193,7 +196,7 @@ class Line:
             "serve": ["manage.py", "serve", "--host", "127.0.0.1", "--port", port],
             "daphne": ["manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"],
         }[self.server]
-        self._log = self.log_path.open("wb")
+        self._log = self.log_path.open("ab")  # what it printed before it was started again is looked at too
         self.process = subprocess.Popen(
             [sys.executable, *command], cwd=ROOT, env=self._environment, stdout=self._log, stderr=self._log
         )
@@ -267,6 +270,22 @@ class Line:
             found = connection.execute(query, values).fetchall()
         connection.close()
         return found
+
+    def keep(self) -> None:
+        """Keep the rows as they are now, for `put_back`."""
+        self._copy(self.database, self._kept)
+
+    def put_back(self) -> None:
+        """Go back to the rows that were kept, under the server that runs, once nobody is on the line."""
+        eventually(lambda: all(session.closed.is_set() for session in self.model.sessions), 15)
+        eventually(lambda: not self.rows(_ON_THE_LINE), 15)
+        self.model.sessions.clear()
+        self._copy(self._kept, self.database)
+
+    def _copy(self, source: Path, target: Path) -> None:
+        # By SQLite's own means, which wait for the server's transactions and tell its connections.
+        with closing(sqlite3.connect(source)) as kept, closing(sqlite3.connect(target)) as changed:
+            kept.backup(changed)
 
     def post(self, path: str, **kwargs: Any) -> httpx.Response:
         """POST to the server."""

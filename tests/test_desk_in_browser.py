@@ -1,17 +1,14 @@
 """The desk as a supervisor uses it: a real browser and a real server, light and dark, desk and phone."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser import a_page, log_in, needs_chromium, picture
-from tests.line import Line, a_line
+from tests.browser import LOOKS, Office, an_office, look_at, needs_chromium, picture
 from tests.shipments.builders import AMINA, BRIAN
 
-pytestmark = [pytest.mark.slow, needs_chromium]
+pytestmark = [pytest.mark.slow, needs_chromium, pytest.mark.xdist_group("desk")]
 CORNERS = f"""
 from tests.staff import a_corner
 for phone, name in (({AMINA!r}, "Amina"), ({BRIAN!r}, "Brian")):
@@ -36,18 +33,15 @@ PAGES = {
 }
 
 
-@contextmanager
-def a_desk(folder: Path) -> Iterator[tuple[Line, Page]]:
-    """Run a server with two depots where something waits, and log a supervisor in."""
-    with a_line(folder) as line:
-        line.manage("shell", "-v0", "-c", CORNERS)
-        with a_page(line) as page:
-            log_in(page, line)
-            yield line, page
+@pytest.fixture(scope="module")
+def office(tmp_path_factory) -> Iterator[Office]:
+    """Run a server with two depots where something waits."""
+    with an_office(tmp_path_factory.mktemp("desk"), rows=CORNERS) as office:
+        yield office
 
 
-def test_what_waits_is_decided_from_the_worklist_with_a_reason(tmp_path):
-    with a_desk(tmp_path) as (line, page):
+def test_what_waits_is_decided_from_the_worklist_with_a_reason(office):
+    with office.page() as page:
         page.get_by_role("link", name="Changes to decide on").click()
         page.get_by_role("button", name="Approve").first.click()
         page.locator("#dialog").get_by_role("button", name="Approve").click()
@@ -59,19 +53,19 @@ def test_what_waits_is_decided_from_the_worklist_with_a_reason(tmp_path):
 
         expect(page.get_by_role("button", name="Approve")).to_have_count(1)
         assert page.url.endswith("/admin/worklist/?kind=change")
-        assert line.rows(CHANGES) == [
+        assert office.line.rows(CHANGES) == [
             ("applied", "mary", "The rider is still at the depot"),
             ("needs_approval", "", ""),
         ]
 
 
-def test_a_form_that_went_stale_shows_what_is_different(tmp_path):
-    with a_desk(tmp_path) as (line, page):
+def test_a_form_that_went_stale_shows_what_is_different(office):
+    with office.page() as page:
         page.goto(PAGES["parcels"])
         page.get_by_role("link", name="AM-4279").click()
         page.get_by_role("link", name="Reschedule").click()
         expect(page.get_by_text("already with our dispatcher")).to_be_visible()
-        line.manage("shell", "-v0", "-c", CHANGED)
+        office.line.manage("shell", "-v0", "-c", CHANGED)
 
         page.get_by_label("Day and window").select_option(index=1)
         page.get_by_role("button", name="Move").click()
@@ -82,8 +76,8 @@ def test_a_form_that_went_stale_shows_what_is_different(tmp_path):
 
 
 @pytest.mark.parametrize("action", ["Reschedule", "Change address", "Hold"])
-def test_a_dialog_can_be_sent_on_a_phone_however_long_it_is(tmp_path, action):
-    with a_desk(tmp_path) as (_, page):
+def test_a_dialog_can_be_sent_on_a_phone_however_long_it_is(office, action):
+    with office.page() as page:
         page.set_viewport_size({"width": 390, "height": 600})
         page.goto(PAGES["parcel"])
         page.get_by_role("link", name="more_horiz").click()
@@ -95,16 +89,17 @@ def test_a_dialog_can_be_sent_on_a_phone_however_long_it_is(tmp_path, action):
         picture(page, f"{action.lower().replace(' ', '-')}-phone")
 
 
-def test_every_page_is_whole_light_and_dark_on_a_desk_and_on_a_phone(tmp_path):
-    with a_desk(tmp_path) as (_, page):
-        for scheme in ("light", "dark"):
+def test_every_page_is_whole_light_and_dark_on_a_desk_and_on_a_phone(office):
+    with office.page() as page:
+        for scheme, (first, then) in LOOKS:
             page.emulate_media(color_scheme=scheme)
-            for device, width, height in (("desk", 1400, 900), ("phone", 390, 844)):
-                page.set_viewport_size({"width": width, "height": height})
-                for name, address in PAGES.items():
-                    answer = page.goto(address)
-                    assert answer is not None
-                    assert answer.status == 200, name
+            for name, address in PAGES.items():
+                look_at(page, first)
+                answer = page.goto(address)
+                assert answer is not None
+                assert answer.status == 200, name
+                for device in (first, then):
+                    look_at(page, device)
                     picture(page, f"{name}-{scheme}-{device}")
                     overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
                     assert overflow <= 0, f"{name} is {overflow} px too wide for a {device}"

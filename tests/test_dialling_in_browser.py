@@ -2,17 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import a_page, log_in, needs_chromium, picture
-from tests.line import CALLER, Line, a_line, eventually, free_port
+from tests.browser import Office, an_office, needs_chromium, picture
+from tests.line import CALLER, eventually, free_port
 from tests.test_outbound_call import PARCEL
 
-pytestmark = [pytest.mark.slow, needs_chromium]
+pytestmark = [pytest.mark.slow, needs_chromium, pytest.mark.xdist_group("dialling")]
 
 PARCELS = "/admin/shipments/shipment/"
 QUEUE = "/admin/voice/outboundcall/"
@@ -34,14 +32,20 @@ CallbackRequest.objects.create(
 """
 
 
-@contextmanager
-def a_desk(folder: Path, **environment: str) -> Iterator[tuple[Line, Page]]:
-    """Run a server with two parcels on their way, and log a supervisor in."""
-    with a_line(folder, DIAL_HOURS="00:00-24:00", **environment) as line:
-        line.manage("shell", "-v0", "-c", PARCEL.format(phones=[CALLER, BRIAN], minutes=60))
-        with a_page(line) as page:
-            log_in(page, line)
-            yield line, page
+CARRIER_PORT = free_port()
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory) -> Iterator[Office]:
+    """Run a server with two parcels on their way, a wish to be rung back, and no carrier yet."""
+    with an_office(
+        tmp_path_factory.mktemp("dialling"),
+        rows=PARCEL.format(phones=[CALLER, BRIAN], minutes=60) + ASKED,
+        DIAL_HOURS="00:00-24:00",
+        SAUTIKIT_API_KEY="planted-key-0123",
+        SAUTIKIT_BASE_URL=f"http://127.0.0.1:{CARRIER_PORT}",
+    ) as office:
+        yield office
 
 
 def run_on_all(page: Page, action: str) -> None:
@@ -61,42 +65,39 @@ def call_from_the_page_of(page: Page, tracking_id: str, purpose: str) -> None:
     page.get_by_role("button", name="Call", exact=True).click()
 
 
-def test_a_customer_is_called_from_a_parcels_page_and_the_call_is_seen_in_the_queue(tmp_path):
-    port = free_port()
-    platform = {"SAUTIKIT_API_KEY": "planted-key-0123", "SAUTIKIT_BASE_URL": f"http://127.0.0.1:{port}"}
-    with a_desk(tmp_path, **platform) as (line, page):
+def test_a_customer_is_called_from_a_parcels_page_and_the_call_is_seen_in_the_queue(office):
+    line, port = office.line, str(CARRIER_PORT)
+    with office.page() as page:
         call_from_the_page_of(page, "KM900000", "eta")
         expect(page.get_by_text("KM900000: Now. Nothing speaks against it.")).to_be_visible()
         assert line.rows(STATES) == [("eta", "planned", 0, "mary")]
 
-        with line.command("carrier", "--port", str(port)), line.command("place_calls", "--loop"):
+        with line.command("carrier", "--port", port), line.command("place_calls", "--loop"):
             eventually(lambda: line.rows(STATES)[0][1] in ("answered", "done"), 30)
             page.goto(QUEUE)
             expect(page.get_by_role("link", name="Call", exact=True)).to_be_visible()
             picture(page, "placed-calls")
 
 
-def test_many_are_shown_with_the_rules_then_planned_and_taken_off_the_plan_again(tmp_path):
-    with a_desk(tmp_path) as (line, page):
-        page.goto(PARCELS)
+def test_many_are_shown_with_the_rules_then_planned_and_taken_off_the_plan_again(office):
+    with office.page(PARCELS) as page:
         run_on_all(page, "Call customers")
         expect(page.get_by_text("Now. Nothing speaks against it.")).to_have_count(2)
         picture(page, "call-customers")
-        assert line.rows(STATES) == []
+        assert office.line.rows(STATES) == []
 
         page.get_by_role("button", name="Call those who may be called").click()
         expect(page.get_by_text("KM900001: Now. Nothing speaks against it.")).to_be_visible()
-        assert line.rows(STATES) == [("eta", "planned", 0, "mary")] * 2
+        assert office.line.rows(STATES) == [("eta", "planned", 0, "mary")] * 2
         page.goto(QUEUE)
         run_on_all(page, "Cancel")
 
         expect(page.get_by_text("2 cancelled.")).to_be_visible()
-        assert line.rows(STATES) == [("eta", "cancelled", 0, "mary")] * 2
+        assert office.line.rows(STATES) == [("eta", "cancelled", 0, "mary")] * 2
 
 
-def test_all_dialling_is_paused_with_a_reason_and_resumed(tmp_path):
-    with a_desk(tmp_path) as (line, page):
-        page.goto(QUEUE)
+def test_all_dialling_is_paused_with_a_reason_and_resumed(office):
+    with office.page(QUEUE) as page:
         page.get_by_role("link", name="Pause dialling").click()
         page.get_by_label("Reason").fill("Storm over Nairobi")
         page.get_by_role("button", name="Pause", exact=True).click()
@@ -110,16 +111,13 @@ def test_all_dialling_is_paused_with_a_reason_and_resumed(tmp_path):
         page.get_by_role("button", name="Resume", exact=True).click()
 
         expect(page.get_by_text("Dialling goes on.")).to_be_visible()
-        assert line.rows("SELECT paused FROM voice_dialswitch") == [(0,)]
+        assert office.line.rows("SELECT paused FROM voice_dialswitch") == [(0,)]
 
 
-def test_who_asked_to_be_rung_back_is_called_from_the_list(tmp_path):
-    with a_desk(tmp_path) as (line, page):
-        line.manage("shell", "-v0", "-c", ASKED)
-        page.goto(CALLBACKS)
-
+def test_who_asked_to_be_rung_back_is_called_from_the_list(office):
+    with office.page(CALLBACKS) as page:
         run_on_all(page, "Call back")
 
         expect(page.get_by_text("KM900000: Now. Nothing speaks against it.")).to_be_visible()
         picture(page, "call-back")
-        assert line.rows(STATES) == [("callback", "planned", 1, "mary")]
+        assert office.line.rows(STATES) == [("callback", "planned", 1, "mary")]

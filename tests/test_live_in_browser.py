@@ -2,21 +2,33 @@
 
 import json
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import a_page, log_in, needs_chromium, picture
-from tests.line import CALLER, ModelSession, a_line, eventually
+from tests.browser import Office, an_office, needs_chromium, picture
+from tests.line import CALLER, ModelSession, eventually
 from tests.test_live_line import HURRIED, LOUD, on_the_phone, says
 
-pytestmark = [pytest.mark.slow, needs_chromium]
+pytestmark = [pytest.mark.slow, needs_chromium, pytest.mark.xdist_group("live-page")]
 LIVE = "/admin/live/"
 SCRIPT = "<img src=x onerror=document.title='broken'>"
 PARCEL = f"""
-from tests.shipments.builders import a_parcel
-a_parcel({CALLER!r}, tracking_id="KM-4279")
+from django.contrib.auth.models import User
+from tests.shipments.builders import a_depot, a_parcel
+depot = a_depot(name="Own")
+a_parcel({CALLER!r}, tracking_id="KM-4279", depot=depot)
+User.objects.get(groups__name="Dispatcher").depots.add(depot)
 """
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory) -> Iterator[Office]:
+    """Run a server with a parcel at the dispatcher's depot."""
+    roles = ("Supervisor", "Dispatcher")
+    with an_office(tmp_path_factory.mktemp("live-page"), rows=PARCEL, roles=roles, **HURRIED) as office:
+        yield office
 
 
 def open_the_call(page: Page) -> None:
@@ -38,11 +50,9 @@ def converse(model: ModelSession) -> None:
     says(model, "Your parcel is at our depot in Industrial Area.")
 
 
-def test_a_supervisor_sees_words_appear_and_ends_the_call(tmp_path):
-    with a_line(tmp_path, **HURRIED) as line:
-        line.manage("shell", "-v0", "-c", PARCEL)
-        with a_page(line) as page, on_the_phone(line) as (call, model):
-            log_in(page, line)
+def test_a_supervisor_sees_words_appear_and_ends_the_call(office):
+    with office.page() as page:
+        with on_the_phone(office.line) as (call, model):
             open_the_call(page)
             converse(model)
 
@@ -64,13 +74,12 @@ def test_a_supervisor_sees_words_appear_and_ends_the_call(tmp_path):
             expect(page.get_by_text("Nobody is on the line.")).to_be_visible()
             assert page.title() != "broken"
         query = "SELECT ended_reason FROM voice_call WHERE public_id = ?"
-        assert line.rows(query, call) == [("agent_hangup",)]
+        assert office.line.rows(query, call) == [("agent_hangup",)]
 
 
-def test_a_page_that_loses_the_server_says_so_and_catches_up(tmp_path):
-    with a_line(tmp_path, **HURRIED) as line, a_page(line, refused="WebSocket connection") as page:
-        log_in(page, line)
-        page.goto(LIVE)
+def test_a_page_that_loses_the_server_says_so_and_catches_up(office):
+    line = office.line
+    with office.page(LIVE, refused="WebSocket connection") as page:
         expect(page.get_by_text("Nobody is on the line.")).to_be_visible()
         line.stop()
         expect(page.get_by_text("This page lost the server")).to_be_visible()
@@ -82,33 +91,17 @@ def test_a_page_that_loses_the_server_says_so_and_catches_up(tmp_path):
             expect(page.get_by_text("This page lost the server")).not_to_be_visible()
 
 
-def test_a_dispatcher_sees_calls_of_his_depots_without_words_and_cannot_end_them(tmp_path):
-    with a_line(tmp_path, **HURRIED) as line:
-        line.manage("shell", "-v0", "-c", f"{PARCEL}\n{_HIS}")
-        with a_page(line) as page, on_the_phone(line) as (_, model):
-            log_in(page, line, "Dispatcher")
-            line.manage("shell", "-v0", "-c", _HIS_DEPOT)
-            open_the_call(page)
-            converse(model)
+def test_a_dispatcher_sees_calls_of_his_depots_without_words_and_cannot_end_them(office):
+    with office.page(role="Dispatcher") as page, on_the_phone(office.line) as (_, model):
+        open_the_call(page)
+        converse(model)
 
-            expect(page.locator(".live-lines")).to_contain_text("track shipment: done")
-            expect(page.locator(".live-lines")).not_to_contain_text("my parcel?")
-            expect(page.get_by_text("What is said is shown to supervisors.")).to_be_visible()
-            expect(page.get_by_role("button", name="Tell the agent")).to_be_visible()
-            expect(page.get_by_role("button", name=re.compile("End the call"))).to_have_count(0)
-            assert CALLER not in page.content()
-
-
-_HIS = """
-from shipments.models import Shipment
-from tests.shipments.builders import a_depot
-Shipment.objects.update(depot=a_depot(name="Own"))
-"""
-_HIS_DEPOT = """
-from django.contrib.auth.models import User
-from shipments.models import Depot
-User.objects.get().depots.set(Depot.objects.all())
-"""
+        expect(page.locator(".live-lines")).to_contain_text("track shipment: done")
+        expect(page.locator(".live-lines")).not_to_contain_text("my parcel?")
+        expect(page.get_by_text("What is said is shown to supervisors.")).to_be_visible()
+        expect(page.get_by_role("button", name="Tell the agent")).to_be_visible()
+        expect(page.get_by_role("button", name=re.compile("End the call"))).to_have_count(0)
+        assert CALLER not in page.content()
 
 
 def _pictures(page: Page) -> None:

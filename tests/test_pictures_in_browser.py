@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.browser import a_page, log_in, needs_chromium, picture
-from tests.line import CALLER, a_line
+from tests.browser import LOOKS, SIZES, an_office, look_at, needs_chromium, picture
+from tests.line import CALLER
 from tests.test_outbound_call import PARCEL
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -70,25 +70,24 @@ PAGES = {
     "api-clients": "/admin/shipments/apiclient/",
     "api-client": "/admin/shipments/apiclient/1/change/",
 }
-SIZES = {"desk": (1400, 900), "phone": (390, 844)}
 ROOT = "from django.contrib.auth.models import User; User.objects.update(is_superuser=True)"
+"""All pages are seen by one."""
 
 
 def test_the_pages_fit_a_desk_and_a_telephone_in_light_and_dark(tmp_path):
-    with a_line(tmp_path) as line, a_page(line) as page:
-        line.manage("shell", "-v0", "-c", PARCEL.format(phones=[CALLER], minutes=60))
-        line.manage("shell", "-v0", "-c", ROWS)
-        log_in(page, line)
-        line.manage("shell", "-v0", "-c", ROOT)  # all pages are seen by one
+    rows = "\n".join([PARCEL.format(phones=[CALLER], minutes=60), ROWS, ROOT])
+    with an_office(tmp_path, rows=rows) as office, office.page() as page:
         wide = {}
 
-        for scheme in ("light", "dark"):
+        for scheme, (first, then) in LOOKS:
             page.emulate_media(color_scheme=scheme)
-            for size, (width, height) in SIZES.items():
-                page.set_viewport_size({"width": width, "height": height})
-                for name, address in PAGES.items():
-                    page.goto(address)
+            for name, address in PAGES.items():
+                look_at(page, first)
+                page.goto(address)
+                for size in (first, then):
+                    look_at(page, size)
                     picture(page, f"{name}-{size}-{scheme}")
+                    width, _ = SIZES[size]
                     if page.evaluate("document.documentElement.scrollWidth") > width:
                         wide[name, size] = width
 

@@ -1,29 +1,20 @@
 """A real browser rings a real server, speaks by its microphone and hears the agent by its loudspeaker."""
 
-import asyncio
-import base64
-import os
-import re
-import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser import a_page, log_in, needs_chromium, picture
-from tests.line import Line, a_line, eventually
-from voice.audio import Resampler
-from voice.sandbox.offline import offline_voice_missing
-from voice.sandbox.process import Process
+from tests.browser import LOOKS, SIZES, Office, an_office, look_at, needs_chromium, picture
+from tests.line import eventually
 
-pytestmark = [pytest.mark.slow, needs_chromium]
+pytestmark = [pytest.mark.slow, needs_chromium, pytest.mark.xdist_group("softphone")]
 SOFTPHONE = "/admin/softphone/"
-LENT = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+MICROPHONE = ("--use-fake-device-for-media-stream", "--deny-permission-prompts")
+"""A microphone that only those pages get to which it is lent."""
+SEED = "from django.core.management import call_command; call_command('seed_demo')"
 HZ = 16_000
-LISTENS_S, ASKS_S = 14, 20
-"""How long the caller lets the greeting be, and after his question the answer."""
 HEAR = """
 window.heard = [];
 const connect = AudioNode.prototype.connect;
@@ -39,14 +30,6 @@ AudioNode.prototype.connect = function (target, ...rest) {
 };
 """
 """Keeps what reaches the loudspeaker, as the worklet plays it."""
-TAKE = """
-() => {
-  const bytes = window.heard.flatMap((piece) => [...new Uint8Array(piece.buffer)]);
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.slice(at, at + 8192));
-  return btoa(text);
-}
-"""
 WORKLET = """
 async (worklet) => {
   const code = await (await fetch(worklet)).text();
@@ -90,99 +73,37 @@ SPEAKS, IS_HEARD = (
     for who in ("agent", "you")
 )
 """What the meters show."""
-IS_QUIET = "window.heard.slice(-6).every((piece) => piece.every((sample) => sample === 0))"
-"""Whether nothing has been played for 1.5 s."""
+SOUNDS = "window.heard.length > 2 && window.heard.slice(-2).every((piece) => piece.some(Boolean))"
+"""Whether the agent is heard now."""
 CALLS = """
 SELECT c.status, c.proof, u.username FROM voice_call c JOIN auth_user u ON u.id = c.tester_id
 """
-SAID = "SELECT text FROM voice_turn WHERE speaker = 'caller' ORDER BY position"
-RUNS = "SELECT name, state FROM voice_toolrun"
 
 
-def on_tape(folder: Path, words: str) -> Path:
-    """Return a recording of a caller who listens first, then asks, then listens again."""
-    from voice.sandbox.mouth import MOUTH_HZ, OfflineMouth  # noqa: PLC0415 - only where it is installed
-
-    resampler = Resampler(MOUTH_HZ, HZ)
-    spoken = resampler.push(asyncio.run(OfflineMouth().speak(words))) + resampler.flush()
-    path = folder / "caller.wav"
-    with wave.open(str(path), "wb") as tape:
-        tape.setnchannels(1)
-        tape.setsampwidth(2)
-        tape.setframerate(HZ)
-        tape.writeframes(bytes(LISTENS_S * HZ * 2) + spoken + bytes(ASKS_S * HZ * 2))
-    return path
+@pytest.fixture(scope="module")
+def office(tmp_path_factory) -> Iterator[Office]:
+    """Run a server with the demonstration's parcels, room for one call and short goodbyes."""
+    limits = {"ADMISSION_CALLS": "1", "CALL_GOODBYE_S": "3"}
+    with an_office(tmp_path_factory.mktemp("softphone"), *MICROPHONE, rows=SEED, **limits) as office:
+        yield office
 
 
 @contextmanager
-def a_model_that_speaks(folder: Path) -> Iterator[str]:
-    """Run the stand-in of the voice model with its ears and its mouth; yield its address."""
-    model = Process("model", ["live_server", "--port", "0", "--brain", "offline"], folder, dict(os.environ))
-    try:
-        model.start()
-        yield model.wait_for(model.printed)
-    finally:
-        model.stop()
-
-
-@contextmanager
-def a_softphone(
-    folder: Path, *flags: str, refused: str = "", **environment: str
-) -> Iterator[tuple[Line, Page]]:
-    """Run a server with the demonstration's parcels, and open the softphone as a supervisor."""
-    with a_line(folder, **environment) as line:
-        line.manage("seed_demo")
-        with a_page(line, *flags, refused=refused) as page:
-            page.add_init_script(HEAR)
-            log_in(page, line)
-            page.get_by_role("link", name="Call the agent").click()
-            page.wait_for_url(SOFTPHONE)
-            yield line, page
+def a_softphone(office: Office, *, microphone: bool = True, refused: str = "") -> Iterator[Page]:
+    """Open the softphone as a supervisor."""
+    with office.page(refused=refused, microphone=microphone) as page:
+        page.add_init_script(HEAR)
+        page.get_by_role("link", name="Call the agent").click()
+        page.wait_for_url(SOFTPHONE)
+        yield page
 
 
 def call(page: Page) -> None:
     page.get_by_role("button", name="Call", exact=True).click()
 
 
-@pytest.mark.skipif(bool(offline_voice_missing()), reason="the offline-voice extra is not installed")
-def test_a_caller_at_the_browser_is_understood_and_understands_the_agent(tmp_path):
-    tape = on_tape(tmp_path, "Hello, where is my parcel?")
-    flags = (*LENT, f"--use-file-for-fake-audio-capture={tape}%noloop")
-    with (
-        a_model_that_speaks(tmp_path) as url,
-        a_softphone(tmp_path, *flags, GEMINI_LIVE_URL=url, GREETING_SHIELD_S="2") as (line, page),
-    ):
-        page.get_by_label("You are").select_option(label=AMINA)
-        call(page)
-        expect(page.get_by_text("Talking")).to_be_visible()
-        eventually(lambda: ("track_shipment", "ok") in line.rows(RUNS), 60)
-        page.wait_for_function(SPEAKS)
-        page.wait_for_function(IS_QUIET)
-        picture(page, "softphone-talking")
-        page.get_by_role("button", name="Hang up").click()
-        expect(page.get_by_text("You hung up.")).to_be_visible()
-        heard = base64.b64decode(page.evaluate(TAKE))
-        picture(page, "softphone-ended")
-        page.get_by_role("link", name="See the call").click()
-        expect(page.get_by_text("Test call by")).to_be_visible()
-        eventually(lambda: line.rows(CALLS) == [("completed", "staff", "mary")])
-        said = " ".join(text for (text,) in line.rows(SAID)).lower()
-
-    from voice.sandbox.ears import transcribe  # noqa: PLC0415 - only where it is installed
-
-    words = asyncio.run(transcribe(heard)).lower()
-    assert "where is my parcel" in said
-    assert "savanna" in words
-    assert re.search(
-        r"your parcel.ending .* out for delivery\b.* it should reach you (?:tomorrow )?between", words
-    ), words
-
-
-AMINA = "Amina Otieno · ••• 001"
-
-
-def test_what_the_agent_said_so_far_and_was_not_played_yet_is_dropped_at_a_clear(tmp_path):
-    with a_softphone(tmp_path) as (_, page):
+def test_what_the_agent_said_so_far_and_was_not_played_yet_is_dropped_at_a_clear(office):
+    with a_softphone(office, microphone=False) as page:
         came = page.evaluate(WORKLET, page.locator("#softphone").get_attribute("data-worklet"))
 
     assert came["whole"] == 12_800
@@ -190,11 +111,11 @@ def test_what_the_agent_said_so_far_and_was_not_played_yet_is_dropped_at_a_clear
     assert came["frames"] == [[640, 16_383]] * 4
 
 
-def test_frames_of_20_ms_are_sent_and_the_agents_voice_moves_the_meter_until_he_hangs_up(tmp_path):
-    with a_softphone(tmp_path, *LENT) as (line, page):
+def test_frames_of_20_ms_are_sent_and_the_agents_voice_moves_the_meter_until_he_hangs_up(office):
+    with a_softphone(office) as page:
         call(page)
         expect(page.get_by_text("Talking")).to_be_visible()
-        model = eventually(lambda: line.model.sessions and line.model.sessions[0])
+        model = eventually(lambda: office.line.model.sessions and office.line.model.sessions[0])
         frames = eventually(lambda: len(model.heard) > 3 * HZ * 2 and len(model.heard), 10)
         model.speak(2.0)
         page.wait_for_function(SPEAKS)
@@ -207,73 +128,72 @@ def test_frames_of_20_ms_are_sent_and_the_agents_voice_moves_the_meter_until_he_
     assert frames % 2 == 0
 
 
-def test_when_the_agent_hangs_up_the_page_says_so(tmp_path):
-    with a_softphone(tmp_path, *LENT, CALL_GOODBYE_S="3") as (line, page):
+def test_when_the_agent_hangs_up_the_page_says_so(office):
+    with a_softphone(office) as page:
         call(page)
         expect(page.get_by_text("Talking")).to_be_visible()
-        model = eventually(lambda: line.model.sessions and line.model.sessions[0])
+        model = eventually(lambda: office.line.model.sessions and office.line.model.sessions[0])
         model.send({"toolCall": {"functionCalls": [{"id": "bye", "name": "end_call", "args": {}}]}})
         model.speak(1.0)
         model.send({"serverContent": {"turnComplete": True}})
 
         expect(page.get_by_text("The agent hung up.")).to_be_visible()
-        assert "cannot be hung up on" not in line.log()
+        assert "cannot be hung up on" not in office.line.log()
 
 
-def test_a_microphone_that_is_not_lent_is_said_and_no_call_begins(tmp_path):
-    with a_softphone(tmp_path, "--use-fake-device-for-media-stream", "--deny-permission-prompts") as (
-        line,
-        page,
-    ):
+def test_a_microphone_that_is_not_lent_is_said_and_no_call_begins(office):
+    with a_softphone(office, microphone=False) as page:
         call(page)
 
         expect(page.get_by_role("alert")).to_contain_text("The microphone is blocked.")
         expect(page.get_by_text("Not connected")).to_be_visible()
         picture(page, "softphone-blocked")
-        assert line.rows(CALLS) == []
+        assert office.line.rows(CALLS) == []
 
 
-def test_a_line_that_does_not_take_the_call_is_said(tmp_path):
+def test_a_line_that_does_not_take_the_call_is_said(office):
     def answer(route: Route) -> None:
         if route.request.method == "POST":
             route.fulfill(json={"stream": "/audio/nobodys-token", "page": "/admin/"})
         else:
             route.fallback()
 
-    with a_softphone(tmp_path, *LENT, refused="403") as (_, page):
+    with a_softphone(office, refused="403") as page:
         page.route(f"**{SOFTPHONE}", answer)
         call(page)
 
         expect(page.get_by_role("alert")).to_contain_text("The line did not take this call.")
 
 
-def test_a_refusal_is_shown_in_its_words(tmp_path):
-    with (
-        a_softphone(tmp_path, *LENT, refused="409", ADMISSION_CALLS="1") as (line, page),
-        line.call(),
-    ):
+def test_a_refusal_is_shown_in_its_words(office):
+    with a_softphone(office, refused="409") as page, office.line.call():
         call(page)
 
         expect(page.get_by_role("alert")).to_contain_text("The line is full")
-        assert line.rows(CALLS) == []
+        assert office.line.rows(CALLS) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height", "name"), [(1400, 900, "desk"), (390, 844, "phone")])
-def test_the_page_fits_a_desk_and_a_phone_in_light_and_dark(tmp_path, scheme, width, height, name):
-    with a_softphone(tmp_path, *LENT) as (_, page):
+@pytest.mark.parametrize(("scheme", "sizes"), LOOKS)
+def test_the_page_fits_a_desk_and_a_phone_in_light_and_dark(office, scheme, sizes):
+    with a_softphone(office) as page:
         page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size({"width": width, "height": height})
+        look_at(page, sizes[0])
         page.reload()
-        picture(page, f"softphone-{name}-{scheme}-idle")
+        for size in sizes:
+            look_at(page, size)
+            picture(page, f"softphone-{size}-{scheme}-idle")
+        look_at(page, sizes[0])
         call(page)
         expect(page.get_by_text("Talking")).to_be_visible()
-        page.wait_for_function(IS_HEARD)
-        picture(page, f"softphone-{name}-{scheme}")
+        for size in sizes:
+            look_at(page, size)
+            page.wait_for_function(IS_HEARD)
+            picture(page, f"softphone-{size}-{scheme}")
 
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        expect(page.get_by_role("button", name="Hang up")).to_be_in_viewport()
-        assert wide <= width
+            width, _ = SIZES[size]
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            expect(page.get_by_role("button", name="Hang up")).to_be_in_viewport()
+            assert wide <= width
 
 
 CLEARS = """
@@ -285,7 +205,6 @@ MessagePort.prototype.postMessage = function (said, ...rest) {
 };
 """
 """Keeps when the player was told to drop what it has, counted in pieces heard."""
-SOUNDS = "window.heard.length > 2 && window.heard.slice(-2).every((piece) => piece.some(Boolean))"
 FALLS_SILENT = """
 () => window.heard.length > window.clears[0] + 8
   && window.heard.slice(window.clears[0] + 2).every((piece) => piece.every((sample) => sample === 0))
@@ -293,13 +212,13 @@ FALLS_SILENT = """
 """Whether of what was queued no more than the pieces that were on their way was heard after it."""
 
 
-def test_an_interruption_in_mid_speech_drops_what_was_queued(tmp_path):
-    with a_softphone(tmp_path, *LENT) as (line, page):
+def test_an_interruption_in_mid_speech_drops_what_was_queued(office):
+    with a_softphone(office) as page:
         page.add_init_script(CLEARS)
         page.reload()
         call(page)
         expect(page.get_by_text("Talking")).to_be_visible()
-        model = eventually(lambda: line.model.sessions and line.model.sessions[0])
+        model = eventually(lambda: office.line.model.sessions and office.line.model.sessions[0])
         model.speak(20.0)
         page.wait_for_function(SOUNDS)
 
