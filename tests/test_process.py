@@ -229,3 +229,15 @@ def test_when_the_model_cannot_be_had_the_next_caller_hears_a_sentence_at_once(t
             answer = line.ring(line.new_session()).text
 
             assert "<Say" in answer
+
+
+def test_when_the_quota_is_spent_the_next_caller_hears_a_sentence_at_once(tmp_path):
+    with (
+        a_line(tmp_path, ADMISSION_MODEL_WAIT_S="60") as line,
+        line.call() as (telephone, model),
+        talking(telephone),
+    ):
+        model.socket.close(1011, "You exceeded your current quota, please check your plan.")
+        eventually(lambda: "<Say" in line.ring(line.new_session()).text)
+
+        assert "the voice model cannot be had" in line.log()
