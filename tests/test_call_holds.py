@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import wave
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,21 +12,39 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from tests.line import FRAME, Line, a_line, eventually
-from voice import clips
+from tests.line import Line, ModelSession, a_line, eventually
+from tests.test_process import locked
+from voice import clips, notes
 
-pytestmark = [pytest.mark.slow, pytest.mark.logs_errors]
+pytestmark = [pytest.mark.slow, pytest.mark.logs_errors, pytest.mark.xdist_group("call-holds")]
+_LOUD = b"\x00\x10\x00\xf0"
+"""Samples that count as speech."""
 
 
 @pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+def own_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a recording of the courier's own, which takes a second."""
+    folder = tmp_path_factory.mktemp("clips")
+    (folder / "en").mkdir()
+    with wave.open(str(folder / "en" / "apology_callback.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(b"".join((1 + n).to_bytes(2, "little") for n in range(16_000)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory, own_clips: Path) -> Iterator[Line]:
     """One server process for all tests here."""
-    with a_line(tmp_path_factory.mktemp("holds"), ADMISSION_CALLS="20") as running:
+    settings = {"ADMISSION_CALLS": "20", "CLIPS_PATH": str(own_clips), "ORM_THREADS": "3"}
+    with a_line(tmp_path_factory.mktemp("holds"), **settings) as running:
         yield running
 
 
 class Ear:
-    """Sends a caller's frames in real time and keeps what comes back, until the line is closed."""
+    """Sends a caller's frames in real time and keeps what comes back, until the line is closed.
+
+    The samples of a frame are its number, from one on.
+    """
 
     def __init__(self, telephone: ClientConnection) -> None:
         self.telephone = telephone
@@ -47,9 +66,11 @@ class Ear:
         self.code = self.telephone.close_code or 0
 
     def _talk(self) -> None:
+        number = 0
         try:
             while not self.code:
-                self.telephone.send(FRAME)
+                number += 1
+                self.telephone.send(number.to_bytes(2, "little") * 320)
                 time.sleep(0.02)
         except ConnectionClosed:
             pass
@@ -58,6 +79,46 @@ class Ear:
         """Wait until the line is closed."""
         for thread in self._threads:
             thread.join(20)
+
+
+def numbers(model: ModelSession) -> list[int]:
+    """Return the numbers of the caller's frames that a conversation heard, in order, each once."""
+    samples = memoryview(bytes(model.heard)).cast("H").tolist()
+    return list(dict.fromkeys(number for number in samples if number))
+
+
+def greet(model: ModelSession, ear: Ear) -> None:
+    """Let the model greet the caller, who hears it out."""
+    model.speak(0.3, _LOUD)
+    model.send({"serverContent": {"turnComplete": True}})
+    eventually(lambda: len(ear.heard) >= 0.3 * 32_000)
+    threading.Event().wait(0.5)  # what was sent ahead is heard
+
+
+def a_call(id_: str, name: str, **args: str) -> dict[str, object]:
+    """Return a tool call as the model sends it."""
+    return {"id": id_, "name": name, "args": args}
+
+
+def asks(model: ModelSession, *calls: dict[str, object]) -> None:
+    """Let the model call tools."""
+    model.send({"toolCall": {"functionCalls": calls}})
+
+
+def answered(model: ModelSession) -> set[str]:
+    """Return the ids of the calls that were answered."""
+    told = [one["toolResponse"]["functionResponses"] for one in model.said if "toolResponse" in one]
+    return {answer["id"] for answers in told for answer in answers}
+
+
+def runs(line: Line, session_id: str) -> dict[str, tuple[str, str]]:
+    """Return what came of each tool call: its state, and the code of a refusal."""
+    query = (
+        "SELECT r.model_call_id, r.state, r.result FROM voice_toolrun r "
+        "JOIN voice_call c ON c.id = r.call_id WHERE c.session_id = ?"
+    )
+    found = line.rows(query, session_id)
+    return {id_: (state, json.loads(result)["data"].get("code", "")) for id_, state, result in found}
 
 
 def ending(line: Line, session_id: str) -> tuple[str, str]:
@@ -74,11 +135,17 @@ def test_g3_a_call_outlives_its_connection_to_the_model(line: Line):
         model.send({"sessionResumptionUpdate": {"newHandle": "h1", "resumable": True}})
         model.speak(1)
         eventually(lambda: len(ear.heard) > 32_000)
+        line.model.confirms = False
         lost_s = time.monotonic()
         model.socket.close(1011, "Internal error encountered.")
         eventually(lambda: len(line.model.sessions) > before + 1)
         took_s = time.monotonic() - lost_s
         again = line.model.sessions[-1]
+        threading.Event().wait(1)  # what the caller says meanwhile is kept
+        line.model.confirms = True
+        arrived = [(time.monotonic(), 0)]
+        again.hearing = lambda _: arrived.append((time.monotonic(), len(again.heard)))
+        again.send({"setupComplete": {}})
         eventually(lambda: len(again.caller_bytes) > 48_000)
         caught_up_s = time.monotonic() - lost_s
         again.speak(1)
@@ -88,10 +155,45 @@ def test_g3_a_call_outlives_its_connection_to_the_model(line: Line):
     assert again.setup["sessionResumption"] == {"handle": "h1"}
     assert took_s < 4.0
     assert len(again.caller_bytes) >= 48_000 > (caught_up_s - took_s) * 32_000 / 2
+    began_s = arrived[0][0]
+    assert all(heard <= (at_s - began_s + 0.3) * 2 * 32_000 for at_s, heard in arrived), "faster than twice"
+    before_it, after_it = numbers(model), numbers(again)
+    assert after_it == list(range(after_it[0], after_it[-1] + 1))
+    assert after_it[0] - before_it[-1] <= 10, "what was on its way when the connection went, and no more"
     assert ending(line, session_id) == ("completed", "caller_hangup")
 
 
-def test_g5_a_model_that_refuses_is_apologised_for_to_the_last_word(line: Line):
+def test_g4_a_new_conversation_is_told_what_was_done_and_the_third_loss_is_apologised_for(
+    line: Line, own_clips: Path
+):
+    session_id, before = line.new_session(), len(line.model.sessions)
+    internal = (1011, "Internal error encountered.")
+    with line.call(session_id) as (telephone, model):
+        ear = Ear(telephone)
+        greet(model, ear)
+        asks(model, a_call("l1", "set_language", language="sw"))
+        eventually(lambda: "l1" in answered(model))
+        model.socket.close(*internal)  # it gave no handle to come back by
+        eventually(lambda: len(line.model.sessions) > before + 1)
+        anew = line.model.sessions[-1]
+        eventually(lambda: notes.AFTER_SUMMARY in json.dumps(anew.said))
+        anew.socket.close(*internal)
+        eventually(lambda: len(line.model.sessions) > before + 2)
+        line.model.sessions[-1].socket.close(*internal)
+        ear.join()
+
+    [history] = [told["clientContent"] for told in anew.said if "clientContent" in told]
+    assert "handle" not in anew.setup["sessionResumption"]
+    assert "already under way" in str(history)
+    assert "set_language" in str(history)
+    assert "must not be done again" in str(history)
+    assert clips.load("en", str(own_clips))["apology_callback"].pcm in bytes(ear.heard)
+    assert len(line.model.sessions) == before + 3
+    assert ear.code == 4011
+    assert ending(line, session_id) == ("failed", "model_failure")
+
+
+def test_g5_a_model_that_refuses_is_apologised_for_to_the_last_word(line: Line, own_clips: Path):
     session_id, before = line.new_session(), line.model.connections
     with line.call(session_id) as (telephone, model):
         ear = Ear(telephone)
@@ -99,10 +201,11 @@ def test_g5_a_model_that_refuses_is_apologised_for_to_the_last_word(line: Line):
         ear.join()
 
     asked = "SELECT reason FROM voice_callbackrequest JOIN voice_call ON voice_call.id = call_id"
-    assert bytes(ear.heard).startswith(clips.load("en")["apology_callback"].pcm)
+    assert bytes(ear.heard).startswith(clips.load("en", str(own_clips))["apology_callback"].pcm)
     assert line.rows(f"{asked} WHERE session_id = ?", session_id) == [("model_failure",)]
     assert ear.code == 4011
     assert line.model.connections == before + 1
+    assert "the voice model refuses us" in line.log()
     assert ending(line, session_id) == ("failed", "model_failure")
 
 
@@ -123,6 +226,74 @@ def test_the_model_ends_a_call_once_its_goodbye_has_been_heard(line: Line):
     assert ear.closed_s - said_s >= 1.8
     assert ear.code == 1000
     assert ending(line, session_id) == ("completed", "agent_hangup")
+
+
+def test_a_tool_that_the_caller_speaks_over_is_finished_and_told_of_when_nobody_speaks(line: Line):
+    session_id = line.new_session()
+    with line.call(session_id) as (telephone, model):
+        ear = Ear(telephone)
+        greet(model, ear)
+        with locked(line):
+            asks(model, a_call("o1", "set_language", language="sw"))
+            heard = len(model.caller_bytes)
+            eventually(lambda: len(model.caller_bytes) > heard + 16_000)  # it is no reason not to be heard
+            model.send({"voiceActivity": {"type": "ACTIVITY_START", "audioOffset": "1s"}})
+            model.send({"serverContent": {"interrupted": True, "turnComplete": True}})
+            model.send({"voiceActivity": {"type": "ACTIVITY_END", "audioOffset": "2s"}})
+        eventually(lambda: "o1" in answered(model))  # which a model that was spoken to takes no notice of
+        model.speak(0.3, _LOUD)
+        model.send({"serverContent": {"turnComplete": True}})
+        eventually(lambda: "set_language has finished meanwhile" in json.dumps(model.said), 10)
+        telephone.close()
+        ear.join()
+
+    assert ending(line, session_id) == ("completed", "caller_hangup")
+    assert runs(line, session_id) == {"o1": ("ok", "")}
+
+
+def test_a15_of_calls_that_are_taken_back_one_is_told_of_when_done_and_one_is_not_begun(line: Line):
+    session_id = line.new_session()
+    with line.call(session_id) as (telephone, model):
+        ear = Ear(telephone)
+        greet(model, ear)
+        with locked(line):  # which holds up all threads that tools are run on
+            held = [a_call(f"t{n}", "track_shipment", tracking_id=f"NBO-{n}") for n in range(3)]
+            late = a_call("t9", "set_language", language="fr")
+            asks(model, a_call("t8", "set_language", language="sw"), *held, late)
+            threading.Event().wait(0.5)  # what may begin has begun
+            model.send({"toolCallCancellation": {"ids": ["t8", "t9"]}})
+            threading.Event().wait(0.5)
+        eventually(lambda: answered(model) == {"t0", "t1", "t2"})
+        model.speak(0.3, _LOUD)
+        model.send({"serverContent": {"turnComplete": True}})
+        eventually(lambda: "set_language has finished meanwhile" in json.dumps(model.said), 10)
+        telephone.close()
+        ear.join()
+
+    assert ending(line, session_id) == ("completed", "caller_hangup")
+    came = runs(line, session_id)
+    assert (came["t8"], came["t9"]) == (("ok", ""), ("refused", "withdrawn"))
+    assert answered(model) == {"t0", "t1", "t2"}
+
+
+def test_a_model_that_takes_no_audio_while_a_tool_runs_is_sent_none_for_a_while(tmp_path: Path):
+    settings = {"GEMINI_MODEL": "gemini-3.1-flash-live-preview", "TOOL_PENDING_S": "1.5"}
+    with a_line(tmp_path, **settings) as line, line.call() as (telephone, model):
+        ear = Ear(telephone)
+        greet(model, ear)
+        arrived: list[float] = []
+        model.hearing = lambda _: arrived.append(time.monotonic())
+        with locked(line):
+            asked_s = time.monotonic()
+            asks(model, a_call("p1", "set_language", language="sw"))
+            eventually(lambda: arrived and arrived[-1] > asked_s + 1.5)
+            before_it_was_done = answered(model)
+        eventually(lambda: answered(model) == {"p1"})
+        telephone.close()
+        ear.join()
+
+    assert before_it_was_done == set()
+    assert max(later - at for at, later in pairwise([asked_s, *arrived])) > 1.2
 
 
 def test_a_loss_of_one_call_is_not_heard_in_another(line: Line):
