@@ -15,6 +15,7 @@ from shipments.statuses import Status
 from tests.dialled import Platform, a_parcel_at_the_door, dial, fresh, opened, planned, webhook
 from tests.shipments.builders import AMINA, BRIAN, NOW, a_parcel
 from voice import calls, dialing, outbound, placing, reports, tools, trust, worklist
+from voice.books import Books
 from voice.dial_rules import At, Never, Now
 from voice.levels import Level
 from voice.models import Call, OutboundCall
@@ -291,6 +292,25 @@ def test_o8_a_dialler_that_slept_over_its_claim_leaves_the_call_to_the_other():
     assert isinstance(placing.begin(slept, evening), Never)
 
     assert fresh(row).state == DialState.DIALLING
+
+
+def test_o8_a_claim_that_is_lost_while_the_gate_is_asked_leaves_nothing_on_the_line(monkeypatch):
+    row, platform, answer = planned(), Platform(), Books.answer
+    slow = outbound.claim("slow", NOW)
+    assert slow is not None
+
+    def answer_late(self, *args):
+        outbound.reconcile(LATER)
+        return answer(self, *args)
+
+    monkeypatch.setattr(Books, "answer", answer_late)
+    said = placing.begin(slow, NOW)
+    monkeypatch.undo()
+    assert isinstance(said, Never)
+    assert not Call.objects.exists()
+
+    dial(platform, LATER)
+    assert fresh(row).state == DialState.RINGING
 
 
 def test_o9_a_webhook_may_come_before_the_platforms_answer():

@@ -33,6 +33,7 @@ _STOPS = frozenset({401, _NO_MONEY})
 _BACKOFF_S = 2.0
 _FRESH = timedelta(seconds=5)
 """How long the gate's word holds until the request is sent."""
+_LOST = "It was taken off the plan, or another dialler has it."
 _POLL_S = 1.0
 _RECONCILE = timedelta(seconds=20)
 _LOOK_UP = timedelta(minutes=3)
@@ -81,7 +82,7 @@ def begin(row: OutboundCall, now: datetime) -> Answer | Turn:
         dialing.switch()
         switch = DialSwitch.objects.select_for_update().get(pk=1)
         if not outbound.held(row).exists():  # this process slept over its claim, and another took it up
-            return Never("It was taken off the plan, or another dialler has it.", moot=True)
+            return Never(_LOST, moot=True)
         row.shipment.refresh_from_db()
         said = Books([row.shipment], now, but=row.pk).answer(row.shipment, wish_of(row))
         match said:
@@ -99,6 +100,11 @@ def _write_down(row: OutboundCall, switch: DialSwitch, said: Now, now: datetime)
     """Write a call down as dialled, and from when on the next one may be; unless it is not yet our turn."""
     if switch.next_dial_at is not None and switch.next_dial_at > now:
         return Turn(switch.next_dial_at)
+    # First of all by the claim itself, which may be over by now: a call written down for nothing would keep
+    # its number on the line.
+    dialled = {"may_have_rung": True, "dialled_at": now, "reason": ""}
+    if not outbound.held(row).update(state=DialState.DIALLING, **dialled):
+        return Never(_LOST, moot=True)
     call = calls.expect(
         number=row.number,
         purpose=row.purpose,
@@ -106,11 +112,7 @@ def _write_down(row: OutboundCall, switch: DialSwitch, said: Now, now: datetime)
         client_request_id=row.client_request_id,
         now=now,
     )
-    dialled = dialing.move(
-        row.pk, DialState.DIALLING, call=call, may_have_rung=True, dialled_at=now, reason=""
-    )
-    if not dialled:  # cancelled between the claim and now
-        return Never("It was taken off the plan.", moot=True)
+    OutboundCall.objects.filter(pk=row.pk).update(call=call)
     DialSwitch.objects.filter(pk=switch.pk).update(
         next_dial_at=now + timedelta(seconds=1 / settings.DIAL_PER_SECOND)
     )
