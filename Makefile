@@ -5,13 +5,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
 unexport PYTHONDONTWRITEBYTECODE  # where it is set, each run compiles every module and test anew: 6 s a worker
-.PHONY: demo run test check types quick bench nightly future soak browser nginx locks clean
+.PHONY: demo run test on-sqlite on-services check types quick bench nightly future soak browser nginx locks clean
 
 VENV := .venv
 FUTURE := $(VENV)/future
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest -q
-# Slow tests wait for processes for half of their time.
+# Slow tests wait for processes and clocks for half of their time.
 WORKERS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # The locks are made with 3.11, which is what must pass; newer ones are taken when it is missing.
 FIND_PYTHON = for p in python3.11 python3.12 python3.13 python3; do \
@@ -22,6 +22,8 @@ INSTALL = $(PY) -m pip install -qq --disable-pip-version-check --require-hashes 
 ALONE = --last-failed --last-failed-no-failures none
 # The services that the tests are to use are started by the tests; what the shell has set is not meant.
 OWN_SERVICES := env -u DATABASE_URL -u REDIS_URL
+ON_SQLITE := $(OWN_SERVICES) $(PYTEST)
+ON_SERVICES := $(PY) -m tests.services $(PYTEST) -m "database or layer" -o cache_dir=.pytest_cache/services
 
 demo: $(VENV)/.installed $(VENV)/.speech
 	@$(PY) manage.py demo
@@ -43,12 +45,21 @@ quick: $(VENV)/.installed
 	@$(OWN_SERVICES) $(PYTEST) -n auto -m "not slow" --hypothesis-profile brief \
 	  || { echo "Once more, alone:"; $(OWN_SERVICES) $(PYTEST) $(ALONE) -m "not slow" --hypothesis-profile brief; }
 
+# Both at once: what the one waits for the other can use.
 test: $(VENV)/.installed $(VENV)/.speech
+	@rm -f $(VENV)/.again-*
+	@$(MAKE) --no-print-directory -j2 on-sqlite on-services
+	@[ ! -e $(VENV)/.again-sqlite ] || { echo "Once more, alone:"; $(ON_SQLITE) $(ALONE); }
+	@[ ! -e $(VENV)/.again-services ] || { echo "Once more, alone, on PostgreSQL and Valkey:"; $(ON_SERVICES) $(ALONE); }
+
+on-sqlite: $(VENV)/.installed
 	@echo "All tests, on SQLite and the in-memory layer"
-	@$(OWN_SERVICES) $(PYTEST) -n $(WORKERS) --dist loadgroup || { echo "Once more, alone:"; $(OWN_SERVICES) $(PYTEST) $(ALONE); }
-	@echo "Those of the database and the layer again, on PostgreSQL and Valkey"
-	@$(PY) -m tests.services $(PYTEST) -n $(WORKERS) --dist loadgroup -m "database or layer" \
-	  || { echo "Once more, alone:"; $(PY) -m tests.services $(PYTEST) $(ALONE) -m "database or layer"; }
+	@$(ON_SQLITE) -n $(WORKERS) --dist loadgroup || { [ $$? -eq 1 ] && touch $(VENV)/.again-sqlite; }
+
+on-services: $(VENV)/.installed
+	@code=0; $(ON_SERVICES) -n auto --dist loadgroup >$(VENV)/services.log 2>&1 || code=$$?; \
+	echo; echo "Those of the database and the layer again, on PostgreSQL and Valkey"; cat $(VENV)/services.log; \
+	[ $$code -eq 0 ] || { [ $$code -eq 1 ] && touch $(VENV)/.again-services; }
 
 bench: $(VENV)/.installed
 	@$(PY) -m tests.benchmarks

@@ -21,7 +21,7 @@ from voice.sandbox.rest import RestError
 
 pytestmark = pytest.mark.slow
 
-CALLS = counted(10_000)
+CALLS = counted(10_000, dear=True)
 API_KEY = "planted-telephone-key-of-the-fleet"
 PARCELS = """
 from datetime import timedelta

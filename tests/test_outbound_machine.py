@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from shipments.courtesy import ContactPreference
 from shipments.models import Shipment
 from shipments.statuses import Status
-from tests.counts import NIGHTLY, counted
+from tests.counts import counted
 from tests.dialled import opened, webhook
 from tests.shipments.builders import a_parcel
 from voice import calls, dialing, outbound, placing, reports
@@ -274,7 +274,7 @@ def test_p12_no_order_of_events_rings_twice_at_night_or_unwanted():
     run_state_machine_as_test(
         Dialling,
         settings=settings(
-            max_examples=10_000 if NIGHTLY else counted(5_000),
+            max_examples=counted(10_000, dear=True),
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -17,7 +17,7 @@ from tests.virtual_time import run
 from voice.audio import InputClock, Pacer
 
 pytestmark = pytest.mark.slow
-EXAMPLES = counted(10_000)
+EXAMPLES = counted(10_000, dear=True)
 
 
 def numbered(samples: int) -> bytes:

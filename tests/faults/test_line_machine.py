@@ -300,7 +300,7 @@ def test_p17_no_order_of_events_does_anything_twice_or_by_half():
     run_state_machine_as_test(
         LineMachine,
         settings=settings(
-            max_examples=counted(10_000),
+            max_examples=counted(10_000, dear=True),
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

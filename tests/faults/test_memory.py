@@ -18,7 +18,7 @@ from tests.services import postgres
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("alone")]
 logger = logging.getLogger(__name__)
 CALLS = counted(1_000)
-WARM_UP = 500 if NIGHTLY else 150  # until then the allocator grows
+WARM_UP = 500 if NIGHTLY else 60  # until then the allocator grows
 STEP = 20
 GROWTH_BYTES = 1 << 20
 
