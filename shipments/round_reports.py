@@ -16,7 +16,7 @@ from shipments.proposals import void_earlier
 from shipments.riders import RoundReport, Stop
 from shipments.round_errors import RoundChangedError, RoundDoneError, StopDoneError
 from shipments.rounds import AtWheel, actor_of, doors_of, locked_round, note, stop_at
-from shipments.scans import Scan
+from shipments.scans import Effect, Scan
 from shipments.statuses import ChangeState, Reason, Source, Status, Substatus
 
 _NOBODY_THERE = {
@@ -136,9 +136,10 @@ def _seen(stops: Sequence[Stop]) -> list[list[int]]:
 
 
 def _note_attempt(wheel: AtWheel, stop: Stop, report: RoundReport) -> str:
+    seen_at = stop.shipment.status_at or wheel.now  # by another's clock, which may be ahead of ours
     scan = Scan(
         Status.ATTEMPT_FAIL,
-        wheel.now,
+        max(wheel.now, seen_at),
         event_id=f"stop:{stop.pk}",
         substatus=Substatus.NOT_AVAILABLE if report.reason in _NOBODY_THERE else "",
         reason=report.reason,
@@ -146,7 +147,9 @@ def _note_attempt(wheel: AtWheel, stop: Stop, report: RoundReport) -> str:
         call_public_id=wheel.call_public_id,
     )
     sender = Sender(actor_of(stop.driver), Source.RIDER)
-    scans.report(shipment_id=stop.shipment_id, scan=scan, sender=sender, now=wheel.now)
+    effect = scans.report(shipment_id=stop.shipment_id, scan=scan, sender=sender, now=wheel.now)
+    if effect is not Effect.MOVED:
+        raise RoundChangedError
     return _noted(wheel.stops(), stop)
 
 

@@ -390,3 +390,14 @@ def test_one_wish_heard_at_once_four_times_is_one_proposal():
     refs = at_once(*[lambda: attempted(driver)] * 4)
 
     assert refs == [RoundReport.objects.get().ref] * 4
+
+
+def test_an_attempt_is_noted_although_a_handhelds_clock_was_ahead_of_ours():
+    driver = a_driver()
+    stop = a_stop(driver)
+    Shipment.objects.filter(pk=stop.shipment_id).update(status_at=NOW + timedelta(minutes=3))
+
+    agreed(driver, attempted(driver))
+
+    stop.refresh_from_db()
+    assert (stop.outcome, stop.done_at) == (Status.ATTEMPT_FAIL, NOW + timedelta(minutes=3))
