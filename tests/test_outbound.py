@@ -856,6 +856,20 @@ def test_a_call_that_the_platform_named_and_knows_no_more_is_for_a_person_to_dec
     assert (before, fresh(row).state) == (DialState.RINGING, DialState.UNKNOWN)
 
 
+def test_of_a_ring_that_there_was_not_no_name_is_kept(settings):
+    row, late = planned(), NOW + timedelta(seconds=settings.RING_LIMIT_S + 1)
+    dial(Platform(Accepted("c1", "HD_1")))
+    outbound.reconcile(late)
+    placing.note_look_up(row.pk, None, late)
+
+    assert outbound.decide(row.pk, rang=False, by="mary", now=late)
+    dial(Platform(Accepted("c2", "HD_2")), late)
+
+    call = fresh(row).call
+    assert call is not None
+    assert (fresh(row).carrier_call_id, fresh(row).looked_up_at, call.session_id) == ("c2", None, "HD_2")
+
+
 def test_a_call_that_the_platform_says_is_over_is_ended_and_billed():
     row = planned()
     dial(Platform(Accepted("c1", "HD_1")))

@@ -90,12 +90,16 @@ def release(outbound: OutboundCall, when: datetime, reason: str) -> bool:
 
 
 def put_back(outbound: OutboundCall, when: datetime, reason: str, **fields: object) -> bool:
-    """Plan a dialled call again of which it is certain that nothing rang."""
+    """Plan a dialled call again of which it is certain that nothing rang; no name of that try is kept."""
     dialled = OutboundCall.objects.filter(
         pk=outbound.pk, dialled_at=outbound.dialled_at, state__in=(DialState.DIALLING, DialState.UNKNOWN)
     )
-    unrung = {"may_have_rung": False, "dialled_at": None}
-    return bool(dialled.update(state=DialState.PLANNED, **_unclaimed(when, reason), **unrung, **fields))
+    unrung = {"may_have_rung": False, "dialled_at": None, "carrier_call_id": "", "looked_up_at": None}
+    with transaction.atomic():
+        planned = dialled.update(state=DialState.PLANNED, **_unclaimed(when, reason), **unrung, **fields)
+        if planned:
+            Call.objects.filter(outbound=outbound.pk, answered_at=None).update(session_id=None)
+    return bool(planned)
 
 
 def _unclaimed(when: datetime, reason: str) -> dict[str, object]:
