@@ -10,6 +10,7 @@ a sound of it may be the end of something else.
 
 from enum import Enum, auto
 
+from shipments.spelling import folded
 from voice.readback import ReadBack, read_back_of
 
 
@@ -26,18 +27,18 @@ class Consent:
     def __init__(self) -> None:
         self._stage = _Stage.NOTHING
         self._wanted = ReadBack()
+        self._ref = ""
         self._said = ""
         self._is_playing = self._was_played = False
 
-    @property
-    def is_given(self) -> bool:
-        """Tell whether the caller spoke after the whole proposal was played."""
-        return self._stage is _Stage.ANSWERED
+    def is_given(self, ref: str = "") -> bool:
+        """Tell whether the caller spoke after the whole proposal of this reference was played."""
+        return self._stage is _Stage.ANSWERED and self._ref in ("", _plain(ref))
 
-    def propose(self, words: str) -> None:
+    def propose(self, words: str, ref: str = "") -> None:
         """Note that the model has a new proposal to read, in these words: an older answer is void."""
         self._stage, self._wanted, self._said = _Stage.TOLD, read_back_of(words), ""
-        self._was_played = False
+        self._was_played, self._ref = False, _plain(ref)
 
     def settle(self) -> None:
         """Note that nothing stands to be confirmed any more."""
@@ -71,3 +72,8 @@ class Consent:
     def _hear(self) -> None:
         if self._stage is _Stage.TOLD and self._said and self._wanted.is_in(self._said):
             self._stage = _Stage.HEARD
+
+
+def _plain(ref: str) -> str:
+    """Return a reference as the row is looked for, however a model spells it."""
+    return folded("".join(c for c in ref.upper() if c.isascii() and c.isalnum()))

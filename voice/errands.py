@@ -93,7 +93,7 @@ class Errands:
             told = {"status": "refused", "retryable": False, "message": notes.TOO_MANY, "data": {}}
             return self._tell([tool], told, now_s)
         match self.ledger.ask(tool, now_s):
-            case Asked.NEW if words := self._too_early(tool.name):
+            case Asked.NEW if words := self._too_early(tool):
                 measures.count("unanswered_confirmations")
                 return self.finish(self._unanswered(tool, words, now_s), now_s, over=False)
             case Asked.NEW:
@@ -195,12 +195,12 @@ class Errands:
     def _kept_text(self, text: str) -> str:
         return self._scene.speech.masked(text[:_LONGEST])
 
-    def _too_early(self, name: str) -> str:
+    def _too_early(self, tool: gemini.ToolCall) -> str:
         """Return what to do before a tool may be called; empty when it may."""
-        who = self._scene.answerer
-        if name in self._scene.brief.confirming and not self._scene.consent.is_given:
+        who, ref = self._scene.answerer, _ref(tool.args)
+        if tool.name in self._scene.brief.confirming and not self._scene.consent.is_given(ref):
             return notes.NOT_ANSWERED
-        if name != answerer.CONFIRM or who.may_confirm:
+        if tool.name != answerer.CONFIRM or who.may_confirm:
             return ""
         return notes.RECORDING if who.is_recording or who.leaves else notes.not_asked(who.question)
 
@@ -213,7 +213,7 @@ class Errands:
         brief, scene = self._scene.brief, self._scene
         scene.speech.allow(json.dumps(done.result, default=str, ensure_ascii=False))
         if done.call.name in brief.proposing and done.state == "ok":
-            scene.consent.propose(str(done.result.get("message", "")))
+            scene.consent.propose(str(done.result.get("message", "")), _ref(done.result.get("data")))
         elif done.call.name in brief.confirming and done.state != "unanswered":
             scene.consent.settle()
         told = done.result.get("data")
@@ -251,3 +251,8 @@ class Errands:
         if ids and not self._floor.caller_speaks:
             self._floor.expect(notes.ANSWER, self._scene.limits.tool_nudge_s, now_s)
         return [Tell(self._answers[one]) for one in ids]
+
+
+def _ref(fields: object) -> str:
+    """Return which proposal a tool's arguments or answer are about; empty when they name none."""
+    return str(fields.get("change_id", "")) if isinstance(fields, Mapping) else ""

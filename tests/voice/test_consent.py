@@ -38,23 +38,23 @@ STEPS = ["propose", "settle", "sound", "words", "other", "cut", "heard", "caller
 
 
 def test_a_proposal_that_was_heard_and_answered_is_agreed_to():
-    assert consent_after("propose", "sound", "words", "heard", "caller").is_given
-    assert consent_after("propose", "sound", "heard", "words", "caller").is_given
+    assert consent_after("propose", "sound", "words", "heard", "caller").is_given()
+    assert consent_after("propose", "sound", "heard", "words", "caller").is_given()
 
 
 @pytest.mark.parametrize("before", [(), ("sound", "heard")])
 def test_a3_one_whose_words_came_before_its_sound_and_that_was_cut_off_is_not_agreed_to(before):
     begun = ("sound", "propose", *before, "words", "sound", "caller", "cut")
 
-    assert not consent_after("propose", "words", "sound", "caller", "cut").is_given
-    assert not consent_after(*begun).is_given
-    assert not consent_after(*begun, "sound", "heard", "caller").is_given
-    assert consent_after(*begun, "words", "sound", "heard", "caller").is_given
+    assert not consent_after("propose", "words", "sound", "caller", "cut").is_given()
+    assert not consent_after(*begun).is_given()
+    assert not consent_after(*begun, "sound", "heard", "caller").is_given()
+    assert consent_after(*begun, "words", "sound", "heard", "caller").is_given()
 
 
 @given(st.lists(st.sampled_from(STEPS), max_size=30))
 def test_a3_no_order_of_events_makes_an_answer_out_of_less(steps):
-    given_consent = consent_after(*steps).is_given
+    given_consent = consent_after(*steps).is_given()
 
     # By an account of its own: what was said is heard when it is played out. What is told of after that, too,
     # unless more plays: then it may be that.
@@ -176,7 +176,7 @@ def test_a3_what_has_no_time_is_known_by_its_digits_letters_or_words(proposal, s
     consent.note_heard_out()
     consent.note_caller()
 
-    assert consent.is_given is agreed
+    assert consent.is_given() is agreed
 
 
 def proposed() -> Talk:
@@ -301,3 +301,16 @@ def test_a3_the_caller_is_heard_on_the_line_by_a_model_that_does_not_mark_speech
 
 def a_call(call_id: str, name: str) -> dict[str, object]:
     return {"toolCall": {"functionCalls": [{"id": call_id, "name": name, "args": {}}]}}
+
+
+def test_an_answer_to_one_proposal_is_none_to_another():
+    consent = Consent()
+    consent.propose(PROPOSAL, "7K3M-Q9")
+    consent.note_sound()
+    consent.note_words(PROPOSAL)
+    consent.note_heard_out()
+    consent.note_caller()
+
+    assert consent.is_given("7k3mq9")
+    assert not consent.is_given("ANOTHER")
+    assert not consent.is_given()
