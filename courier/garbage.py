@@ -28,7 +28,7 @@ class Sweeper:
         self._had_calls = False
 
     def look(self, calls: int) -> None:
-        """Take how many calls are carried now; to be told a few times a second."""
+        """Take how many calls are carried or awaited now; to be told a few times a second."""
         if self._had_calls and not calls:
             gc.collect()
         self._had_calls = calls > 0

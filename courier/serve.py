@@ -363,7 +363,7 @@ class AudioServer(DrainingServer):
 
     async def on_tick(self, counter: int) -> bool:
         """Look after what is held back, ten times a second, and tell whether to leave."""
-        self._sweeper.look(GATE.calls)
+        self._sweeper.look(GATE.calls + GATE.expected)
         now_s = asyncio.get_running_loop().time()
         for one in self.server_state.connections:
             if isinstance(one, AudioProtocol):

@@ -97,7 +97,8 @@ class Helm:
         """Take no more orders: the process leaves."""
         if self._obeying is not None:
             self._obeying.cancel()
-            await asyncio.wait({self._obeying})
+            # It unsubscribes, which a Redis that answers nothing does not let it.
+            await asyncio.wait({self._obeying}, timeout=2 * settings.LIVE_LAYER_S)
 
 
 async def _obey() -> None:
