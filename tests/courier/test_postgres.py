@@ -1,4 +1,4 @@
-"""When the server closed a connection the pool looks at the others; when we closed it ourselves, it does not."""
+"""When the server closed a connection the pool looks at the others; when we closed it, it does not."""
 
 import os
 from collections.abc import Iterator
