@@ -8,7 +8,7 @@ from django.db import models, transaction
 
 from shipments.errors import NoProposalError, ProposalExpiredError
 from shipments.rules import POLICY
-from shipments.spelling import folded
+from shipments.spelling import said_ref
 from shipments.statuses import ChangeState
 from shipments.tracking import new_ref
 
@@ -20,14 +20,11 @@ _REF_LIMIT = 16
 class ProposalQuerySet(models.QuerySet[_Row]):
     """Look proposals up and move them, as each of their two steps needs it."""
 
-    def read_back_in(self, call_public_id: str, said_ref: str) -> Self:
+    def read_back_in(self, call_public_id: str, said: str) -> Self:
         """Return what was read back in this call under a reference, however that is spelled."""
-        ref = folded("".join(c for c in said_ref.upper() if c.isascii() and c.isalnum()))
-        return (
-            self.filter(ref=ref[:_REF_LIMIT], call_public_id=call_public_id)
-            if call_public_id
-            else self.none()
-        )
+        if not call_public_id:
+            return self.none()
+        return self.filter(ref=said_ref(said)[:_REF_LIMIT], call_public_id=call_public_id)
 
     def standing(self, key: str, now: datetime) -> Self:
         """Return the proposal made under this key, if it may still be agreed to."""

@@ -117,6 +117,11 @@ def folded(key: str) -> str:
     return key.translate(_ALIKE)
 
 
+def said_ref(said: str) -> str:
+    """Return the reference of a proposal as it is kept, however a model spells it."""
+    return folded("".join(c for c in said.upper() if c.isascii() and c.isalnum()))
+
+
 def readings(said: str) -> tuple[str, ...]:
     """Return what a spoken tracking id may be in capitals and digits, the likeliest first.
 

@@ -37,9 +37,8 @@ class Answerer:
         self._wanted = set(_TELLING.findall(question.casefold()))
         self._recording_s = recording_s
         self._said: set[str] = set()
-        self._is_playing = self._was_played = self._heard = self._answers = self._answered = self._settled = (
-            False
-        )
+        self._is_playing = self._was_played = False
+        self._heard = self._answers = self._answered = self._settled = False
         self._since_s: float | None = None
         self._sign_told = self._spoken_to = False
         self.is_recording = False

@@ -10,7 +10,7 @@ a sound of it may be the end of something else.
 
 from enum import Enum, auto
 
-from shipments.spelling import folded
+from shipments.spelling import said_ref
 from voice.readback import ReadBack, read_back_of
 
 
@@ -31,14 +31,14 @@ class Consent:
         self._said = ""
         self._is_playing = self._was_played = False
 
-    def is_given(self, ref: str = "") -> bool:
+    def is_given(self, ref: str) -> bool:
         """Tell whether the caller spoke after the whole proposal of this reference was played."""
-        return self._stage is _Stage.ANSWERED and self._ref in ("", _plain(ref))
+        return self._stage is _Stage.ANSWERED and said_ref(ref) == self._ref
 
-    def propose(self, words: str, ref: str = "") -> None:
+    def propose(self, words: str, ref: str) -> None:
         """Note that the model has a new proposal to read, in these words: an older answer is void."""
         self._stage, self._wanted, self._said = _Stage.TOLD, read_back_of(words), ""
-        self._was_played, self._ref = False, _plain(ref)
+        self._was_played, self._ref = False, said_ref(ref)
 
     def settle(self) -> None:
         """Note that nothing stands to be confirmed any more."""
@@ -72,8 +72,3 @@ class Consent:
     def _hear(self) -> None:
         if self._stage is _Stage.TOLD and self._said and self._wanted.is_in(self._said):
             self._stage = _Stage.HEARD
-
-
-def _plain(ref: str) -> str:
-    """Return a reference as the row is looked for, however a model spells it."""
-    return folded("".join(c for c in ref.upper() if c.isascii() and c.isalnum()))

@@ -16,13 +16,14 @@ from voice.records import ToolRecord
 from voice.wire import gemini, sautikit
 
 PROPOSAL = "I will move your parcel ending 4 2 7 9 to Friday 27 November, 9 am to 12 noon. Is that right?"
+REF = "7K3MQ9"
 
 
 def consent_after(*steps: str) -> Consent:
     consent = Consent()
     for step in steps:
         {
-            "propose": lambda: consent.propose(PROPOSAL),
+            "propose": lambda: consent.propose(PROPOSAL, REF),
             "settle": consent.settle,
             "sound": consent.note_sound,
             "words": lambda: consent.note_words(PROPOSAL),
@@ -38,23 +39,23 @@ STEPS = ["propose", "settle", "sound", "words", "other", "cut", "heard", "caller
 
 
 def test_a_proposal_that_was_heard_and_answered_is_agreed_to():
-    assert consent_after("propose", "sound", "words", "heard", "caller").is_given()
-    assert consent_after("propose", "sound", "heard", "words", "caller").is_given()
+    assert consent_after("propose", "sound", "words", "heard", "caller").is_given(REF)
+    assert consent_after("propose", "sound", "heard", "words", "caller").is_given(REF)
 
 
 @pytest.mark.parametrize("before", [(), ("sound", "heard")])
 def test_a3_one_whose_words_came_before_its_sound_and_that_was_cut_off_is_not_agreed_to(before):
     begun = ("sound", "propose", *before, "words", "sound", "caller", "cut")
 
-    assert not consent_after("propose", "words", "sound", "caller", "cut").is_given()
-    assert not consent_after(*begun).is_given()
-    assert not consent_after(*begun, "sound", "heard", "caller").is_given()
-    assert consent_after(*begun, "words", "sound", "heard", "caller").is_given()
+    assert not consent_after("propose", "words", "sound", "caller", "cut").is_given(REF)
+    assert not consent_after(*begun).is_given(REF)
+    assert not consent_after(*begun, "sound", "heard", "caller").is_given(REF)
+    assert consent_after(*begun, "words", "sound", "heard", "caller").is_given(REF)
 
 
 @given(st.lists(st.sampled_from(STEPS), max_size=30))
 def test_a3_no_order_of_events_makes_an_answer_out_of_less(steps):
-    given_consent = consent_after(*steps).is_given()
+    given_consent = consent_after(*steps).is_given(REF)
 
     # By an account of its own: what was said is heard when it is played out. What is told of after that, too,
     # unless more plays: then it may be that.
@@ -171,12 +172,12 @@ def test_a3_what_is_told_late_of_a_proposal_that_was_cut_off_does_not_count():
 )
 def test_a3_what_has_no_time_is_known_by_its_digits_letters_or_words(proposal, said, agreed):
     consent = Consent()
-    consent.propose(proposal)
+    consent.propose(proposal, REF)
     consent.note_words(said)
     consent.note_heard_out()
     consent.note_caller()
 
-    assert consent.is_given() is agreed
+    assert consent.is_given(REF) is agreed
 
 
 def proposed() -> Talk:
@@ -313,4 +314,4 @@ def test_an_answer_to_one_proposal_is_none_to_another():
 
     assert consent.is_given("7k3mq9")
     assert not consent.is_given("ANOTHER")
-    assert not consent.is_given()
+    assert not consent.is_given("")

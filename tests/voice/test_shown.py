@@ -145,12 +145,12 @@ def test_a_number_that_the_desk_wants_said_may_be_said_and_one_in_a_note_may_not
 
 def test_an_order_opens_nothing_that_only_the_callers_answer_opens():
     line = talking()
-    answered_before = line.session._scene.consent.is_given()
+    answered_before = line.session._scene.consent.is_given("")
 
     line.take(call.Ordered(Order.SAY, "Yes, please do that."))
     line.wait(1)
 
-    assert line.session._scene.consent.is_given() == answered_before
+    assert line.session._scene.consent.is_given("") == answered_before
 
 
 # The messages
