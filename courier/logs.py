@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 from voice.current import call_id
 
@@ -17,6 +18,36 @@ _SECRET_PATH = re.compile(
 # What was searched for: a number without its plus, a name. A pair of a backslash and a sign stays a pair.
 _QUERY = re.compile(r"(?<=[^\s(,?])\?(?:[^\s\"'<>\\]|\\[^n\"])+")
 _PHONE = re.compile(r"(?:\+|%2B)\d{7,15}", re.IGNORECASE)
+
+
+def described(level: str) -> dict[str, Any]:
+    """Return Django's description of the logs, ours from this level on."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": "courier.logs.LineFormatter"}},
+        "handlers": {
+            "console": {"class": "logging.StreamHandler", "formatter": "line"},
+            "nowhere": {"class": "logging.NullHandler"},
+        },
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            # Django's own handlers would print each record again, in a form of their own.
+            "django": {"handlers": [], "propagate": True, "level": "INFO"},
+            # A stranger's Host header is no error of ours, and its traceback no news.
+            "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
+            "django.server": {"handlers": [], "propagate": True, "level": "INFO"},
+            # Below these levels they print request heads and addresses, the keys among them.
+            "httpcore": {"level": "INFO"},
+            # A traceback a second for as long as Redis is away, which we say once in words of our own.
+            "channels_redis.pubsub": {"level": "CRITICAL"},
+            "httpx": {"level": "WARNING"},
+            "websockets": {"level": "INFO"},
+            # It writes the path of every WebSocket at INFO, and our tokens are in paths.
+            "uvicorn.error": {"level": "WARNING"},
+            "uvicorn.access": {"handlers": [], "propagate": False},
+        },
+    }
 
 
 def mask(text: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from courier import logs
 from courier.databases import described
 from courier.environment import Env
 
@@ -375,29 +376,4 @@ UNFOLD = {
 # Logs
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "courier.logs.LineFormatter"}},
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line"},
-        "nowhere": {"class": "logging.NullHandler"},
-    },
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        # Django's own handlers would print each record again, in a form of their own.
-        "django": {"handlers": [], "propagate": True, "level": "INFO"},
-        # A stranger's Host header is no error of ours, and its traceback no news.
-        "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
-        "django.server": {"handlers": [], "propagate": True, "level": "INFO"},
-        # Below these levels they print request heads and addresses, the keys among them.
-        "httpcore": {"level": "INFO"},
-        # A traceback a second for as long as Redis is away, which we say once in words of our own.
-        "channels_redis.pubsub": {"level": "CRITICAL"},
-        "httpx": {"level": "WARNING"},
-        "websockets": {"level": "INFO"},
-        # It writes the path of every WebSocket at INFO, and our tokens are in paths.
-        "uvicorn.error": {"level": "WARNING"},
-        "uvicorn.access": {"handlers": [], "propagate": False},
-    },
-}
+LOGGING = logs.described(LOG_LEVEL)
