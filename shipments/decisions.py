@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from shipments import wording
+from shipments.depots import DeliverySlot
 from shipments.effects import move, slot_times, times
 from shipments.errors import (
     AlreadyDecidedError,
@@ -18,7 +19,7 @@ from shipments.errors import (
     TooSoonError,
 )
 from shipments.history import record
-from shipments.models import DeliveryChange, DeliverySlot, Shipment
+from shipments.models import DeliveryChange, Shipment
 from shipments.plans import Plan, plan_of
 from shipments.rules import POLICY, change_route
 from shipments.statuses import ChangeKind, ChangeState, Source, Status, Substatus

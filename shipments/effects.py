@@ -11,8 +11,9 @@ from typing import Any
 from django.db.models import F
 from django.db.models.functions import Greatest
 
+from shipments.depots import DeliverySlot
 from shipments.errors import ParcelChangedError, SlotFullError
-from shipments.models import Address, DeliverySlot, Shipment
+from shipments.models import Address, Shipment
 from shipments.statuses import Status, Substatus
 from shipments.windows import day_of, offers
 

@@ -12,9 +12,10 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from shipments.audit import AuditEntry
+from shipments.depots import DeliverySlot
 from shipments.errors import Fault, ReferenceTakenError, RowsRefusedError
 from shipments.manifest import PLACE, Row
-from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.models import Address, DeliveryChange, Shipment, TrackingEvent
 from shipments.signals import parcels_taken_in
 from shipments.statuses import ChangeKind, ChangeState, Source
 

@@ -12,8 +12,8 @@ from django.conf import settings
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from shipments.depots import Depot
 from shipments.errors import Fault, RowsRefusedError
-from shipments.models import Depot
 from shipments.phones import normalise
 from shipments.reading import Exact, faults
 from shipments.statuses import Status

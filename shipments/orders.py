@@ -11,9 +11,10 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
+from shipments.depots import DeliverySlot
 from shipments.errors import AlreadyWaitingError, NoSlotError, ParcelChangedError, StaleFormError
 from shipments.history import scoped
-from shipments.models import DeliveryChange, DeliverySlot, Shipment
+from shipments.models import DeliveryChange, Shipment
 from shipments.plans import Asker, Plan, another_day, another_place, at_the_depot, carry_out_or_ask
 from shipments.rules import POLICY, change_route
 from shipments.statuses import Source

@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from shipments import wording
+from shipments.depots import DeliverySlot
 from shipments.effects import (
     in_words,
     keep_at_depot,
@@ -24,7 +25,7 @@ from shipments.effects import (
 )
 from shipments.errors import NoProposalError, OutOfZoneError, PlaceUnclearError, SlotFullError
 from shipments.history import record
-from shipments.models import DeliveryChange, DeliverySlot, Shipment
+from shipments.models import DeliveryChange, Shipment
 from shipments.rules import POLICY, Route, change_route, check_place, check_window, hold_route, refusal_route
 from shipments.statuses import ChangeKind, ChangeState, Source, Status, Substatus
 from shipments.telling import parcel_of

@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 from shipments import wording
 from shipments.days import read_day, read_window
+from shipments.depots import DeliverySlot
 from shipments.errors import DayRefusedError, NoSlotError
-from shipments.models import DeliverySlot, Shipment
+from shipments.models import Shipment
 from shipments.rules import POLICY, Window, check_day, check_window
 from shipments.telling import parcel_of
 

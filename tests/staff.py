@@ -9,7 +9,8 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from shipments import rescheduling
-from shipments.models import DeliveryChange, Depot, Shipment
+from shipments.depots import Depot
+from shipments.models import DeliveryChange, Shipment
 from shipments.statuses import Status
 from tests.shipments.builders import a_depot, a_parcel, a_slot, an_address
 from voice.models import Call, CallbackRequest, ToolRun, Turn

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from shipments.audit import AuditEntry
-from shipments.models import DeliverySlot
+from shipments.depots import DeliverySlot
 from tests.shipments.builders import AMINA, BRIAN
 from tests.staff import SAID, Corner, a_corner, a_member
 from voice import dialing

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from shipments.audit import AuditEntry
 from shipments.courtesy import Holiday
-from shipments.models import DeliverySlot
+from shipments.depots import DeliverySlot
 from shipments.riders import Driver
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_slot
 from tests.staff import a_corner, a_member

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils.timezone import localtime
 
 from shipments.audit import AuditEntry
-from shipments.models import reach
+from shipments.depots import reach
 from voice.levels import Level, Proof
 from voice.rights import CallParcel, StreamToken  # noqa: F401 # Django looks for models in this module
 from voice.shared import DialSwitch, Lease, OwedHangUp, Tally  # noqa: F401 # the same

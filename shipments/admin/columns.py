@@ -12,7 +12,8 @@ from django.db.models import Model
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from shipments.models import DeliveryChange, Depot, Shipment
+from shipments.depots import Depot
+from shipments.models import DeliveryChange, Shipment
 from shipments.phones import mask_numbers
 from shipments.statuses import ChangeState, Status
 

@@ -13,7 +13,8 @@ from shipments.admin.columns import READING, ForReading, member, typed
 from shipments.admin.lists import Discreet
 from shipments.admin.upkeep import Audited
 from shipments.courtesy import Holiday
-from shipments.models import Address, DeliverySlot, Depot
+from shipments.depots import DeliverySlot, Depot
+from shipments.models import Address
 
 
 @admin.register(Address)

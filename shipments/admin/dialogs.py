@@ -16,9 +16,10 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from shipments.admin.columns import NONE, member, wanted, window
+from shipments.depots import DeliverySlot
 from shipments.effects import PLACE
 from shipments.errors import ShipmentError, StaleFormError
-from shipments.models import DeliveryChange, DeliverySlot, Shipment
+from shipments.models import DeliveryChange, Shipment
 from shipments.orders import Order
 from shipments.phones import mask_numbers, masked
 from shipments.rules import POLICY, change_route, hold_route

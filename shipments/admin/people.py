@@ -24,8 +24,8 @@ from shipments.admin.lists import ByNumber, Discreet
 from shipments.admin.upkeep import Audited, note
 from shipments.audit import AuditEntry
 from shipments.courtesy import ContactPreference
+from shipments.depots import Depot
 from shipments.desk import keep_wishes
-from shipments.models import Depot
 from shipments.phones import mask_numbers, masked, normalise
 
 _FORMS = {

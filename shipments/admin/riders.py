@@ -21,8 +21,8 @@ from shipments.admin.columns import member
 from shipments.admin.dialogs import REVEAL, ReasonForm, carried_out
 from shipments.admin.lists import ByNumber, Discreet
 from shipments.admin.upkeep import Audited
+from shipments.depots import reach
 from shipments.desk import reveal_number
-from shipments.models import reach
 from shipments.phones import masked, normalise
 from shipments.riders import Driver, Stop
 

@@ -27,8 +27,9 @@ from django.urls import reverse  # noqa: E402
 from shipments.audit import AuditEntry  # noqa: E402
 from shipments.clients import ApiClient  # noqa: E402
 from shipments.courtesy import ContactPreference  # noqa: E402
+from shipments.depots import Depot  # noqa: E402
 from shipments.messages import OutgoingMessage  # noqa: E402
-from shipments.models import Address, DeliveryChange, Depot, Shipment, TrackingEvent  # noqa: E402
+from shipments.models import Address, DeliveryChange, Shipment, TrackingEvent  # noqa: E402
 from shipments.notices import Endpoint, Notice  # noqa: E402
 from shipments.riders import Driver  # noqa: E402
 from voice.models import Call, CallbackRequest, OutboundCall, ToolRun  # noqa: E402

@@ -17,7 +17,8 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402
 
-from shipments.models import Depot, Shipment, TrackingEvent  # noqa: E402
+from shipments.depots import Depot  # noqa: E402
+from shipments.models import Shipment, TrackingEvent  # noqa: E402
 
 ROWS = int(os.environ.get("BENCH_ROWS", "50000"))
 LIMIT_S = 60.0

@@ -27,7 +27,8 @@ from websockets.sync.client import ClientConnection
 
 from tests.benchmarks.live import delays_ms
 from tests.benchmarks.stage import BACK, TALE, Stage, Told, a_stage, heard
-from tests.line import FRAME, Line, ModelSession, a_line, eventually, handshake
+from tests.line import FRAME, Line, ModelSession, a_line, eventually
+from tests.raw import handshake
 from voice.sandbox.call_record import CallRecord
 from voice.sandbox.mishaps import NO_MISHAP, Mishap
 from voice.sandbox.pbx import TICK_S

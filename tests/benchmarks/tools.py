@@ -30,7 +30,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from shipments.models import DeliverySlot, Depot  # noqa: E402
+from shipments.depots import DeliverySlot, Depot  # noqa: E402
 from tests.benchmarks.desk import ROWS, write  # noqa: E402
 from voice import calls, opening, orm  # noqa: E402
 from voice.calls import CallFacts  # noqa: E402

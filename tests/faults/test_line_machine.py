@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from shipments.audit import AuditEntry
-from shipments.models import DeliveryChange, DeliverySlot, Shipment
+from shipments.depots import DeliverySlot
+from shipments.models import DeliveryChange, Shipment
 from shipments.statuses import ChangeState
 from tests.counts import counted
 from tests.faults.test_call_machine import CallMachine

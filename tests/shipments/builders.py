@@ -5,7 +5,8 @@ from itertools import count
 
 from django.contrib.auth.models import User
 
-from shipments.models import Address, DeliverySlot, Depot, Shipment, TrackingEvent
+from shipments.depots import DeliverySlot, Depot
+from shipments.models import Address, Shipment, TrackingEvent
 from shipments.statuses import Source, Status
 
 NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)

@@ -12,7 +12,8 @@ from django.forms.models import model_to_dict
 from django.utils import timezone
 
 from shipments import demo, enquiries, rescheduling, round_reports, rounds
-from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.depots import DeliverySlot
+from shipments.models import Address, DeliveryChange, Shipment, TrackingEvent
 from shipments.phones import normalise
 from shipments.proofs import try_pin, try_shift_pin
 from shipments.riders import Driver, Stop

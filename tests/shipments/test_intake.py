@@ -7,10 +7,11 @@ from django.db import connection
 
 from shipments import intake
 from shipments.audit import AuditEntry
+from shipments.depots import DeliverySlot
 from shipments.errors import ReferenceTakenError, RowsRefusedError
 from shipments.intake import Result, Sender
 from shipments.manifest import read_rows
-from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.models import Address, DeliveryChange, Shipment, TrackingEvent
 from shipments.signals import parcels_taken_in
 from shipments.statuses import ChangeKind, ChangeState, Source, Status
 from tests.shipments.builders import AMINA, BRIAN, NOW, a_depot, a_parcel, a_slot

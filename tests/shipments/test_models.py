@@ -3,7 +3,8 @@
 import pytest
 from django.db import IntegrityError, transaction
 
-from shipments.models import DeliverySlot, Shipment, TrackingEvent
+from shipments.depots import DeliverySlot
+from shipments.models import Shipment, TrackingEvent
 from shipments.statuses import Status
 from tests.shipments.builders import AMINA, a_depot, a_parcel, a_slot
 

@@ -4,6 +4,7 @@ import pytest
 
 from shipments import decisions, orders
 from shipments.audit import AuditEntry
+from shipments.depots import DeliverySlot
 from shipments.errors import (
     AlreadyWaitingError,
     AttemptsUsedError,
@@ -18,7 +19,7 @@ from shipments.errors import (
     StaleFormError,
     TooFarError,
 )
-from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment
+from shipments.models import Address, DeliveryChange, Shipment
 from shipments.orders import Order
 from shipments.statuses import ChangeState, Source, Status, Substatus
 from tests.shipments.builders import AMINA, BRIAN, FRIDAY, NOW, a_depot, a_parcel, a_slot, staff

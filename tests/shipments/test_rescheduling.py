@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shipments import decisions, enquiries, rescheduling
+from shipments.depots import DeliverySlot
 from shipments.errors import (
     AlreadyDecidedError,
     AlreadyWaitingError,
@@ -25,7 +26,7 @@ from shipments.errors import (
     UnclearDayError,
     WhichParcelError,
 )
-from shipments.models import DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.signals import shipment_changed
 from shipments.statuses import ChangeState, Source, Status, Substatus
 from tests.shipments.builders import (

@@ -13,6 +13,7 @@ from django.db import connection
 
 from shipments import rescheduling, tokens
 from shipments.clients import Scope
+from shipments.depots import DeliverySlot
 from shipments.errors import (
     AlreadyWaitingError,
     NoProposalError,
@@ -20,7 +21,7 @@ from shipments.errors import (
     ShipmentError,
     SlotFullError,
 )
-from shipments.models import DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.statuses import ChangeState, Source, Status
 from tests.shipments.builders import AMINA, CALL, FRIDAY, NOW, a_depot, a_parcel, a_slot
 

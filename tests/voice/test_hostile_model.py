@@ -19,8 +19,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from shipments.courtesy import ContactPreference
+from shipments.depots import DeliverySlot
 from shipments.messages import MessageKind, OutgoingMessage
-from shipments.models import Address, DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.models import Address, DeliveryChange, Shipment, TrackingEvent
 from shipments.riders import Driver, RoundReport, Stop
 from shipments.statuses import ChangeKind, ChangeState, Source, Status
 from shipments.tracking import new_tracking_id

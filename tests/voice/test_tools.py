@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipments.courtesy import ContactPreference
-from shipments.models import DeliveryChange, DeliverySlot, Shipment, TrackingEvent
+from shipments.depots import DeliverySlot
+from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.statuses import Source, Status
 from shipments.tracking import check_character
 from tests.shipments.builders import AMINA, BRIAN, CALL, a_depot, a_parcel, a_slot

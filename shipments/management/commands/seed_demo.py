@@ -12,7 +12,8 @@ from django.db.models import Model, Q
 from django.utils import timezone
 
 from shipments import demo
-from shipments.models import Address, DeliveryChange, DeliverySlot, Depot, Shipment, TrackingEvent
+from shipments.depots import DeliverySlot, Depot
+from shipments.models import Address, DeliveryChange, Shipment, TrackingEvent
 from shipments.riders import Driver, Stop
 from shipments.statuses import ChangeState, Source, Status
 

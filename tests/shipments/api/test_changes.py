@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from shipments.audit import AuditEntry
 from shipments.clients import Scope
-from shipments.models import DeliveryChange, DeliverySlot
+from shipments.depots import DeliverySlot
+from shipments.models import DeliveryChange
 from shipments.statuses import Status
 from tests.clients import System
 from tests.shipments.builders import a_depot, a_parcel, a_slot

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from shipments.courtesy import ContactPreference
-from shipments.models import DeliveryChange, DeliverySlot, Shipment
+from shipments.depots import DeliverySlot
+from shipments.models import DeliveryChange, Shipment
 from shipments.riders import Stop
 from shipments.statuses import ChangeState, Status
 from tests.voice.sandbox.staged import a_call, scenes_of, seeded
