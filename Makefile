@@ -23,6 +23,7 @@ ALONE = --last-failed --last-failed-no-failures none
 # The services that the tests are to use are started by the tests; what the shell has set is not meant.
 OWN_SERVICES := env -u DATABASE_URL -u REDIS_URL
 ON_SQLITE := $(OWN_SERVICES) $(PYTEST)
+QUICK := $(ON_SQLITE) -m "not slow" --hypothesis-profile brief
 ON_SERVICES := $(PY) -m tests.services $(PYTEST) -m "database or layer" -o cache_dir=.pytest_cache/services --hypothesis-profile brief
 
 demo: $(VENV)/.installed $(VENV)/.speech
@@ -42,8 +43,7 @@ types: $(VENV)/.installed
 	@$(OWN_SERVICES) $(PY) manage.py makemigrations --check --dry-run
 
 quick: $(VENV)/.installed
-	@$(OWN_SERVICES) $(PYTEST) -n auto -m "not slow" --hypothesis-profile brief \
-	  || { echo "Once more, alone:"; $(OWN_SERVICES) $(PYTEST) $(ALONE) -m "not slow" --hypothesis-profile brief; }
+	@$(QUICK) -n auto || { echo "Once more, alone:"; $(QUICK) $(ALONE); }
 
 # Both at once: what the one waits for the other can use.
 test: $(VENV)/.installed $(VENV)/.speech
@@ -65,7 +65,7 @@ bench: $(VENV)/.installed
 	@$(PY) -m tests.benchmarks
 
 nightly: $(VENV)/.installed $(VENV)/.speech
-	@$(OWN_SERVICES) NIGHTLY=1 $(PYTEST) -n auto --dist loadgroup --durations 20
+	@NIGHTLY=1 $(ON_SQLITE) -n auto --dist loadgroup --durations 20
 	@NIGHTLY=1 $(PY) -m tests.services $(PYTEST) -n auto --dist loadgroup -m "database or layer"
 	@$(MAKE) --no-print-directory future
 
