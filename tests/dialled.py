@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from shipments.statuses import Status
 from tests.shipments.builders import AMINA, NOW, a_parcel
-from voice import calls, dialing, outbound, placing
+from voice import calls, dialing, outbound, placing, reports
 from voice.dial_rules import Answer, Now
 from voice.models import OutboundCall
 from voice.statuses import Purpose
@@ -12,6 +12,8 @@ from voice.wire import sautikit
 from voice.wire.placing import Accepted, Placement
 
 OURS = "+254700000900"
+LATER = NOW + timedelta(minutes=5)
+"""After the time in which a dialler that was killed is missed."""
 
 
 def a_parcel_at_the_door(**fields):
@@ -75,3 +77,18 @@ def opened(hook: sautikit.Webhook, now: datetime = NOW) -> calls.Opening | None:
 def fresh(row: OutboundCall) -> OutboundCall:
     """Return the row as it stands now."""
     return OutboundCall.objects.select_related("call").get(pk=row.pk)
+
+
+def over(edge):
+    """Return what has the carrier tell that a call came to this."""
+    return lambda row: reports.note_edge(webhook(row, edge), now=LATER)
+
+
+def an_answered_call(row: OutboundCall) -> int:
+    """Have a planned call rung and picked up; return the telephone call's key."""
+    dial(Platform())
+    opening = opened(webhook(row))
+    assert opening is not None
+    facts = calls.accept_stream(opening.token, now=NOW)
+    assert facts is not None
+    return facts.call_id

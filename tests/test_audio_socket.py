@@ -14,18 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
 from tests.counts import counted
-from tests.line import (
-    CALLER,
-    FRAME,
-    SUBPROTOCOL,
-    Line,
-    RawSocket,
-    a_line,
-    eventually,
-    handshake,
-    raw_call,
-    ws_frame,
-)
+from tests.line import CALLER, FRAME, SUBPROTOCOL, Line, a_line, eventually
+from tests.raw import RawSocket, handshake, raw_call, ws_frame
 
 pytestmark = pytest.mark.slow
 SAID = b"".join((1 + n).to_bytes(2, "little") for n in range(32_000))

@@ -19,7 +19,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.faults.meter import Meter, measured
-from tests.line import FRAME, Line, ModelSession, RawSocket, a_line, eventually, raw_call, ws_frame
+from tests.line import FRAME, Line, ModelSession, a_line, eventually
+from tests.raw import RawSocket, raw_call, ws_frame
 from tests.shipments.test_intake import a_row
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("alone")]

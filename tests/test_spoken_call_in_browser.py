@@ -13,10 +13,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import an_office, needs_chromium, picture
+from tests.hearing import needs_speech
 from tests.line import eventually
 from tests.test_softphone_in_browser import CALLS, HZ, MICROPHONE, SEED, SOUNDS, SPEAKS, a_softphone, call
 from voice.audio import Resampler
-from voice.sandbox.offline import offline_voice_missing
 from voice.sandbox.process import Process
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -63,7 +63,7 @@ def a_model_that_speaks(folder: Path) -> Iterator[str]:
         model.stop()
 
 
-@pytest.mark.skipif(bool(offline_voice_missing()), reason="the offline-voice extra is not installed")
+@needs_speech
 def test_a_caller_at_the_browser_is_understood_and_understands_the_agent(tmp_path):
     tape = on_tape(tmp_path, "Hello, where is my parcel?")
     flags = (*MICROPHONE, f"--use-file-for-fake-audio-capture={tape}%noloop")

@@ -12,18 +12,8 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 
-from tests.line import (
-    CALLER,
-    EVENTS,
-    NEXT_ROUTING,
-    OWN_NUMBER,
-    ROUTING,
-    Line,
-    RawSocket,
-    a_line,
-    eventually,
-    tokens_in,
-)
+from tests.line import CALLER, EVENTS, NEXT_ROUTING, OWN_NUMBER, ROUTING, Line, a_line, eventually, tokens_in
+from tests.raw import RawSocket
 
 pytestmark = pytest.mark.slow
 SIGNING = "planted-signing-secret-0123456789abcdef"

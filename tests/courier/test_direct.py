@@ -8,7 +8,8 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.courier.served import served
-from tests.line import RawSocket, eventually, ws_frame
+from tests.line import eventually
+from tests.raw import RawSocket, ws_frame
 
 PIECES = [bytes([number % 250 + 1]) * 1_280 for number in range(120)]
 

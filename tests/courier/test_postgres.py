@@ -13,7 +13,10 @@ from courier.postgres import BoundedConnection
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="it is about PostgreSQL (make test has one)"),
+    pytest.mark.skipif(
+        "DATABASE_URL" not in os.environ,
+        reason="used on PostgreSQL only, where make test runs it",
+    ),
 ]
 
 

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from tests.courier.served import served
-from tests.line import RawSocket, eventually, handshake, ws_frame
+from tests.line import eventually
+from tests.raw import RawSocket, handshake, ws_frame
 
 HALF = b"\x01\x02" * 320
 BODY_BYTES = 1_048_576

@@ -128,7 +128,7 @@ class Stage:
         try:
             async with asyncio.timeout(_LONGEST_S):
                 await _carry(line, self.cases[name], self.played[name])
-        except Exception as fault:  # the others have their own to tell
+        except Exception as fault:  # kept for the test of this call, which raises it; the other calls go on
             self.played[name].fault = fault
         finally:
             self.played[name].begun.set()

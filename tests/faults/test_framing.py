@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 
 from courier.serve import MESSAGE_BYTES, AudioProtocol
 from tests.counts import counted
-from tests.line import handshake, ws_frame
+from tests.raw import handshake, ws_frame
 from tests.virtual_time import run
 from voice.audio import InputClock, Pacer
 

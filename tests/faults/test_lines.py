@@ -16,7 +16,8 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.faults.proxy import HOLE, Fault, Proxy, a_proxy
-from tests.line import FRAME, SUBPROTOCOL, Line, LocalModel, ModelSession, RawSocket, eventually, ws_frame
+from tests.line import FRAME, SUBPROTOCOL, Line, LocalModel, ModelSession, eventually
+from tests.raw import RawSocket, ws_frame
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bad-lines")]
 logger = logging.getLogger(__name__)

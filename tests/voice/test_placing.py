@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tests.dialled import Platform, a_parcel_at_the_door, dial, fresh, planned
+from tests.dialled import LATER, Platform, a_parcel_at_the_door, dial, fresh, planned
 from tests.shipments.builders import NOW
 from voice import dialing, outbound, placing
 from voice.errors import RemoteError
@@ -18,7 +18,6 @@ from voice.statuses import DialState
 from voice.wire.placing import Accepted, Order, Placement, Unclear
 
 pytestmark = pytest.mark.django_db(transaction=True)
-LATER = NOW + timedelta(minutes=5)
 
 
 class Carrier:

@@ -307,7 +307,7 @@ def test_a_caller_waits_once_however_many_questions_the_database_is_slow_to_answ
 ):
     def slow(work: Callable[..., Any]) -> Callable[..., Any]:
         def wait_and_work(*args: Any, **kwargs: Any) -> Any:
-            time.sleep(0.7)  # stands for a slow query: how long a thread waits is what is measured
+            time.sleep(0.7)  # a slow query holds its thread, and no clock of ours moves it
             return work(*args, **kwargs)
 
         return wait_and_work

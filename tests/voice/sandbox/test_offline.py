@@ -4,14 +4,12 @@ import asyncio
 
 import pytest
 
+from tests.hearing import needs_speech
 from voice.audio import Resampler
 from voice.sandbox.brain import SpeechEnded, SpeechStarted
-from voice.sandbox.offline import offline_voice, offline_voice_missing
+from voice.sandbox.offline import offline_voice
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(offline_voice_missing()), reason="the offline-voice extra is not installed"),
-]
+pytestmark = [pytest.mark.slow, needs_speech]
 
 
 def spoken(text: str, pitch: float = 1.0) -> bytes:

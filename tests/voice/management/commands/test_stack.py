@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.hearing import needs_speech
 from tests.line import ROOT, eventually
-from voice.sandbox.offline import offline_voice_missing
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +79,7 @@ def test_all_is_up_until_it_is_told_to_stop(tmp_path):
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "run").glob("*_secrets"))
 
 
-@pytest.mark.skipif(bool(offline_voice_missing()), reason="the offline-voice extra is not installed")
+@needs_speech
 def test_the_call_that_is_printed_is_told_of_the_callers_parcel(tmp_path):
     with a_stack(tmp_path) as text:
         [line] = re.findall(r"^a call +(.+)$", text, re.MULTILINE)
