@@ -6,13 +6,13 @@ PostgreSQL alike. Numbers are kept as keyed hashes.
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils.crypto import salted_hmac
@@ -55,35 +55,56 @@ class Quota:
     span_s: float = DAY_S
 
 
+_TAKE = """
+INSERT INTO voice_tally (key, used, until) VALUES {rows}
+ON CONFLICT (key) DO UPDATE SET
+    used = CASE WHEN voice_tally.until <= %s THEN 1 ELSE voice_tally.used + 1 END,
+    until = CASE WHEN voice_tally.until <= %s THEN excluded.until ELSE voice_tally.until END
+WHERE voice_tally.until <= %s OR voice_tally.used < CASE voice_tally.key {limits} END
+RETURNING key
+"""
+"""Every tool begins with it: the ORM has no such upsert, and took eight statements for three places."""
+
+
 def take(quota: Quota, now: datetime) -> bool:
     """Take one place of a quota; False when there is none left."""
-    fresh_until = now + timedelta(seconds=quota.span_s)
-    # Two statements, whoever else counts at the same time: a row that is there stays as it is.
-    Tally.objects.bulk_create([Tally(key=quota.key, used=0, until=fresh_until)], ignore_conflicts=True)
-    rows = Tally.objects.filter(key=quota.key)
-    left = rows.filter(until__gt=now, used__lt=quota.limit)
-    if left.update(used=F("used") + 1):
-        return True
-    rows.filter(until__lte=now).update(used=0, until=fresh_until)
-    return bool(left.update(used=F("used") + 1))
+    return _take([quota], now) == 1
 
 
-def give_back(quota: Quota) -> None:
-    """Return a place that was not needed."""
-    Tally.objects.filter(key=quota.key).update(used=Greatest(F("used") - 1, 0))
+def _take(quotas: Sequence[Quota], now: datetime) -> int:
+    """Take one place of each that has one left; return of how many that was."""
+    # In one order, so that two that need the same places do not wait for each other.
+    some = sorted((quota for quota in quotas if quota.limit > 0), key=lambda quota: quota.key)
+    if not some:
+        return 0
+    at = connection.ops.adapt_datetimefield_value
+    first: list[Any] = []
+    limits: list[Any] = []
+    for quota in some:
+        first += (quota.key, 1, at(now + timedelta(seconds=quota.span_s)))
+        limits += (quota.key, quota.limit)
+    statement = _TAKE.format(
+        rows=", ".join(["(%s, %s, %s)"] * len(some)), limits=" ".join(["WHEN %s THEN %s"] * len(some))
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*first, *[at(now)] * 3, *limits])
+        return len(cursor.fetchall())
 
 
-def take_all(quotas: Iterable[Quota], now: datetime) -> None:
+def give_back(*quotas: Quota) -> None:
+    """Return a place of each that was not needed."""
+    Tally.objects.filter(key__in=[quota.key for quota in quotas]).update(used=Greatest(F("used") - 1, 0))
+
+
+def take_all(quotas: Sequence[Quota], now: datetime) -> None:
     """Take one place of each, or of none.
 
     Raises:
         LimitReachedError: one of them has none left.
     """
     with transaction.atomic():
-        # In one order, so that two that need the same places do not wait for each other.
-        for quota in sorted(quotas, key=lambda quota: quota.key):
-            if not take(quota, now):
-                raise LimitReachedError
+        if _take(quotas, now) < len(quotas):
+            raise LimitReachedError
 
 
 def _hashed(text: str) -> str:
@@ -190,5 +211,4 @@ def take_try(caller: Caller, parcel: str, now: datetime) -> None:
 
 def give_back_try(caller: Caller, parcel: str) -> None:
     """Return the place of a fact or code that was right."""
-    for quota in _tries(caller, parcel):
-        give_back(quota)
+    give_back(*_tries(caller, parcel))
