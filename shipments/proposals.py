@@ -95,7 +95,7 @@ def void_earlier(call_public_id: str) -> None:
 
 def _lock(shipment_id: int) -> None:
     """Let one wish for a parcel come after the other: by this lock on PostgreSQL; SQLite has one writer."""
-    Shipment.objects.select_for_update().filter(pk=shipment_id).first()
+    list(Shipment.objects.select_for_update().filter(pk=shipment_id).values_list("pk"))
 
 
 def _proposal(kind: ChangeKind, number: str, change_id: str, call_public_id: str) -> DeliveryChange:

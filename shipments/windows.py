@@ -75,8 +75,10 @@ def slots_ahead(shipment: Shipment, now: datetime) -> list[DeliverySlot]:
         return []
     today = now.astimezone(shipment.zone).date()
     days = (today, today + timedelta(days=POLICY.days_ahead + 1))
-    slots = DeliverySlot.objects.filter(depot_id=shipment.depot_id, date__range=days)
-    return list(slots.select_related("depot"))
+    slots = list(DeliverySlot.objects.filter(depot_id=shipment.depot_id, date__range=days))
+    for slot in slots:
+        slot.depot = shipment.depot  # type: ignore[assignment] # it has one
+    return slots
 
 
 def free_slots(shipment: Shipment, now: datetime) -> list[DeliverySlot]:

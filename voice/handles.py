@@ -134,10 +134,12 @@ def level_for(caller: Caller, shipment: Shipment) -> Level:
     return here.level(named_facts=handle.facts_at is not None, code=handle.code_at is not None)
 
 
-def best_level(caller: Caller) -> Level:
-    """Return the highest level that this call has reached with any parcel."""
-    handles = CallParcel.objects.filter(call_public_id=caller.call_public_id)
+def best_level(caller: Caller, *, enough: Level = Level.L2) -> Level:
+    """Return the highest level that this call has reached with any parcel, or one that is enough."""
     shown = [caller.level()]
+    if shown[0] >= enough:
+        return shown[0]
+    handles = CallParcel.objects.filter(call_public_id=caller.call_public_id)
     for facts_at, code_at in handles.values_list("facts_at", "code_at"):
         shown.append(caller.level(named_facts=facts_at is not None, code=code_at is not None))
     return max(shown)

@@ -93,7 +93,8 @@ def run(name: str, args: object, caller: Caller, key: str) -> dict[str, object]:
         if caller.outbound and not (caller.agreed or tool.for_anybody):
             raise deeds.NobodyAskedForError
         # A driver is known by his call; how far it is trusted with parcels is nothing to his round.
-        if tool.level is not Level.DRIVER and handles.best_level(caller) < min(tool.level, Level.L1):
+        known = min(tool.level, Level.L1)
+        if tool.level is not Level.DRIVER and handles.best_level(caller, enough=known) < known:
             raise deeds.NumberNotProvedError
         return tool.run(caller, checked, key)
     except deeds.LevelError as refusal:
