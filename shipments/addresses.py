@@ -7,21 +7,18 @@ from django.db import transaction
 from shipments import texting
 from shipments.history import record, scoped
 from shipments.messages import MessageKind
-from shipments.models import Address
+from shipments.models import Address, Shipment
 from shipments.places import is_same_place
-from shipments.telling import find_own
 from shipments.text import told
 
 
 def confirm_address(
-    *, number: str, said_id: str | None, said: str, call_public_id: str, now: datetime
+    shipment: Shipment, *, said: str, call_public_id: str, now: datetime
 ) -> dict[str, object]:
     """Tell whether the place that a caller describes is the address of record; the area is all that is said.
 
-    Raises:
-        ShipmentError: the parcel is not his.
+    The parcel was found for this caller, by `telling`.
     """
-    shipment = find_own(number, said_id or "")
     address, area = shipment.address, told(shipment.address.area)
     matches = is_same_place(
         said,

@@ -1,6 +1,7 @@
 """Answer what a caller asks about his parcels; nothing is written.
 
-`number` is the number that the call came from (E.164, "" when withheld), never one that was spoken.
+A parcel was found for this caller, by `telling`; `number` is the number that the call came from (E.164, ""
+when withheld), never one that was spoken.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from shipments import wording
 from shipments.errors import NoSlotError
 from shipments.models import Shipment
 from shipments.rules import POLICY, change_route
-from shipments.telling import Foreign, NotFound, Own, Several, choice, ending, find, find_own, parcel_of, tell
+from shipments.telling import Foreign, NotFound, Own, Several, choice, ending, find, parcel_of, tell
 from shipments.windows import OFFERS, day_of, free_slots, phrases, planned_day, slot_fields
 
 
@@ -56,13 +57,12 @@ def track(*, number: str, said_id: str | None, now: datetime, demo: bool = False
             }
 
 
-def offer_slots(*, number: str, said_id: str | None, day: str | None, now: datetime) -> dict[str, object]:
-    """Return up to three delivery windows that are free for a parcel of this number.
+def offer_slots(shipment: Shipment, *, day: str | None, now: datetime) -> dict[str, object]:
+    """Return up to three delivery windows that are free for a parcel.
 
     Raises:
-        ShipmentError: the parcel is not his or may not be moved, or that day cannot be had.
+        ShipmentError: it may not be moved, or that day cannot be had.
     """
-    shipment = find_own(number, said_id or "")
     change_route(parcel_of(shipment), POLICY)
     free = free_slots(shipment, now)
     if day:

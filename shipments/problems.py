@@ -12,7 +12,7 @@ from shipments.messages import MessageKind
 from shipments.models import PROBLEM, Shipment
 from shipments.rules import POLICY
 from shipments.statuses import Status
-from shipments.telling import ending, find_own
+from shipments.telling import ending
 
 
 class Problem(StrEnum):
@@ -53,17 +53,16 @@ def note_spent_code(shipment_id: int, *, call_public_id: str, now: datetime) -> 
         texting.tell(shipment, MessageKind.CODE, texting.CODE_SPENT, key=key, now=now)
 
 
-def report_problem(
-    *, number: str, said_id: str | None, kind: str, call_public_id: str, now: datetime
-) -> dict[str, object]:
+def report_problem(shipment: Shipment, *, kind: str, call_public_id: str, now: datetime) -> dict[str, object]:
     """Add a problem to a parcel's history, once a call and kind, for a colleague to look into.
 
+    The parcel was found for this caller, by `telling`.
+
     Raises:
-        ShipmentError: the parcel is not his, no such problem, or a dispute of what has not been delivered.
+        ShipmentError: no such problem, or a dispute of what has not been delivered.
     """
     if kind not in set(Problem):
         raise ProblemUnclearError
-    shipment = find_own(number, said_id or "")
     if kind == Problem.DISPUTE and shipment.status != Status.DELIVERED:
         raise NotDeliveredError
     _note(shipment, kind, _WORDS[Problem(kind)], call_public_id, now)

@@ -1,6 +1,7 @@
 """Move a parcel to another delivery window: proposed, read back, agreed to, carried out.
 
-`number` is the number that the call came from (E.164, "" when withheld), never one that was spoken.
+The parcel was found for this caller, by `telling`; `number` is the number that the call came from (E.164, ""
+when withheld), never one that was spoken.
 """
 
 from datetime import datetime
@@ -8,18 +9,18 @@ from datetime import datetime
 from django.contrib.auth.models import User
 
 from shipments import wording
+from shipments.models import Shipment
 from shipments.plans import Plan, another_day
 from shipments.proposals import confirm, propose
 from shipments.rules import POLICY, Route, change_route
 from shipments.statuses import ChangeKind
-from shipments.telling import find_own, in_full, parcel_of
+from shipments.telling import in_full, parcel_of
 from shipments.windows import chosen_slot
 
 
 def prepare_reschedule(
+    shipment: Shipment,
     *,
-    number: str,
-    said_id: str | None,
     day: str,
     window: str | None,
     call_public_id: str,
@@ -31,9 +32,8 @@ def prepare_reschedule(
     """Propose another delivery window and return the sentence to read back; the parcel stays as it is.
 
     Raises:
-        ShipmentError: the parcel is not his or may not be moved, or that time cannot be had.
+        ShipmentError: it may not be moved, or that time cannot be had.
     """
-    shipment = find_own(number, said_id or "")
     change_route(parcel_of(shipment), POLICY)
 
     def plan() -> Plan:

@@ -1,6 +1,6 @@
 """Propose what only who knows the delivery code may have: another place, the depot, a neighbour, no delivery.
 
-Each is read back in full, and carried out by `proposals.confirm`. `number` is the number of record.
+Each is read back in full, and carried out by `proposals.confirm`. `telling` found the parcel for this caller.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,14 +14,13 @@ from shipments.models import Shipment
 from shipments.plans import Plan, another_place, at_the_depot, not_wanted, to_a_neighbour
 from shipments.proposals import propose
 from shipments.rules import Route
-from shipments.telling import find_own, in_full
+from shipments.telling import in_full
 from shipments.text import told
 
 
 def prepare_address_change(
+    shipment: Shipment,
     *,
-    number: str,
-    said_id: str,
     place: Mapping[str, str],
     call_public_id: str,
     key: str,
@@ -32,9 +31,8 @@ def prepare_address_change(
     """Propose another place, found by its landmark and directions; the city stays unless one is named.
 
     Raises:
-        ShipmentError: the parcel is not his or may not go there, or nobody could find the place.
+        ShipmentError: it may not go there, or nobody could find the place.
     """
-    shipment = find_own(number, said_id)
     wanted = {name: told(place.get(name, "")) for name in PLACE}
     if not (wanted["landmark"] and wanted["directions"]):
         raise PlaceUnclearError("Please tell me the nearest landmark, and how to get to the door from there.")
@@ -53,9 +51,8 @@ def prepare_address_change(
 
 
 def hold_for_pickup(
+    shipment: Shipment,
     *,
-    number: str,
-    said_id: str,
     call_public_id: str,
     key: str,
     now: datetime,
@@ -65,9 +62,8 @@ def hold_for_pickup(
     """Propose to keep a parcel at its depot.
 
     Raises:
-        ShipmentError: the parcel is not his, may not be kept there, or is not there.
+        ShipmentError: it may not be kept there, or is not there.
     """
-    shipment = find_own(number, said_id)
     depot = told(shipment.depot.name) if shipment.depot else "our depot"
     what = f"keep {{parcel}} at {depot} for you to collect"
     return _proposed(
@@ -76,9 +72,8 @@ def hold_for_pickup(
 
 
 def authorise_neighbour(
+    shipment: Shipment,
     *,
-    number: str,
-    said_id: str,
     neighbour: str,
     call_public_id: str,
     key: str,
@@ -89,9 +84,9 @@ def authorise_neighbour(
     """Propose to hand a parcel to a neighbour.
 
     Raises:
-        ShipmentError: the parcel is not his or may not be changed, or no neighbour is named.
+        ShipmentError: it may not be changed, or no neighbour is named.
     """
-    shipment, name = find_own(number, said_id), told(neighbour)
+    name = told(neighbour)
     what = f"give {{parcel}} to your neighbour, {name}"
     return _proposed(
         shipment, lambda: to_a_neighbour(shipment, name, now), what, call_public_id, key, now, asker, level
@@ -99,9 +94,8 @@ def authorise_neighbour(
 
 
 def refuse_delivery(
+    shipment: Shipment,
     *,
-    number: str,
-    said_id: str,
     call_public_id: str,
     key: str,
     now: datetime,
@@ -111,9 +105,8 @@ def refuse_delivery(
     """Propose not to deliver a parcel.
 
     Raises:
-        ShipmentError: the parcel is not his, has arrived, or may not be changed.
+        ShipmentError: it has arrived, or may not be changed.
     """
-    shipment = find_own(number, said_id)
     what = "not deliver {parcel}, and let the sender decide what becomes of it"
     return _proposed(
         shipment, lambda: not_wanted(shipment, now), what, call_public_id, key, now, asker, level

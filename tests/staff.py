@@ -12,6 +12,7 @@ from shipments import rescheduling
 from shipments.depots import Depot
 from shipments.models import DeliveryChange, Shipment
 from shipments.statuses import Status
+from shipments.telling import find_own
 from tests.shipments.builders import a_depot, a_parcel, a_slot, an_address
 from voice.models import Call, CallbackRequest, ToolRun, Turn
 from voice.statuses import CallStatus, ToolState
@@ -79,8 +80,7 @@ def a_corner(phone: str, name: str) -> Corner:
         call=call, model_call_id="1", name="submit_pin", state=ToolState.REFUSED, started_ms=0, duration_ms=1
     )
     proposed = rescheduling.prepare_reschedule(
-        number=phone,
-        said_id=None,
+        find_own(phone, ""),
         day=day.isoformat(),
         window=None,
         call_public_id=call.public_id,

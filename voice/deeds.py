@@ -120,10 +120,7 @@ def track_shipment(caller: Caller, args: Mapping[str, str], key: str) -> dict[st
     now, said_id = timezone.now(), args.get("tracking_id", "")
     shipment = handles.meant(caller, said_id, now)
     if shipment is not None:
-        told = enquiries.track(
-            number=shipment.phone, said_id=shipment.tracking_id, now=now, demo=caller.is_test
-        )
-        return said("ok", _named(caller, shipment, told))
+        return said("ok", _named(caller, shipment, telling.tell(shipment, now, POLICY)))
     told = enquiries.track(number=caller.number, said_id=said_id, now=now, demo=caller.is_test)
     if told["status"] in ("ok", "coarse"):
         return said("ok", told)
@@ -154,9 +151,7 @@ def list_my_shipments(caller: Caller, args: Mapping[str, str], key: str) -> dict
 def offer_slots(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
     """Tell which delivery windows are free."""
     shipment = _mine(caller, args)
-    told = enquiries.offer_slots(
-        number=shipment.phone, said_id=shipment.tracking_id, day=args.get("day"), now=timezone.now()
-    )
+    told = enquiries.offer_slots(shipment, day=args.get("day"), now=timezone.now())
     return said("ok", _named(caller, shipment, told))
 
 
@@ -164,8 +159,7 @@ def prepare_reschedule(caller: Caller, args: Mapping[str, str], key: str) -> dic
     """Propose another delivery window."""
     shipment = _mine(caller, args)
     told = rescheduling.prepare_reschedule(
-        number=shipment.phone,
-        said_id=shipment.tracking_id,
+        shipment,
         day=args["day"],
         window=args.get("window"),
         **_now(caller, shipment, key),
@@ -191,8 +185,7 @@ def confirm_address(caller: Caller, args: Mapping[str, str], key: str) -> dict[s
     now = timezone.now()
     quotas.take_try(caller, shipment.tracking_key, now)
     told = addresses.confirm_address(
-        number=shipment.phone,
-        said_id=shipment.tracking_id,
+        shipment,
         said=args["said"],
         call_public_id=caller.call_public_id,
         now=now,
@@ -210,18 +203,14 @@ def prepare_address_change(caller: Caller, args: Mapping[str, str], key: str) ->
     """Propose another place."""
     shipment = _trusted(caller, args)
     place = {name: text for name, text in args.items() if name != "tracking_id"}
-    told = wishes.prepare_address_change(
-        number=shipment.phone, said_id=shipment.tracking_id, place=place, **_now(caller, shipment, key)
-    )
+    told = wishes.prepare_address_change(shipment, place=place, **_now(caller, shipment, key))
     return said("ok", _named(caller, shipment, told))
 
 
 def hold_for_pickup(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
     """Propose to keep a parcel at its depot."""
     shipment = _trusted(caller, args)
-    told = wishes.hold_for_pickup(
-        number=shipment.phone, said_id=shipment.tracking_id, **_now(caller, shipment, key)
-    )
+    told = wishes.hold_for_pickup(shipment, **_now(caller, shipment, key))
     return said("ok", _named(caller, shipment, told))
 
 
@@ -229,8 +218,7 @@ def authorise_neighbour(caller: Caller, args: Mapping[str, str], key: str) -> di
     """Propose to hand a parcel to a neighbour."""
     shipment = _trusted(caller, args)
     told = wishes.authorise_neighbour(
-        number=shipment.phone,
-        said_id=shipment.tracking_id,
+        shipment,
         neighbour=args["neighbour"],
         **_now(caller, shipment, key),
     )
@@ -240,9 +228,7 @@ def authorise_neighbour(caller: Caller, args: Mapping[str, str], key: str) -> di
 def refuse_delivery(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
     """Propose not to deliver a parcel."""
     shipment = _trusted(caller, args)
-    told = wishes.refuse_delivery(
-        number=shipment.phone, said_id=shipment.tracking_id, **_now(caller, shipment, key)
-    )
+    told = wishes.refuse_delivery(shipment, **_now(caller, shipment, key))
     return said("ok", _named(caller, shipment, told))
 
 
@@ -299,8 +285,7 @@ def report_problem(caller: Caller, args: Mapping[str, str], key: str) -> dict[st
             raise
         return answer("refused", _NOTED, {"code": "noted"})
     told = problems.report_problem(
-        number=shipment.phone,
-        said_id=shipment.tracking_id,
+        shipment,
         kind=args["kind"],
         call_public_id=caller.call_public_id,
         now=timezone.now(),

@@ -9,6 +9,7 @@ from shipments.errors import (
 )
 from shipments.models import TrackingEvent
 from shipments.statuses import Source
+from shipments.telling import find_own
 from tests.shipments.builders import (
     AMINA,
     BRIAN,
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def address(said, said_id=None, number=AMINA):
-    return addresses.confirm_address(number=number, said_id=said_id, said=said, call_public_id=CALL, now=NOW)
+    return addresses.confirm_address(find_own(number, said_id or ""), said=said, call_public_id=CALL, now=NOW)
 
 
 @pytest.mark.parametrize(

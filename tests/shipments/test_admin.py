@@ -12,6 +12,7 @@ from shipments import rescheduling
 from shipments.audit import AuditEntry
 from shipments.models import DeliveryChange, Shipment
 from shipments.statuses import Source, Status
+from shipments.telling import find_own
 from tests.shipments.builders import AMINA, CALL, NOW, a_depot, a_parcel, a_slot, an_address
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +34,7 @@ def test_a_parcel_is_shown_with_its_history_and_what_was_asked_for(dispatcher):
     a_slot(depot)
     parcel = a_parcel(tracking_id="KM-4279", depot=depot, cod_minor=125_050, cod_currency="KES")
     proposed = rescheduling.prepare_reschedule(
-        number=AMINA, said_id=None, day="friday", window=None, call_public_id=CALL, key="k", now=NOW
+        find_own(AMINA, ""), day="friday", window=None, call_public_id=CALL, key="k", now=NOW
     )
     rescheduling.confirm_reschedule(
         number=AMINA, change_id=str(proposed["change_id"]), call_public_id=CALL, now=NOW
@@ -108,7 +109,7 @@ def test_every_list_opens(dispatcher, model):
     a_slot(depot)
     a_parcel(depot=depot)
     rescheduling.prepare_reschedule(
-        number=AMINA, said_id=None, day="friday", window=None, call_public_id=CALL, key="k", now=NOW
+        find_own(AMINA, ""), day="friday", window=None, call_public_id=CALL, key="k", now=NOW
     )
 
     assert dispatcher.get(reverse(f"admin:shipments_{model}_changelist"), {"q": "a"}).status_code == 200
@@ -129,8 +130,7 @@ def a_waiting_change(day=3, **fields) -> DeliveryChange:
     a_slot(depot, today + timedelta(days=day))
     a_parcel(depot=depot, status=Status.OUT_FOR_DELIVERY, **fields)
     proposed = rescheduling.prepare_reschedule(
-        number=AMINA,
-        said_id=None,
+        find_own(AMINA, ""),
         day=(today + timedelta(days=day)).isoformat(),
         window=None,
         call_public_id=CALL,

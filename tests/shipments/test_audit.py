@@ -7,6 +7,7 @@ from shipments import addresses, decisions
 from shipments.audit import AuditEntry
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.statuses import ChangeState, Source, Status
+from shipments.telling import find_own
 from tests.shipments.builders import AMINA, CALL, NOW, a_depot, a_parcel, a_slot, staff
 from tests.shipments.test_two_at_once import at_once, confirming, prepare
 
@@ -49,7 +50,7 @@ def test_a_confirmed_address_is_audited_and_an_address_that_does_not_match_is_no
     a_parcel()
 
     for said in ("Mombasa road", "Jacaranda Court"):
-        addresses.confirm_address(number=AMINA, said_id=None, said=said, call_public_id=CALL, now=NOW)
+        addresses.confirm_address(find_own(AMINA, ""), said=said, call_public_id=CALL, now=NOW)
 
     assert [entry.verb for entry in AuditEntry.objects.all()] == ["confirm_address"]
 

@@ -11,6 +11,7 @@ from shipments.errors import (
 )
 from shipments.models import Shipment
 from shipments.statuses import Status
+from shipments.telling import find_own
 from shipments.tracking import check_character, new_tracking_id
 from tests.shipments.builders import (
     AMINA,
@@ -36,7 +37,7 @@ def opening(number=AMINA):
 
 
 def offer(said_id=None, day=None, number=AMINA, now=NOW):
-    return enquiries.offer_slots(number=number, said_id=said_id, day=day, now=now)
+    return enquiries.offer_slots(find_own(number, said_id or ""), day=day, now=now)
 
 
 def test_the_one_parcel_of_a_number_needs_no_id():

@@ -10,6 +10,7 @@ from django.urls import reverse
 from shipments import files, proposals, rounds, wishes
 from shipments.models import DeliveryChange, Shipment
 from shipments.statuses import ChangeKind, Status
+from shipments.telling import find_own
 from tests.shipments.builders import AMINA, CALL, NOW, a_depot, a_parcel
 from tests.shipments.test_rounds import a_driver, a_stop, at_wheel
 
@@ -23,8 +24,7 @@ def dictated(status: Status, landmark: str = LANDMARK) -> Shipment:
     """Have a caller ask for another place, and agree to it; return his parcel."""
     parcel = a_parcel(status=status, depot=a_depot())
     proposed = wishes.prepare_address_change(
-        number=AMINA,
-        said_id="",
+        find_own(AMINA, ""),
         place={"landmark": landmark, "directions": DIRECTIONS},
         call_public_id=CALL,
         key="k",

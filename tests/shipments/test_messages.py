@@ -9,6 +9,7 @@ from shipments.audit import AuditEntry
 from shipments.messages import MessageNotTakenError, MessageState, OutgoingMessage, send_due
 from shipments.models import DeliveryChange, Shipment
 from shipments.statuses import Status
+from shipments.telling import find_own
 from tests.shipments.builders import AMINA, CALL, NOW, a_depot, a_parcel, a_slot, staff
 from tests.shipments.test_two_at_once import at_once, confirming, prepare
 
@@ -95,9 +96,7 @@ def test_a_confirmed_address_is_told_once_a_call():
     a_parcel()
 
     for _ in range(2):
-        addresses.confirm_address(
-            number=AMINA, said_id=None, said="Jacaranda Court", call_public_id=CALL, now=NOW
-        )
+        addresses.confirm_address(find_own(AMINA, ""), said="Jacaranda Court", call_public_id=CALL, now=NOW)
 
     [text] = texts()
     assert "was confirmed in a call" in text

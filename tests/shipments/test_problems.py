@@ -7,12 +7,13 @@ from shipments.errors import NotDeliveredError, ParcelUnknownError, ProblemUncle
 from shipments.models import Shipment, TrackingEvent
 from shipments.problems import report_problem
 from shipments.statuses import Source, Status
+from shipments.telling import find_own
 from tests.shipments.builders import AMINA, BRIAN, CALL, NOW, a_parcel
 from tests.shipments.test_two_at_once import at_once
 
 
 def report(kind="damaged", number=AMINA, said_id=None):
-    return report_problem(number=number, said_id=said_id, kind=kind, call_public_id=CALL, now=NOW)
+    return report_problem(find_own(number, said_id or ""), kind=kind, call_public_id=CALL, now=NOW)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -29,6 +29,7 @@ from shipments.errors import (
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.signals import shipment_changed
 from shipments.statuses import ChangeState, Source, Status, Substatus
+from shipments.telling import find_own
 from tests.shipments.builders import (
     AMINA,
     BRIAN,
@@ -50,12 +51,12 @@ def track(said_id=None, number=AMINA, now=NOW):
 
 
 def offer(said_id=None, day=None, number=AMINA, now=NOW):
-    return enquiries.offer_slots(number=number, said_id=said_id, day=day, now=now)
+    return enquiries.offer_slots(find_own(number, said_id or ""), day=day, now=now)
 
 
 def prepare(day="friday", window=None, said_id=None, number=AMINA, call=CALL, key="k", now=NOW):
     return rescheduling.prepare_reschedule(
-        number=number, said_id=said_id, day=day, window=window, call_public_id=call, key=key, now=now
+        find_own(number, said_id or ""), day=day, window=window, call_public_id=call, key=key, now=now
     )
 
 

@@ -19,6 +19,7 @@ from shipments.round_errors import (
 from shipments.rules import POLICY
 from shipments.scans import Scan
 from shipments.statuses import ChangeState, Source, Status
+from shipments.telling import find_own
 from shipments.wishes import hold_for_pickup
 from tests.shipments.builders import CALL, NOW, a_depot, a_parcel
 from tests.shipments.reported import agreed, attempted, delivered, is_untouched, late
@@ -107,7 +108,7 @@ def test_only_the_latest_of_what_was_read_back_in_a_call_may_be_agreed_to():
 
     with pytest.raises(NoProposalError):
         agreed(driver, first)
-    hold_for_pickup(number=RIDER, said_id=own.tracking_id, call_public_id=CALL, key="hold", now=NOW)
+    hold_for_pickup(find_own(RIDER, own.tracking_id), call_public_id=CALL, key="hold", now=NOW)
     with pytest.raises(NoProposalError):
         agreed(driver, second)
     attempted(driver)

@@ -23,6 +23,7 @@ from shipments.errors import (
 )
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.statuses import ChangeState, Source, Status
+from shipments.telling import find_own
 from tests.shipments.builders import AMINA, CALL, FRIDAY, NOW, a_depot, a_parcel, a_slot
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,8 +49,7 @@ def at_once(*works: Callable[[], T]) -> list[T | ShipmentError]:
 
 def prepare(number=AMINA, call=CALL, day="friday", window=None):
     return rescheduling.prepare_reschedule(
-        number=number,
-        said_id=None,
+        find_own(number, ""),
         day=day,
         window=window,
         call_public_id=call,

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from shipments import rescheduling
 from shipments.phones import mask_numbers
+from shipments.telling import find_own
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel, a_slot
 from voice import archive, call_page, calls, reports
 from voice.models import Call
@@ -179,7 +180,7 @@ def test_what_a_call_changed_is_on_its_page(dispatcher):
     parcel = a_parcel(tracking_id="KM-4279", depot=depot)
     call = an_ended_call()
     rescheduling.prepare_reschedule(
-        number=AMINA, said_id=None, day="friday", window=None, call_public_id=call.public_id, key="k", now=NOW
+        find_own(AMINA, ""), day="friday", window=None, call_public_id=call.public_id, key="k", now=NOW
     )
 
     shown = dispatcher.get(page(call)).content.decode()

@@ -12,6 +12,7 @@ from shipments.audit import AuditEntry
 from shipments.models import DeliveryChange, Shipment
 from shipments.problems import report_problem
 from shipments.statuses import Status
+from shipments.telling import find_own
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel
 from tests.staff import a_corner, a_member
 from voice import worklist
@@ -28,7 +29,7 @@ def corner():
     corner = a_corner(AMINA, "Amina")
     parcel = a_parcel(AMINA, depot=corner.depot, tracking_id="AM-9999", status=Status.DELIVERED, news_at=None)
     report_problem(
-        number=AMINA, said_id=parcel.tracking_id, kind="dispute", call_public_id="c" * 16, now=timezone.now()
+        find_own(AMINA, parcel.tracking_id), kind="dispute", call_public_id="c" * 16, now=timezone.now()
     )
     return corner
 
@@ -174,9 +175,7 @@ def test_a_problem_reported_after_the_look_is_a_new_one(client, corner):
     disputed = Shipment.objects.get(tracking_id="AM-9999")
     post(client, reverse("admin:shipments_shipment_looked_into", args=[disputed.pk]))
 
-    report_problem(
-        number=AMINA, said_id="AM-9999", kind="damaged", call_public_id="d" * 16, now=timezone.now()
-    )
+    report_problem(find_own(AMINA, "AM-9999"), kind="damaged", call_public_id="d" * 16, now=timezone.now())
 
     assert [task.words for task in tasks(a_member("Supervisor"), "problem")] == ["Recipient reports damage"]
 

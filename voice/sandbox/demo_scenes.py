@@ -15,6 +15,7 @@ from shipments.errors import ShipmentError
 from shipments.models import Shipment
 from shipments.riders import Stop
 from shipments.statuses import ChangeKind, ChangeState, Status
+from shipments.telling import find_own
 from voice.sandbox import demo_stage
 from voice.sandbox.demo import Placed, Scene, Turn, Wanted
 from voice.statuses import DialOutcome, DialState
@@ -232,7 +233,7 @@ def _told(parcel: Shipment) -> dict[str, object]:
 
 def _free_slots(parcel: Shipment) -> list[dict[str, str]]:
     try:
-        answer = enquiries.offer_slots(number=parcel.phone, said_id=None, day=None, now=timezone.now())
+        answer = enquiries.offer_slots(find_own(parcel.phone, ""), day=None, now=timezone.now())
     except ShipmentError:
         return []
     slots = answer["slots"]
