@@ -1,6 +1,7 @@
 """Hold parcels, what happened to them, and what customers asked to have changed."""
 
 from datetime import datetime
+from functools import cache
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -121,14 +122,18 @@ class ShipmentQuerySet(models.QuerySet["Shipment"]):
 
         `news_at` is when the courier last said anything of it: a call is no news of where it is.
         """
-        news = TrackingEvent.objects.filter(shipment=OuterRef("pk")).exclude(source=Source.VOICE_AGENT)
-        waiting = DeliveryChange.objects.filter(shipment=OuterRef("pk"), state=ChangeState.NEEDS_APPROVAL)
-        # A dict, since the stubs take keywords for new fields and these two are declared below.
-        told: dict[str, Combinable] = {
-            "news_at": Subquery(news.order_by("-occurred_at").values("occurred_at")[:1]),
-            "change_waiting": Exists(waiting),
-        }
-        return self.select_related("address", "depot", "slot__depot").annotate(**told)
+        return self.select_related("address", "depot", "slot__depot").annotate(**_told())
+
+
+@cache  # every tool asks for it, and building it took a fifth of that
+def _told() -> dict[str, Combinable]:
+    news = TrackingEvent.objects.filter(shipment=OuterRef("pk")).exclude(source=Source.VOICE_AGENT)
+    waiting = DeliveryChange.objects.filter(shipment=OuterRef("pk"), state=ChangeState.NEEDS_APPROVAL)
+    # A dict, since the stubs take keywords for new fields and these two are declared by the model.
+    return {
+        "news_at": Subquery(news.order_by("-occurred_at").values("occurred_at")[:1]),
+        "change_waiting": Exists(waiting),
+    }
 
 
 class Shipment(models.Model):
