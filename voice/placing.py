@@ -131,8 +131,11 @@ def overslept(row: OutboundCall, now: datetime) -> bool:
 def settle(row: OutboundCall, placement: Placement, now: datetime, dice: Callable[[], float]) -> None:
     """Write what the platform made of a request; its webhook may have said more already."""
     with transaction.atomic():
-        if not OutboundCall.objects.filter(pk=row.pk, dialled_at=row.dialled_at).exists():
-            return  # it was resolved and dialled anew while this answer was on its way
+        mine = OutboundCall.objects.filter(pk=row.pk, dialled_at=row.dialled_at)
+        if not isinstance(placement, Accepted):  # of one that rings, says its webhook, nothing else is true
+            mine = mine.filter(state__in=(DialState.DIALLING, DialState.UNKNOWN))
+        if not mine.exists():
+            return  # or it was resolved and dialled anew while this answer was on its way
         match placement:
             case Accepted(call_id, session_id):
                 if row.call_id is not None:
