@@ -188,6 +188,15 @@ def move(pk: int, target: DialState, **fields: object) -> bool:
     return bool(moved.update(state=target, **fields))
 
 
+def is_taken(outbound: OutboundCall) -> bool:
+    """Tell whether the telephone call of what was placed has been let in, and keep that so.
+
+    It is locked before what was placed, as by its webhook and its stream: neither waits for the other.
+    """
+    call = Call.objects.select_for_update(of=("self",)).filter(outbound=outbound.pk).first()
+    return call is not None and call.answered_at is not None
+
+
 def close(outbound: OutboundCall, status: CallStatus, reason: EndedReason, now: datetime) -> None:
     """End the telephone call of what was placed or was to be, unless somebody took it."""
     with transaction.atomic():
@@ -201,6 +210,8 @@ def close(outbound: OutboundCall, status: CallStatus, reason: EndedReason, now: 
 def withdraw(outbound: OutboundCall, target: DialState, reason: str, now: datetime) -> bool:
     """Take a call off the plan, and end its telephone call, which one has that was dialled and put back."""
     with transaction.atomic():
+        if is_taken(outbound):
+            return False
         withdrawn = move(outbound.pk, target, reason=reason[:300], ended_at=now)
         if withdrawn:
             refused = contacts.has_opted_out(outbound.number)

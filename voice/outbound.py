@@ -96,6 +96,8 @@ def put_back(outbound: OutboundCall, when: datetime, reason: str, **fields: obje
     )
     unrung = {"may_have_rung": False, "dialled_at": None, "carrier_call_id": "", "looked_up_at": None}
     with transaction.atomic():
+        if dialing.is_taken(outbound):
+            return False
         planned = dialled.update(state=DialState.PLANNED, **_unclaimed(when, reason), **unrung, **fields)
         if planned:
             Call.objects.filter(outbound=outbound.pk, answered_at=None).update(session_id=None)
@@ -119,19 +121,22 @@ def fail(
 
     `ended` says why where more is known than what came of it.
     """
-    moved = dialing.move(
-        outbound.pk,
-        DialState.FAILED,
-        outcome=outcome,
-        reason=reason[:300],
-        ended_at=now,
-        **(_rung(now) if rang else {"may_have_rung": False}),
-    )
-    if moved:
-        status = _SAYS[outcome]
-        dialing.close(outbound, status, ended or unanswered_reason(status, Direction.OUTBOUND), now)
-        _try_again(outbound, outcome, now)
-        _trip(now)
+    with transaction.atomic():
+        if dialing.is_taken(outbound):
+            return False
+        moved = dialing.move(
+            outbound.pk,
+            DialState.FAILED,
+            outcome=outcome,
+            reason=reason[:300],
+            ended_at=now,
+            **(_rung(now) if rang else {"may_have_rung": False}),
+        )
+        if moved:
+            status = _SAYS[outcome]
+            dialing.close(outbound, status, ended or unanswered_reason(status, Direction.OUTBOUND), now)
+            _try_again(outbound, outcome, now)
+            _trip(now)
     return moved
 
 
