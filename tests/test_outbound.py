@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 
-from shipments.models import TrackingEvent
 from shipments.statuses import Status
 from tests.dialled import (
     LATER,
@@ -24,7 +23,7 @@ from voice import dialing, outbound, placing, reports
 from voice.books import Books
 from voice.dial_rules import At, Never, Now
 from voice.models import Call, OutboundCall
-from voice.statuses import CallStatus, DialOutcome, DialState, Purpose
+from voice.statuses import CallStatus, DialState, Purpose
 from voice.wire.placing import Accepted, Refused, Slow, Unclear, Unsent
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -319,7 +318,7 @@ def test_o8_a_claim_that_is_lost_while_the_gate_is_asked_leaves_nothing_on_the_l
     ("document", "state"),
     [
         ({"status": "no_answer"}, DialState.FAILED),
-        ({"status": "completed"}, DialState.DONE),
+        ({"status": "completed", "duration_seconds": 0}, DialState.FAILED),
         ({"status": "ringing"}, DialState.RINGING),
         (None, DialState.UNKNOWN),
         ({"status": 7}, DialState.UNKNOWN),
@@ -376,21 +375,6 @@ def test_of_a_ring_that_there_was_not_no_name_is_kept(settings):
     call = fresh(row).call
     assert call is not None
     assert (fresh(row).carrier_call_id, fresh(row).looked_up_at, call.session_id) == ("c2", None, "HD_2")
-
-
-def test_a_call_that_the_platform_says_is_over_is_ended_and_billed():
-    row = planned()
-    dial(Platform(Accepted("c1", "HD_1")))
-    document = {"status": "completed", "cost_minor": 900, "currency": "KES", "duration_seconds": 180}
-
-    placing.note_look_up(row.pk, document, LATER)
-
-    call = fresh(row).call
-    assert call is not None
-    assert (fresh(row).state, fresh(row).outcome) == (DialState.DONE, DialOutcome.ANSWERED)
-    assert (call.status, call.ended_at) == (CallStatus.COMPLETED, LATER)
-    assert (call.carrier_cost_minor, call.carrier_duration_s) == (900, 180)
-    assert TrackingEvent.objects.filter(source="voice_agent").count() == 1
 
 
 def test_a_call_that_talks_is_not_ended_by_what_the_platform_says_when_asked():

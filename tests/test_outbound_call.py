@@ -18,6 +18,7 @@ from voice.sandbox.carrier import FakeCarrier
 from voice.sandbox.live_server import LiveServer
 from voice.sandbox.scenario import parse
 from voice.sandbox.scripted import scripted_voice
+from voice.sandbox.stream import Leg
 from voice.sandbox.tones import encode
 
 pytestmark = pytest.mark.slow
@@ -104,6 +105,7 @@ def in_house(
     scenario: Any,
     *,
     callee: Any = lambda _: answers(),
+    leg: Any = None,
     talk: Any = SCENARIO,
     **environment: str,
 ) -> None:
@@ -117,7 +119,8 @@ def in_house(
                 "GREETING_SHIELD_S": "0",
             } | environment
             line = Line(folder, "serve", cast(LocalModel, SimpleNamespace(url=model.url)), settings)
-            async with FakeCarrier(f"{line.http}/voice/{ROUTING}", api_key=API_KEY, callee=callee) as carrier:
+            voice_url = f"{line.http}/voice/{ROUTING}"
+            async with FakeCarrier(voice_url, api_key=API_KEY, callee=callee, leg=leg) as carrier:
                 line._environment["SAUTIKIT_BASE_URL"] = carrier.base_url
                 try:
                     await asyncio.to_thread(line.start)
@@ -208,6 +211,21 @@ def test_whom_nobody_reaches_is_called_again_later_and_the_queue_says_why(tmp_pa
         await house.become(("failed", "no_answer"), ("planned", ""))
 
     in_house(tmp_path, scenario, callee=lambda _: Nobody.NO_ANSWER)
+
+
+def test_o16_whose_stream_is_never_opened_heard_nothing_of_us_and_is_called_again(tmp_path):
+    async def scenario(house: House) -> None:
+        await house.manage("shell", "-v0", "-c", PARCEL.format(phones=[CALLER], minutes=10))
+
+        await house.manage("place_calls", "--shipment", "km 900000", "--purpose", "confirm_address")
+        [record] = await house.over()
+
+        assert (record.status, record.ended_by, record.heard) == ("completed", "dead air", b"")
+        await house.become(("failed", "network"), ("planned", ""))
+        [reason, _] = house.line.rows("SELECT reason FROM voice_outboundcall ORDER BY id")
+        assert "picked up, and heard nothing of us" in reason[0]
+
+    in_house(tmp_path, scenario, leg=Leg(forks=False, dead_air_s=1.0))
 
 
 def test_quiet_hours_print_the_reason_and_ring_nobody(tmp_path):

@@ -16,8 +16,10 @@ from tests.counts import counted
 from tests.line import ROUTING, Line, LocalModel, eventually
 from tests.services import postgres
 from voice.sandbox.callees import Nobody
+from voice.sandbox.caller import Script
 from voice.sandbox.carrier import FakeCarrier
 from voice.sandbox.rest import RestError
+from voice.sandbox.stream import Leg
 
 pytestmark = pytest.mark.slow
 
@@ -48,13 +50,21 @@ NOT_DONE = """
 
 
 class Moody(FakeCarrier):
-    """A platform at which nobody picks up, and that now and then fails: before it rings, or just after."""
+    """A platform at which nobody picks up, and that now and then fails: before it rings, or just after.
+
+    Of those who pick up all the same it opens no stream.
+    """
 
     def __init__(self, url: str) -> None:
-        super().__init__(url, api_key=API_KEY, callee=lambda _: Nobody.NO_ANSWER, ring_s=0.1)
+        leg = Leg(forks=False, dead_air_s=1.0)
+        super().__init__(url, api_key=API_KEY, callee=self._who, leg=leg, ring_s=0.1)
+        self.unheard: set[str] = set()
         self.rings: Counter[str] = Counter()
         self.refused: set[str] = set()
         self._dice = random.Random(5)
+
+    def _who(self, number: str) -> Script | Nobody:
+        return Script() if number in self.unheard else Nobody.NO_ANSWER
 
     def originate(self, body: Mapping[str, Any], key: str) -> dict[str, object]:
         """Ring a number once, or fail.
@@ -71,6 +81,8 @@ class Moody(FakeCarrier):
         if mood < 0.062:
             raise RestError(429, "rate.limited", "too many calls")
         self.rings[number] += 1
+        if mood > 0.95:
+            self.unheard.add(number)
         placed = super().originate(body, "")  # it keeps no keys: what is sent twice rings twice
         if mood < 0.12:
             raise RestError(504, "timeout", "it rings, and the answer is lost")
@@ -114,7 +126,8 @@ def test_p12_of_all_calls_of_a_fleet_none_rings_twice_and_none_is_lost(tmp_path:
             if number in platform.refused:
                 assert (state, outcome, rang) == ("failed", "refused", False)
             elif rang:
-                assert (state, outcome) == ("failed", "no_answer")
+                unheard = number in platform.unheard
+                assert (state, outcome) == ("failed", "network" if unheard else "no_answer")
             else:
                 assert state == "unknown"
         assert platform.rings.total() > 0.8 * CALLS

@@ -48,6 +48,7 @@ PLACEMENTS: tuple[tuple[Placement, bool], ...] = (
     (Refused(401, "key"), False),
     (Refused(402, "wallet"), False),
 )
+STATUSES = st.sampled_from(["busy", "no_answer", "failed", "completed", "answered", "ringing", ""])
 PURPOSES = st.sampled_from([Purpose.CONFIRM_ADDRESS, Purpose.RESCHEDULE_OFFER, Purpose.ETA])
 
 
@@ -190,10 +191,20 @@ class Dialling(RuleBasedStateMachine):
                 calls.end_call(facts.call_id, Ending(reason, None, {}, {}, 20.0), now=self.now)
 
     @precondition(lambda self: self.rung)
-    @rule(which=st.integers(0, 9), status=st.sampled_from(["busy", "no_answer", "completed", "ringing", ""]))
-    def look_up(self, which: int, status: str) -> None:
+    @rule(which=st.integers(0, 9), status=STATUSES, seconds=st.sampled_from([0, 7]))
+    def look_up(self, which: int, status: str, seconds: int) -> None:
         """Ask the platform."""
-        placing.note_look_up(self.rung[which % len(self.rung)][0], {"status": status}, self.now)
+        document = {"status": status, "duration_seconds": seconds}
+        placing.note_look_up(self.rung[which % len(self.rung)][0], document, self.now)
+
+    @precondition(lambda self: self.rung)
+    @rule(which=st.integers(0, 9), status=STATUSES, seconds=st.sampled_from([0, 7]))
+    def tell(self, which: int, status: str, seconds: int) -> None:
+        """Let the platform send an event, of a call whose stream may never have come."""
+        pk, _, _ = self.rung[which % len(self.rung)]
+        label = OutboundCall.objects.values_list("client_request_id", flat=True).get(pk=pk)
+        told = {"client_request_id": label, "status": status, "duration_seconds": seconds}
+        reports.note_event(f"{pk}:{self.now}:{status}", "", {"data": told}, now=self.now)
 
     @rule(minutes=st.sampled_from([1, 3, 25, 130, 480, 1_440]))
     def wait(self, minutes: int) -> None:
@@ -252,6 +263,17 @@ class Dialling(RuleBasedStateMachine):
     def what_is_off_the_plan_has_no_call_that_runs(self) -> None:
         over = OutboundCall.objects.exclude(state__in=DIAL_OPEN)
         assert not over.filter(call__status__in=LIVE, call__answered_at=None).exists()
+
+    @invariant()
+    def who_talked_is_not_called_unanswered(self) -> None:
+        talked = OutboundCall.objects.exclude(call__answered_at=None)
+        assert not talked.filter(state=DialState.FAILED).exists()
+
+    @invariant()
+    def what_rang_counts(self) -> None:
+        rung = OutboundCall.objects.filter(state__in=(DialState.RINGING, DialState.ANSWERED, DialState.DONE))
+        assert not rung.filter(may_have_rung=False).exists()
+        assert not rung.filter(dialled_at=None).exists()
 
     @invariant()
     def states_move_as_their_table_says(self) -> None:

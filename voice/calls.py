@@ -23,7 +23,9 @@ from voice.records import Ending
 from voice.rights import StreamToken
 from voice.statuses import (
     LIVE,
+    UNANSWERED,
     CallStatus,
+    DialOutcome,
     Direction,
     EndedReason,
     Outcome,
@@ -282,13 +284,36 @@ def _follow(call: Call, now: datetime) -> None:
         outbound.follow(call, now)
 
 
-def end_unanswered(call: Call, status: CallStatus, now: datetime) -> None:
-    """End a call that nobody took, unless it was answered: it has no socket to tell of its end."""
+def take_account(call: Call, account: sautikit.Account, now: datetime) -> None:
+    """Take the carrier's word for how far a call has come that we placed."""
+    if (ended := UNANSWERED.get(account.status)) is not None:
+        end_unanswered(call, ended, now, picked_up=account.picked_up)
+    elif account.status in ("ringing", "answered"):
+        _note_ring(call, now, picked_up=account.picked_up)
+
+
+def _note_ring(call: Call, now: datetime, *, picked_up: bool) -> None:
     with transaction.atomic():
+        # Locked before what was placed, as by who opens its stream: one of the two is first.
+        locked = Call.objects.select_for_update(of=("self",)).get(pk=call.pk)
+        # One that was let in tells of itself, and who was to hear an apology has heard us.
+        if locked.answered_at is None and locked.ended_reason != EndedReason.CAPACITY:
+            outbound.note_ring(locked, now, picked_up=picked_up)
+
+
+def end_unanswered(call: Call, status: CallStatus, now: datetime, *, picked_up: bool = False) -> None:
+    """End a call whose stream was never opened, as then it has no socket to tell of its end.
+
+    `picked_up` tells of one that we placed that somebody took it all the same: it was the line that failed.
+    """
+    with transaction.atomic():
+        if picked_up and call.direction == Direction.OUTBOUND:
+            _note_ring(call, now, picked_up=True)
         unanswered = Call.objects.filter(pk=call.pk, status__in=LIVE, answered_at=None)
-        if unanswered.filter(ended_reason=EndedReason.CAPACITY).exists():
-            status = CallStatus.FAILED  # who hung up had been told to
-        else:
+        refused = unanswered.filter(ended_reason=EndedReason.CAPACITY).exists()
+        if refused or unanswered.filter(outbound__outcome=DialOutcome.ANSWERED).exists():
+            status = CallStatus.FAILED  # who hung up had been told to, or heard nothing
+        if not refused:
             unanswered.update(ended_reason=unanswered_reason(status, call.direction))
         over = unanswered.update(status=status, ended_at=now, outcome=Outcome.NO_OUTCOME)
         if over:

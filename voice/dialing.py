@@ -207,6 +207,14 @@ def close(outbound: OutboundCall, status: CallStatus, reason: EndedReason, now: 
             tell_ended([outbound.call_id], now)
 
 
+def fault(outbound: OutboundCall, now: datetime) -> None:
+    """Put right that nobody took a telephone call that is over: the carrier failed it."""
+    with transaction.atomic():
+        over = Call.objects.filter(outbound=outbound.pk, answered_at=None)
+        over.update(status=CallStatus.FAILED, ended_reason=EndedReason.CARRIER_ERROR)
+        tell_ended([outbound.call_id or 0], now)
+
+
 def withdraw(outbound: OutboundCall, target: DialState, reason: str, now: datetime) -> bool:
     """Take a call off the plan, and end its telephone call, which one has that was dialled and put back."""
     with transaction.atomic():

@@ -14,6 +14,7 @@ from voice import callbacks, dialing
 from voice.levels import Level
 from voice.models import Call, CallbackRequest, OutboundCall
 from voice.statuses import (
+    UNDIALLED,
     CallbackState,
     CallStatus,
     DialOutcome,
@@ -41,7 +42,9 @@ _SAYS = {
     DialOutcome.NETWORK: CallStatus.FAILED,
     DialOutcome.REFUSED: CallStatus.FAILED,
 }
+_UNHEARD = "Somebody picked up, and heard nothing of us: the platform opened no audio to us."
 _ENDED = {
+    EndedReason.CAPACITY: DialOutcome.NETWORK,
     EndedReason.VOICEMAIL: DialOutcome.VOICEMAIL,
     EndedReason.OPTED_OUT: DialOutcome.OPTED_OUT,
 }
@@ -140,6 +143,18 @@ def fail(
     return moved
 
 
+def _fail_unheard(outbound: OutboundCall, now: datetime) -> bool:
+    """End a call that somebody picked up and whose stream was never opened: the line failed, not he."""
+    moved = fail(outbound, DialOutcome.NETWORK, _UNHEARD, rang=True, now=now)
+    if moved:
+        _alarm(outbound)
+    return moved
+
+
+def _alarm(outbound: OutboundCall) -> None:
+    logger.error("somebody picked up and heard nothing of us", extra={"outbound": outbound.pk})
+
+
 def _rung(now: datetime) -> dict[str, object]:
     """Return what proof of a ring changes, also of a call that was planned again since it was dialled."""
     return {"may_have_rung": True, "dialled_at": Coalesce("dialled_at", Value(now))}
@@ -159,10 +174,56 @@ def lose(outbound: OutboundCall, reason: str, now: datetime, *, seen: DialState 
 
 
 def doubt(calls: QuerySet[OutboundCall], reason: str, now: datetime) -> int:
-    """Note of those of these calls that ring for longer than any that nobody knows what came of them."""
-    before = now - timedelta(seconds=settings.RING_LIMIT_S)
-    ringing = calls.filter(state=DialState.RINGING, dialled_at__lt=before)
-    return sum(lose(outbound, reason, now, seen=DialState.RINGING) for outbound in ringing)
+    """Note of those of these calls that ring for longer than any that nobody knows what came of them.
+
+    Of who picked up it is known: a stream that has not come by then comes no more.
+    """
+    ringing = calls.filter(state=DialState.RINGING, dialled_at__lt=_longest_ring(now))
+    return sum(
+        _fail_unheard(outbound, now)
+        if outbound.outcome == DialOutcome.ANSWERED
+        else lose(outbound, reason, now, seen=DialState.RINGING)
+        for outbound in ringing.select_related("shipment")
+    )
+
+
+def _longest_ring(now: datetime) -> datetime:
+    return now - timedelta(seconds=settings.RING_LIMIT_S)
+
+
+def note_ring(call: Call, now: datetime, *, picked_up: bool) -> None:
+    """Note that the platform says that a call rings, or that somebody picked it up.
+
+    Whether he hears us only its stream tells, so it is answered in its outcome and not yet in its state.
+    """
+    outbound = OutboundCall.objects.select_related("shipment").filter(call=call).first()
+    if outbound is None:
+        return
+    if not picked_up and outbound.dialled_at is not None and outbound.dialled_at < _longest_ring(now):
+        return  # nothing rings for so long, whatever the platform says
+    dialing.move(outbound.pk, DialState.RINGING, reason="", **_rung(now))
+    if picked_up:
+        mine = OutboundCall.objects.filter(pk=outbound.pk)
+        mine.filter(state=DialState.RINGING).update(outcome=DialOutcome.ANSWERED)
+        if mine.filter(
+            state=DialState.FAILED, outcome__in=(DialOutcome.NO_ANSWER, DialOutcome.BUSY)
+        ).exists():
+            _put_right(outbound, now)
+
+
+def _put_right(outbound: OutboundCall, now: datetime) -> None:
+    """Take back that nobody answered a call; the next try, if it still waits, is by the network's row."""
+    was = DialOutcome(outbound.outcome)
+    OutboundCall.objects.filter(pk=outbound.pk).update(outcome=DialOutcome.NETWORK, reason=_UNHEARD)
+    dialing.fault(outbound, now)
+    planned = OutboundCall.objects.open().filter(
+        shipment=outbound.shipment_id, purpose=outbound.purpose, requested_by=_by(was)
+    )
+    because = "The call before it was picked up."
+    if any(dialing.withdraw(again, DialState.CANCELLED, because, now) for again in planned):
+        _try_again(outbound, DialOutcome.NETWORK, now)
+    _alarm(outbound)
+    _trip(now)
 
 
 def follow(call: Call, now: datetime) -> None:
@@ -180,18 +241,25 @@ def follow(call: Call, now: datetime) -> None:
         dialing.move(outbound.pk, DialState.ANSWERED, **answered, **_rung(now))
     elif status is CallStatus.COMPLETED or (status in _RUNG and call.answered_at is not None):
         _finish(outbound, call, now)
+    elif status in _RUNG and outbound.outcome == DialOutcome.ANSWERED:
+        _fail_unheard(outbound, now)
     elif status in _RUNG:
         outcome = _RUNG[status]
-        if fail(outbound, outcome, f"{outcome.label}.", rang=True, now=now):
+        failed = fail(outbound, outcome, f"{outcome.label}.", rang=True, now=now)
+        if failed and outcome is not DialOutcome.NETWORK:  # which says nothing of the recipient
             _tell_of(outbound, call, now, reached=False)
 
 
 def _finish(outbound: OutboundCall, call: Call, now: datetime) -> None:
     outcome, reached = _outcome(call), call.level >= Level.L1_PLUS
-    over = {"reason": "", "outcome": outcome, "ended_at": now}
+    unheard = outcome is DialOutcome.NETWORK
+    over = {"reason": _UNHEARD if unheard else "", "outcome": outcome, "ended_at": now}
     if not dialing.move(outbound.pk, DialState.DONE, **over, **_rung(now)):
         return
-    if outcome is not DialOutcome.WRONG_NUMBER:
+    if unheard:
+        _alarm(outbound)
+        _trip(now)
+    elif outcome is not DialOutcome.WRONG_NUMBER:
         _tell_of(outbound, call, now, reached=reached)
     if reached and outbound.purpose == Purpose.CALLBACK:
         # What he asks for in this call is another wish than the one that it is the answer to.
@@ -242,8 +310,11 @@ def _try_again(outbound: OutboundCall, outcome: DialOutcome, now: datetime) -> N
     shipment.refresh_from_db()
     when = now + timedelta(seconds=rule["after_s"]) if rule["after_s"] else _tomorrow(outbound, now)
     # Ours to try, whoever asked for the first call: he asked for one.
-    by = f"after: {outcome.label.lower()}"
-    dialing.plan(shipment, outbound.purpose, by=by, now=now, not_before=when)
+    dialing.plan(shipment, outbound.purpose, by=_by(outcome), now=now, not_before=when)
+
+
+def _by(outcome: DialOutcome) -> str:
+    return f"after: {outcome.label.lower()}"
 
 
 def _tomorrow(outbound: OutboundCall, now: datetime) -> datetime:
@@ -254,16 +325,19 @@ def _tomorrow(outbound: OutboundCall, now: datetime) -> datetime:
 def _trip(now: datetime) -> None:
     """Stop all dialling when most of what is dialled fails: the fault is then none of the calls'."""
     switch = dialing.switch()
-    since = max(now - _BREAKER, switch.changed_at or now - _BREAKER)
-    recent = OutboundCall.objects.filter(claimed_at__gte=since).exclude(claimed_at=None)
-    states = list(recent.exclude(state=DialState.CLAIMED).values_list("state", "outcome"))
-    failed = sum(
-        state == DialState.UNKNOWN
-        or (state == DialState.FAILED and outcome in (DialOutcome.NETWORK, DialOutcome.REFUSED))
-        for state, outcome in states
-    )
-    if len(states) >= _BREAKER_CALLS and 2 * failed > len(states):
-        stop(f"{failed} of {len(states)} calls failed within two minutes.", now)
+    since = now - _BREAKER
+    dialled = OutboundCall.objects.exclude(claimed_at=None).exclude(state__in=UNDIALLED)
+    if switch.changed_at is not None:  # what was before, whoever resumed has seen
+        dialled = dialled.filter(claimed_at__gte=switch.changed_at)
+    # What came of some is told minutes after they were dialled: nobody is rung into a dead line till then.
+    for recent in (dialled.filter(claimed_at__gte=since), dialled.filter(ended_at__gte=since)):
+        states = list(recent.values_list("state", "outcome"))
+        failed = sum(
+            state == DialState.UNKNOWN or outcome in (DialOutcome.NETWORK, DialOutcome.REFUSED)
+            for state, outcome in states
+        )
+        if len(states) >= _BREAKER_CALLS and 2 * failed > len(states):
+            stop(f"{failed} of {len(states)} calls failed within two minutes.", now)
 
 
 def stop(reason: str, now: datetime) -> None:

@@ -15,16 +15,16 @@ from django.db import Error as DatabaseDownError
 from django.db import transaction
 from django.db.models import F, Q
 
-from voice import bills, calls, dialing, outbound
+from voice import bills, calls, dialing, hanging_up, outbound
 from voice.books import Books, wish_of
 from voice.dial_rules import Answer, At, Never, Now
 from voice.errors import RemoteError
 from voice.models import OutboundCall
 from voice.orm import run_db
 from voice.shared import DialSwitch
-from voice.statuses import CallStatus, DialOutcome, DialState, EndedReason
+from voice.statuses import DialOutcome, DialState, EndedReason
 from voice.wire import sautikit
-from voice.wire.placing import Accepted, Order, Placement, Refused, Slow, Unclear, Unsent, status_of
+from voice.wire.placing import Accepted, Order, Placement, Refused, Slow, Unclear, Unsent, account_of
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +40,6 @@ _LOOK_UP = timedelta(minutes=3)
 _LOOK_UP_AGAIN = timedelta(minutes=1)
 _LOOK_UPS = 20
 _LOOK_UP_S = 60.0
-_ENDED = {
-    "busy": DialOutcome.BUSY,
-    "no_answer": DialOutcome.NO_ANSWER,
-    "canceled": DialOutcome.NO_ANSWER,
-    "failed": DialOutcome.NETWORK,
-}
 
 
 class Carrier(Protocol):
@@ -201,21 +195,18 @@ def note_asked(pk: int, now: datetime) -> None:
 def note_look_up(pk: int, document: object, now: datetime) -> None:
     """Take the platform's word for what became of a call; of one it does not know, nothing is proved."""
     row = OutboundCall.objects.select_related("shipment", "call").get(pk=pk)
-    status = status_of(document)
-    if outcome := _ENDED.get(status):
-        outbound.fail(row, outcome, f"{outcome.label}, says the platform.", rang=True, now=now)
-    elif status == "completed":
-        if row.call is not None:  # what is placed follows its call
-            calls.end_unanswered(row.call, CallStatus.COMPLETED, now)
-        else:
-            dialing.move(row.pk, DialState.DONE, outcome=DialOutcome.ANSWERED, ended_at=now, reason="")
-    elif status in ("ringing", "answered"):
-        dialing.move(row.pk, DialState.RINGING, reason="")
-    else:
-        outbound.doubt(OutboundCall.objects.filter(pk=pk), "The platform does not say what came of it.", now)
-    record = sautikit.parse_record(document, _name(row), alone=True)
-    if row.call is not None and record is not None:
-        bills.note(row.call, record)
+    account = account_of(document)
+    if row.call is not None:  # what is placed follows its call
+        calls.take_account(row.call, account, now)
+        record = sautikit.parse_record(document, _name(row), alone=True)
+        if record is not None:
+            bills.note(row.call, record)
+    # What the platform lets ring or talk for ever is over for us at some time, too.
+    given_up = outbound.doubt(
+        OutboundCall.objects.filter(pk=pk), "The platform does not say what came of it.", now
+    )
+    if given_up and account.picked_up and row.call is not None and row.call.session_id:
+        hanging_up.owe(row.call.pk, from_at=now)  # who hears nothing, or a line that is billed for nobody
 
 
 def _name(row: OutboundCall) -> str:

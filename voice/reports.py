@@ -40,7 +40,8 @@ def note_edge(webhook: sautikit.Webhook, *, now: datetime) -> str:
         if webhook.edge not in _OVER:
             return ""
         # A call that was never answered has no socket to tell of its end.
-        calls.end_unanswered(call, _OVER[webhook.edge], now)
+        lasted = webhook.edge is sautikit.Edge.COMPLETED and bool(webhook.duration_s)
+        calls.end_unanswered(call, _OVER[webhook.edge], now, picked_up=lasted)
         return call.public_id
 
 
@@ -94,23 +95,13 @@ def note_event(event_id: str, kind: str, payload: Mapping[str, Any], *, now: dat
             or Call.objects.filter(outbound__carrier_call_id__in=ids).first()
         )
         new = _keep_event(event_id[:160], EventSource.EVENTS, kind, call, payload, now)
-        status = _UNANSWERED.get(str(named.get("status", "")).lower())
-        if call is not None and call.direction == Direction.OUTBOUND and status is not None:
-            calls.end_unanswered(call, status, now)
+        if call is not None and call.direction == Direction.OUTBOUND:
+            account = sautikit.parse_account({"status": kind.removeprefix("call."), **named})
+            calls.take_account(call, account, now)
         duration = named.get("duration_seconds")
         if new and call is not None and isinstance(duration, int) and duration >= 0:
             _set_carrier_duration(call, duration)
     return new
-
-
-_UNANSWERED = {
-    "busy": CallStatus.BUSY,
-    "no_answer": CallStatus.NO_ANSWER,
-    "no-answer": CallStatus.NO_ANSWER,
-    "failed": CallStatus.FAILED,
-    "canceled": CallStatus.CANCELED,
-}
-"""How a call ends that we placed and nobody took, in the platform's words: it has no socket to tell of it."""
 
 
 def _keep_event(

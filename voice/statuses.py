@@ -29,6 +29,17 @@ LIVE = frozenset({CallStatus.QUEUED, CallStatus.RINGING, CallStatus.ANSWERED})
 """Statuses of a call that is not over."""
 
 
+UNANSWERED: Mapping[str, CallStatus] = {
+    "busy": CallStatus.BUSY,
+    "no_answer": CallStatus.NO_ANSWER,
+    "failed": CallStatus.FAILED,
+    "canceled": CallStatus.CANCELED,
+    "cancelled": CallStatus.CANCELED,
+    "completed": CallStatus.CANCELED,
+}
+"""How a call ends that we placed and that has no stream to tell of it, by the platform's word."""
+
+
 PROOFS = ("check_fact", "submit_pin")
 """The tools by which a caller proves that a parcel is his."""
 UNPROVED = (*PROOFS, "report_problem")

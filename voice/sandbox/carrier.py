@@ -221,6 +221,10 @@ class FakeCarrier:
 
     async def _stream(self, call: CallInHand, verb: Mapping[str, str]) -> None:
         call.faults += stream_faults(verb)
+        if not call.leg.forks:
+            call.ended_by = "dead air"
+            await asyncio.sleep(call.leg.dead_air_s)
+            return
         call.stream_sid = secrets.token_hex(16)
         ids = {
             "sessionId": call.session_id,

@@ -44,6 +44,7 @@ class Leg:
     hiss: int = 0  # amplitude of the line's noise: no two frames are the same then
     metadata: Metadata = Metadata.FIRST
     dead_air_s: float = 2.0  # how long a caller holds on when the stream is gone
+    forks: bool = True  # whether a stream is opened at all
     limit_s: float = 600.0
     seed: int = 0
 

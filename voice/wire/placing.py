@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from voice.wire import sautikit
+
 _LONGEST_S = 900.0
 _UNSAID_S = 5.0
 _ID = 128
@@ -89,11 +91,10 @@ def read(status: int, headers: Mapping[str, str], text: str, now: datetime) -> P
     return Unclear(f"The platform answered {status}.")
 
 
-def status_of(document: object) -> str:
-    """Return a call's status in an answer of `GET /v1/calls/{id}`, in the platform's words; "" for none."""
+def account_of(document: object) -> sautikit.Account:
+    """Return what an answer of `GET /v1/calls/{id}` tells of a call; of an unknown one its status is ""."""
     found = document if isinstance(document, dict) else {}
-    status = (found if "status" in found else _inner(found)).get("status")
-    return status.strip().lower() if isinstance(status, str) else ""
+    return sautikit.parse_account(found if "status" in found else _inner(found))
 
 
 def _after_s(text: str, now: datetime) -> float:

@@ -249,6 +249,30 @@ def _edge(state: str, is_active: bool | None) -> Edge:
     return _EDGES.get("".join(filter(str.isalnum, state.lower())), Edge.OTHER)
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How far the platform says that a call has come, in its words, and whether anybody picked up."""
+
+    status: str
+    picked_up: bool
+
+
+def parse_account(fields: Mapping[str, object]) -> Account:
+    """Read what an event or an answer of `GET /v1/calls/{id}` tells of a call.
+
+    Whom nobody answers has words of his own there, so who is "completed" was answered; unless that took no
+    time and cost nothing.
+    """
+    status = _first(fields, "status").lower().replace("-", "_")
+    lasted_s = _whole(_first(fields, "duration_seconds", "durationInSeconds"))
+    cost_minor = _kes_minor(fields)
+    is_empty = (lasted_s, cost_minor) != (None, None) and not lasted_s and not cost_minor
+    answered_at = _first(fields, "answered_at", "answeredAt")
+    return Account(
+        status, status == "answered" or bool(answered_at) or (status == "completed" and not is_empty)
+    )
+
+
 # What comes to the address for events and for the state of a stream
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from voice.clients.sautikit import SautikitClient
 from voice.errors import RemoteError
-from voice.wire.placing import Accepted, Order, Refused, Slow, Unclear, Unsent, status_of
+from voice.wire.placing import Accepted, Order, Refused, Slow, Unclear, Unsent, account_of
 
 ORDER = Order(
     "+254700000001", "+254700000900", "0123456789abcdef0123456789abcdef", "https://example.com/voice"
@@ -155,9 +155,9 @@ def look_up(answer):
 
 
 def test_a_call_is_looked_up_and_an_unknown_one_is_none():
-    assert status_of(look_up(httpx.Response(200, json={"status": "no_answer"}))) == "no_answer"
-    assert status_of(look_up(httpx.Response(200, json={"data": {"status": "Busy"}}))) == "busy"
-    assert status_of(look_up(httpx.Response(200, json=[]))) == ""
+    assert account_of(look_up(httpx.Response(200, json={"status": "no-answer"}))).status == "no_answer"
+    assert account_of(look_up(httpx.Response(200, json={"data": {"status": "Busy"}}))).status == "busy"
+    assert account_of(look_up(httpx.Response(200, json=[]))).status == ""
     assert look_up(httpx.Response(404)) is None
     with pytest.raises(RemoteError):
         look_up(httpx.Response(500))
