@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from websockets.sync.client import ClientConnection, connect
@@ -33,9 +34,10 @@ class Desk:
         token = self._client.cookies["csrftoken"]
         return self._client.post(path, data=form | {"csrfmiddlewaretoken": token})
 
-    def order(self, call: str, order: str, words: str = "") -> httpx.Response:
-        """Want something of a call."""
-        return self._post(ORDERS, {"call": call, "order": order, "words": words})
+    def order(self, call: str, order: str, words: str = "", *, order_id: str = "") -> httpx.Response:
+        """Want something of a call; again, by an id that an order had before."""
+        wish = {"id": order_id or uuid4().hex, "call": call, "order": order, "words": words}
+        return self._post(ORDERS, wish)
 
     def log_out(self) -> None:
         """End the session, as in another tab."""

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.browser import Office, an_office, needs_chromium, picture
+from tests.browser import Office, an_office, look_at, needs_chromium, picture
 from tests.line import CALLER, ModelSession, eventually
 from tests.test_live_line import HURRIED, LOUD, on_the_phone, says
 
@@ -64,7 +64,7 @@ def test_a_supervisor_sees_words_appear_and_ends_the_call(office):
             _pictures(page)
             page.get_by_placeholder("The shop closes").fill("We close at five.")
             page.get_by_role("button", name="Have it said").click()
-            expect(page.get_by_text("The agent says it as soon as")).to_be_visible()
+            expect(page.get_by_text("The call has taken it. The agent says it as soon as")).to_be_visible()
             page.get_by_role("button", name="End the call").click()
             page.get_by_role("button", name="Press again to end it").click()
             expect(page.get_by_text("The agent says goodbye")).to_be_visible()
@@ -75,6 +75,46 @@ def test_a_supervisor_sees_words_appear_and_ends_the_call(office):
             assert page.title() != "broken"
         query = "SELECT ended_reason FROM voice_call WHERE public_id = ?"
         assert office.line.rows(query, call) == [("agent_hangup",)]
+
+
+def test_an_order_of_which_nothing_is_heard_says_so_and_acts_once_however_often_it_is_sent(office):
+    def be_late(route: Route) -> None:
+        route.fetch()
+        route.fulfill(status=202, json={"unconfirmed": "Not confirmed. Send it again?"})
+
+    def be_lost(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    with office.page(refused="ERR_FAILED") as page, on_the_phone(office.line) as (_, model):
+        open_the_call(page)
+        page.route("**/live/order", be_lost, times=1)
+        page.route("**/live/order", be_late, times=1)  # the one that was added last comes first
+        words = page.get_by_placeholder("The shop closes")
+
+        words.fill("We close at five.")
+        page.get_by_role("button", name="Have it said").click()
+        expect(page.get_by_text("Have it said · Not confirmed")).to_be_visible()
+        page.get_by_role("button", name="Send it again").click()
+        expect(page.get_by_text("Have it said · The server did not answer")).to_be_visible()
+        words.fill("It is gate 4.")
+        page.get_by_role("button", name="Tell the agent").click()
+        expect(page.get_by_text("Tell the agent · The call has taken it.")).to_be_visible()
+        for size in ("desk", "phone"):
+            look_at(page, size)
+            picture(page, f"live-unconfirmed-{size}")
+        words.fill("We close at five.")
+        page.get_by_role("button", name="Have it said").click()  # the same again: it is the same order
+        expect(page.get_by_text("Have it said · The call has taken it.")).to_be_visible()
+        expect(page.get_by_role("button", name="Send it again")).to_have_count(0)
+        words.fill("That is all.")
+        page.get_by_role("button", name="Tell the agent").click()
+        for _ in range(4):
+            model.speak(0.3, LOUD)
+            model.send({"serverContent": {"turnComplete": True}})
+        eventually(lambda: "That is all." in json.dumps(model.said), 15)
+
+    assert json.dumps(model.said).count("We close at five.") == 1
 
 
 def test_a_page_that_loses_the_server_says_so_and_catches_up(office):

@@ -137,7 +137,7 @@ def test_the_desk_ends_a_call_and_the_caller_hears_a_goodbye_first(line, desk):
         model.send({"serverContent": {"turnComplete": True}})
         watch.until(gone(call), 15)
 
-    assert answer.json() == {"done": "The agent says goodbye, and the call ends."}
+    assert answer.json() == {"done": "The call has taken it. The agent says goodbye, and the call ends."}
     query = "SELECT ended_reason FROM voice_call WHERE public_id = ?"
     assert line.rows(query, call) == [("agent_hangup",)]
     kept = "SELECT actor, verb FROM shipments_auditentry WHERE call_public_id = ?"

@@ -79,15 +79,17 @@ class Bridge:
             self._is_carrying = False
             await self._wind_up()
 
-    def take(self, event: call.Event) -> None:
-        """Take an event that comes by neither socket, unless the call is over or about to be."""
+    def take(self, event: call.Event) -> bool:
+        """Take an event that comes by neither socket; False when the call is over or about to be."""
         if not self._is_carrying or self._end is not None:
-            return
+            return False
         doing = self._do(event)
         try:
             self._group.create_task(doing)
         except RuntimeError:  # a task of the call failed, and the others are being ended
             doing.close()
+            return False
+        return True
 
     async def _until_over(self) -> None:
         try:

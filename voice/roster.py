@@ -17,11 +17,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A call that is carried here: its row, its public id, and how it is told of an event."""
+    """A call that is carried here: its row, its public id, and how it takes an event, or does not."""
 
     call_id: int
     public_id: str
-    take: Callable[[Event], None]
+    take: Callable[[Event], bool]
 
 
 class Roster:
@@ -50,10 +50,10 @@ class Roster:
         for carried in list(self._calls.values()):
             carried.take(Stopping(at_once))
 
-    def tell(self, public_id: str, event: Event) -> None:
-        """Tell a call of an event, if it is carried here."""
-        if (carried := self._calls.get(public_id)) is not None:
-            carried.take(event)
+    def tell(self, public_id: str, event: Event) -> bool:
+        """Tell a call of an event, if it is carried here; return whether it took it."""
+        carried = self._calls.get(public_id)
+        return carried is not None and carried.take(event)
 
     def _beat_later(self) -> None:
         loop = asyncio.get_running_loop()

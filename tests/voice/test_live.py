@@ -4,11 +4,11 @@ import json
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib import import_module
+from uuid import uuid4
 
 import pytest
 from django.conf import settings as configured
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +17,8 @@ from shipments.audit import AuditEntry
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel
 from tests.staff import a_member
 from voice import live, steering, trust
-from voice.errors import LayerDownError
+from voice.errors import NotOrderedError
+from voice.events import Order
 from voice.levels import Level
 from voice.live import Viewer
 from voice.models import Call, ToolRun, Turn
@@ -55,19 +56,24 @@ def watching(role: str, *depots) -> Viewer:
 
 
 @contextmanager
-def orders_sent(monkeypatch):
+def orders_sent(monkeypatch, *, taken: bool | NotOrderedError = True):
+    """Yield what is brought to calls; tests/voice/test_steering.py is about how."""
     sent = []
 
-    async def publish(group, message):
-        sent.append(message)
+    def bring(*what, **more):
+        sent.append((*what, more))
+        if isinstance(taken, NotOrderedError):
+            raise taken
+        return taken
 
     with monkeypatch.context() as patched:
-        patched.setattr(steering, "publish", publish)
+        patched.setattr(steering, "bring", bring)
         yield sent
 
 
-def ordered(client: Client, call: Call, order: str, words: str = ""):
-    return client.post(ORDER, {"call": call.public_id, "order": order, "words": words})
+def ordered(client: Client, call: Call, order: str, words: str = "", order_id: str = ""):
+    wish = {"id": order_id or uuid4().hex, "call": call.public_id, "order": order, "words": words}
+    return client.post(ORDER, wish)
 
 
 def as_a(role: str, *depots) -> Client:
@@ -201,16 +207,14 @@ def test_the_page_is_for_those_who_see_calls_and_leads_there_from_the_sidebar():
 @pytest.mark.parametrize("order", ["end", "note", "say", "message"])
 @pytest.mark.parametrize("role", ["Dispatcher", "Supervisor", "Administrator"])
 @pytest.mark.parametrize("is_own", [True, False])
-def test_d1_an_order_is_taken_from_who_may_give_it_for_a_call_that_he_sees(
-    monkeypatch, django_capture_on_commit_callbacks, order, role, is_own
-):
+def test_d1_an_order_is_taken_from_who_may_give_it_for_a_call_that_he_sees(monkeypatch, order, role, is_own):
     own, other = a_depot(name="Own"), a_depot(name="Other")
     call = a_call(shipment=a_parcel(AMINA, depot=own if is_own else other))
     client = as_a(role, own)
     may = role == "Supervisor" or (role == "Dispatcher" and order != "end")
     sees = is_own or role != "Dispatcher"
 
-    with orders_sent(monkeypatch) as sent, django_capture_on_commit_callbacks(execute=True):
+    with orders_sent(monkeypatch) as sent:
         answer = ordered(client, call, order, "The shop closes at five.")
 
     assert answer.status_code == (403 if not may else 200 if sees else 409)
@@ -218,13 +222,11 @@ def test_d1_an_order_is_taken_from_who_may_give_it_for_a_call_that_he_sees(
     assert AuditEntry.objects.filter(verb=f"order_{order}").count() == (may and sees)
 
 
-def test_an_order_is_written_down_with_who_gave_it_and_no_number(
-    monkeypatch, django_capture_on_commit_callbacks
-):
-    call, client = a_call(), as_a("Supervisor")
+def test_an_order_is_written_down_with_who_gave_it_and_no_number(monkeypatch):
+    call, client, order_id = a_call(), as_a("Supervisor"), uuid4()
 
-    with orders_sent(monkeypatch) as sent, django_capture_on_commit_callbacks(execute=True):
-        ordered(client, call, "say", "  Ring\n+254700000123 \x00 please ")
+    with orders_sent(monkeypatch) as sent:
+        ordered(client, call, "say", "  Ring\n+254700000123 \x00 please ", order_id.hex)
 
     page = client.get(reverse("admin:voice_call_change", args=[call.pk])).content.decode()
     assert "Wanted something said" in page
@@ -232,9 +234,8 @@ def test_an_order_is_written_down_with_who_gave_it_and_no_number(
     assert entry.object_id == entry.call_public_id == call.public_id
     assert entry.actor.startswith("supervisor")
     assert "+254700000123" not in str(entry.after)
-    assert sent == [
-        {"type": "line.orders", "call": call.public_id, "order": "say", "words": "Ring +254700000123 please"}
-    ]
+    told = {"order_id": order_id, "words": "Ring +254700000123 please"}
+    assert sent == [(Order.SAY, call.public_id, told)]
 
 
 @pytest.mark.parametrize(
@@ -249,12 +250,10 @@ def test_an_order_is_written_down_with_who_gave_it_and_no_number(
         ("", "", 400),
     ],
 )
-def test_an_order_without_sense_is_answered_in_words_and_not_given(
-    monkeypatch, django_capture_on_commit_callbacks, order, words, status
-):
+def test_an_order_without_sense_is_answered_in_words_and_not_given(monkeypatch, order, words, status):
     call, client = a_call(), as_a("Supervisor")
 
-    with orders_sent(monkeypatch) as sent, django_capture_on_commit_callbacks(execute=True):
+    with orders_sent(monkeypatch) as sent:
         answer = ordered(client, call, order, words)
 
     assert answer.status_code == status
@@ -272,22 +271,37 @@ def test_a_call_that_does_not_talk_takes_no_orders(monkeypatch, status):
     assert (answer.status_code, answer.json()["error"], sent) == (409, "This call is over.", [])
 
 
-def test_an_order_that_reaches_nobody_is_said_to_have_done_nothing(
-    monkeypatch, django_capture_on_commit_callbacks
+@pytest.mark.parametrize("order_id", ["-", "1", "../orders"])
+def test_an_order_by_which_it_could_not_be_known_again_is_not_given(monkeypatch, order_id):
+    call, client = a_call(), as_a("Supervisor")
+
+    with orders_sent(monkeypatch) as sent:
+        answer = ordered(client, call, "end", order_id=order_id)
+
+    assert (answer.status_code, sent) == (400, [])
+    assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("taken", "status", "kind", "words"),
+    [
+        (True, 200, "done", "The call has taken it. The agent says goodbye, and the call ends."),
+        (False, 202, "unconfirmed", "the call may not have heard this. Send it again?"),
+        (NotOrderedError("Nothing was done."), 409, "error", "Nothing was done."),
+    ],
+)
+def test_who_gives_an_order_is_told_whether_the_call_took_it_and_it_is_written_down(
+    monkeypatch, taken, status, kind, words
 ):
     call, client = a_call(), as_a("Supervisor")
 
-    async def gone(group, message):
-        raise LayerDownError("ConnectionError")
+    with orders_sent(monkeypatch, taken=taken):
+        answer = ordered(client, call, "end")
 
-    monkeypatch.setattr(steering, "publish", gone)
-
-    # As in a request of its own: a test's transaction would keep what follows its commit to itself.
-    monkeypatch.setattr(transaction, "on_commit", lambda work: work())
-    answer = ordered(client, call, "end")
-
-    assert answer.status_code == 409
-    assert "nothing was done" in answer.json()["error"]
+    assert answer.status_code == status
+    assert list(answer.json()) == [kind]
+    assert words in answer.json()[kind]
+    assert AuditEntry.objects.filter(verb="order_end").count() == 1
 
 
 def test_an_order_without_the_forms_proof_or_by_get_is_refused():

@@ -2,6 +2,7 @@
 
 const AGAIN_MS = [500, 1000, 2000, 4000, 8000]; // after a lost socket
 const REALLY_MS = 4000; // how long "End the call" waits to be meant
+const ANSWERED_MS = 15_000; // how long the server may take to say what came of an order: longer than it ever waits
 const NOT_ALLOWED = 4003;
 const SPEAKS = { agent: "the agent speaks", caller: "the caller speaks" };
 const STATES = { running: "runs", ok: "done", refused: "refused", failed: "failed", timed_out: "took too long" };
@@ -11,6 +12,8 @@ const OBEYED = {
   say: "The desk had something said",
   message: "The desk had a message taken",
 };
+const ORDERS = { end: "End the call", note: "Tell the agent", say: "Have it said", message: "Take a message" };
+const UNHEARD = "The server did not answer: the call may not have heard this. Send it again?";
 const UNREACHED = "This page lost the server, and tries again. What it shows may be old; calls go on.";
 const STALE = "Live news do not arrive just now. The page looks every few seconds; calls go on.";
 const OUT = "You may not watch the line any longer. Load this page again to log in.";
@@ -18,8 +21,8 @@ const OUT = "You may not watch the line any longer. Load this page again to log 
 const page = document.getElementById("live");
 const find = (name) => page.querySelector(`[data-part="${name}"]`);
 const [notice, list, nobody, pane, lines] = ["notice", "calls", "nobody", "call", "lines"].map(find);
-const [title, about, link, form, words, answer, endWords] = [
-  "title", "about", "page", "orders", "words", "answer", "end-words",
+const [title, about, link, form, words, answers, endWords] = [
+  "title", "about", "page", "orders", "words", "answers", "end-words",
 ].map(find);
 
 const calls = new Map(); // public id → what is known of the call, with its card
@@ -29,6 +32,7 @@ let socket = null;
 let losses = 0;
 let offset = 0; // the server's clock less ours, in ms
 let meant = null;
+let given = []; // orders: what is sent, and what came of it
 
 function connect() {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
@@ -96,7 +100,7 @@ function end(id) {
   if (id === opened) {
     about.textContent = "This call is over.";
     pane.dataset.speaking = "";
-    enable(false);
+    enable();
   }
   count();
 }
@@ -149,9 +153,8 @@ function open(id) {
   said = new Map();
   lines.replaceChildren();
   pane.hidden = false;
-  if (answer) answer.textContent = "";
   if (words) words.value = "";
-  enable(true);
+  enable();
   calls.forEach(draw);
   head(calls.get(id));
   look(id);
@@ -220,23 +223,62 @@ function name(by) {
 
 // Orders
 
-async function order(kind) {
-  const call = opened;
+function order(kind) {
   const wish = new FormData(form);
   wish.set("order", kind);
   wish.set("call", opened);
   wish.set("words", words?.value ?? "");
-  answer.textContent = "…";
+  const isSame = (one) => ["order", "call", "words"].every((name) => one.wish.get(name) === wish.get(name));
+  const before = given.find((one) => one.again && isSame(one));
+  if (before) return send(before);
+  wish.set("id", anId());
+  const one = { wish };
+  given = [...given.filter(({ waits, again }) => waits || again), one];
+  send(one);
+}
+
+// By the id that it has: a call that took it before does not act again.
+async function send(one) {
+  Object.assign(one, { waits: true, again: false, text: "Sent…" });
+  showAnswers();
+  Object.assign(one, await answerTo(one.wish), { waits: false });
+  if (one.done && one.wish.get("call") === opened && words?.value === one.wish.get("words")) words.value = "";
+  showAnswers();
+}
+
+async function answerTo(wish) {
   try {
-    const response = await fetch(page.dataset.orders, { method: "POST", body: wish });
+    const signal = AbortSignal.timeout(ANSWERED_MS);
+    const response = await fetch(page.dataset.orders, { method: "POST", body: wish, signal });
+    if (response.status >= 500) return { text: UNHEARD, again: true };
     const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
-    const told = isJson ? await response.json() : {};
-    if (call !== opened) return;
-    answer.textContent = told.done ?? told.error ?? `The server refused that (${response.status}). Load this page again.`;
-    if (told.done && words) words.value = "";
+    const { done, unconfirmed, error } = isJson ? await response.json() : {};
+    const refused = `The server refused that (${response.status}). Load this page again.`;
+    return { text: done ?? unconfirmed ?? error ?? refused, done, again: Boolean(unconfirmed) };
   } catch {
-    answer.textContent = "The server cannot be reached. Nothing was done.";
+    return { text: UNHEARD, again: true };
   }
+}
+
+function showAnswers() {
+  const ours = given.filter(({ wish }) => wish.get("call") === opened);
+  answers?.replaceChildren(...ours.map(answerOf));
+}
+
+function answerOf(one) {
+  const item = element("p", "live-row", `${ORDERS[one.wish.get("order")]} · ${one.text}`);
+  if (one.again && calls.has(opened)) {
+    const button = element("button", "live-button", "Send it again");
+    button.type = "button";
+    button.addEventListener("click", () => send(one));
+    item.append(button);
+  }
+  return item;
+}
+
+// Not by randomUUID, which a page has over https alone.
+function anId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function press(event) {
@@ -257,9 +299,10 @@ function relent() {
   if (endWords) endWords.textContent = "End the call";
 }
 
-function enable(on) {
+function enable() {
   relent();
-  form?.querySelectorAll("button, textarea").forEach((part) => (part.disabled = !on));
+  form?.querySelectorAll("[data-order], textarea").forEach((part) => (part.disabled = !calls.has(opened)));
+  showAnswers();
 }
 
 function element(tag, classes, text = "") {
