@@ -17,7 +17,7 @@ needs_chromium = pytest.mark.skipif(
 )
 PICTURES = ROOT / "var" / "pictures"
 """Where `picture` leaves what it saw, for whoever wants to look."""
-SIZES = {"desk": (1400, 900), "phone": (390, 844)}
+SIZES = {"desk": (1400, 900), "phone": (375, 812)}
 LOOKS: tuple[tuple[Literal["light", "dark"], tuple[str, str]], ...] = (
     ("light", ("desk", "phone")),
     ("dark", ("phone", "desk")),
@@ -38,6 +38,9 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+_HIDDEN = """Math.max(...[document.documentElement, ...document.querySelectorAll(
+    ".formset-wrapper, .formset-wrapper .simplebar-content-wrapper"
+)].map((box) => box.scrollWidth - box.clientWidth))"""
 _ROLE = """
 from django.contrib.auth.models import Group, User
 user = User.objects.create_user({user!r}, password={password!r}, is_staff=True)
@@ -160,6 +163,11 @@ def look_at(page: Page, size: str) -> None:
     """Make the page as wide and as high as a desk's or a phone's."""
     width, height = SIZES[size]
     page.set_viewport_size({"width": width, "height": height})
+
+
+def hidden_px(page: Page) -> int:
+    """Return how much of the page's width is out of sight: of its own, or of a box below a form."""
+    return int(page.evaluate(_HIDDEN))
 
 
 def picture(page: Page, name: str) -> None:

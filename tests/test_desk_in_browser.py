@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import LOOKS, Office, an_office, look_at, needs_chromium, picture
+from tests.browser import LOOKS, Office, an_office, hidden_px, look_at, needs_chromium, picture
 from tests.shipments.builders import AMINA, BRIAN
 
 pytestmark = [pytest.mark.slow, needs_chromium, pytest.mark.xdist_group("desk")]
@@ -101,5 +101,5 @@ def test_every_page_is_whole_light_and_dark_on_a_desk_and_on_a_phone(office):
                 for device in (first, then):
                     look_at(page, device)
                     picture(page, f"{name}-{scheme}-{device}")
-                    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-                    assert overflow <= 0, f"{name} is {overflow} px too wide for a {device}"
+                    px = hidden_px(page)
+                    assert px == 0, f"{name} is {px} px too wide for a {device}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser import LOOKS, SIZES, an_office, look_at, needs_chromium, picture
+from tests.browser import LOOKS, an_office, hidden_px, look_at, needs_chromium, picture
 from tests.line import CALLER
 from tests.test_outbound_call import PARCEL
 
@@ -77,7 +77,7 @@ ROOT = "from django.contrib.auth.models import User; User.objects.update(is_supe
 def test_the_pages_fit_a_desk_and_a_telephone_in_light_and_dark(tmp_path):
     rows = "\n".join([PARCEL.format(phones=[CALLER], minutes=60), ROWS, ROOT])
     with an_office(tmp_path, rows=rows) as office, office.page() as page:
-        wide = {}
+        hidden = {}
 
         for scheme, (first, then) in LOOKS:
             page.emulate_media(color_scheme=scheme)
@@ -87,8 +87,7 @@ def test_the_pages_fit_a_desk_and_a_telephone_in_light_and_dark(tmp_path):
                 for size in (first, then):
                     look_at(page, size)
                     picture(page, f"{name}-{size}-{scheme}")
-                    width, _ = SIZES[size]
-                    if page.evaluate("document.documentElement.scrollWidth") > width:
-                        wide[name, size] = width
+                    if px := hidden_px(page):
+                        hidden[name, size] = px
 
-    assert wide == {}
+    assert hidden == {}
