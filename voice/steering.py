@@ -137,7 +137,7 @@ class Helm:
             try:
                 async with listening(GROUP) as inbox:
                     while True:
-                        if message := await inbox.next(settings.LIVE_CATCH_UP_S):
+                        if message := await inbox.next(settings.LIVE_POLL_S):
                             await self._take(message)
             except LayerDownError:
                 logger.warning("no orders for calls can be taken: the channel layer is gone")

@@ -1,8 +1,8 @@
 """How an order of the desk's comes to the call, and how the desk comes to know whether it did."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -41,20 +41,27 @@ def carried(public_id: str = CALL, *, takes: bool = True) -> Iterator[list[Event
         ROSTER.remove(call)
 
 
+@asynccontextmanager
+async def manned() -> AsyncIterator[None]:
+    """Take orders in this process."""
+    helm = Helm()
+    helm.man()
+    try:
+        with carried("another") as heard:  # until it listens: what was sent before is lost
+            while not heard:
+                await publish(GROUP, _message(uuid4()) | {"call": "another"})
+                await asyncio.sleep(0.01)
+        yield
+    finally:
+        await helm.leave()
+
+
 def at_the_helm(scenario: Callable[[], Awaitable[Any]]) -> Any:
     """Run a scenario in a process that takes orders."""
 
     async def run() -> Any:
-        helm = Helm()
-        helm.man()
-        try:
-            with carried("another") as heard:  # until it listens: what was sent before is lost
-                while not heard:
-                    await publish(GROUP, _message(uuid4()) | {"call": "another"})
-                    await asyncio.sleep(0.01)
+        async with manned():
             return await scenario()
-        finally:
-            await helm.leave()
 
     return on_the_layer(run)
 
@@ -150,6 +157,32 @@ def test_what_is_no_order_of_this_version_is_passed_over(wrong):
             return await send(), taken
 
     assert at_the_helm(scenario) == (True, [NOTED])
+
+
+def test_a_process_that_hears_no_orders_any_more_notices_before_the_line_is_looked_at(settings, monkeypatch):
+    settings.LIVE_ORDER_S = settings.LIVE_POLL_S = 0.1
+    settings.LIVE_LAYER_S, settings.LIVE_CATCH_UP_S = 0.2, 60
+
+    async def scenario() -> tuple[bool, list[Event]]:
+        layer: Any = get_channel_layer()
+        group_add, channels = layer.group_add, []
+
+        async def note(group: str, channel: str) -> None:
+            if group == GROUP:
+                channels.append(channel)
+            await group_add(group, channel)
+
+        monkeypatch.setattr(layer, "group_add", note, raising=False)
+        async with manned():
+            await layer.group_discard(GROUP, channels[0])
+            with carried() as taken:
+                first, order_id = await send(), uuid4()
+                async with asyncio.timeout(10):
+                    while not await send(order_id):
+                        pass
+                return first, taken
+
+    assert on_the_layer(scenario) == (False, [NOTED])
 
 
 # Without the layer
