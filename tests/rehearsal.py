@@ -110,9 +110,9 @@ class Rehearsal:
         self._played_until_s = None
         self.take(call.PlayedOut())
 
-    def greet(self, handle: str = "h1") -> None:
+    def greet(self, handle: str = "h1", took_s: float = 0.3) -> None:
         """Let the model become ready and greet the caller, who hears it out."""
-        self.connect(handle=handle)
+        self.connect(took_s, handle=handle)
         self.speak(2.0)
         self.wait(2.0)
         self.take(gemini.TurnComplete())

@@ -4,8 +4,10 @@
 
 A conversation is resumed by the newest handle that the model gave. The model refuses that while it holds
 the old connection for open, and for a second after an idle one closed (gemini-live.md §6.5); so the old
-one is closed first, and after two tries a new conversation begins. The first try has its whole time, since a
-far network is slow and not dead; the next have what that leaves until then, or are not made.
+one is closed first, and after two tries a new conversation begins. The tries share the time until then: two
+that hang, one after the other, keep a caller waiting no longer than two that are refused. But a far network
+is slow and not dead: where the model took long to be ready, the first try has its whole time, and the next
+have what that leaves, or are not made.
 """
 
 from dataclasses import replace
@@ -17,6 +19,8 @@ from voice.wire import gemini
 
 _ROOM_S = 0.5
 """What a resumption takes at least: a try with less time left is not begun."""
+_FAR = 2.0
+"""A first try whose share is less than so many times what the last connection took has its whole time."""
 
 
 class Link:
@@ -33,6 +37,8 @@ class Link:
         self._handle = ""
         self._ever_ready = False
         self._ready_s = 0.0
+        self._dialled_s = 0.0
+        self._took_s = 0.0  # the connection that was ready last, from dialling it
         self._setup_by_s = inf
         self._dial_at_s = inf
         self._renew_from_s = inf
@@ -74,6 +80,7 @@ class Link:
             self._tries -= 1
         else:
             self._handle = ""
+        self._dialled_s = now_s
         self._setup_by_s = now_s + self._patience_s(now_s)
         self._dials += 1
         return [Dial()]
@@ -92,6 +99,7 @@ class Link:
         self.is_ready = self._ever_ready = True
         self.has_spoken = False
         self._ready_s = now_s
+        self._took_s = now_s - self._dialled_s
         self._setup_by_s = inf
         self._renew_from_s = now_s + self._limits.connection_s
         self._renew_by_s = self._renew_from_s + self._limits.renewal_s
@@ -170,9 +178,9 @@ class Link:
         if not self._ever_ready:
             return self._limits.setup_s
         left = self._limits.tries - self._dials
-        if self._dials > 0 and left > 0 and self.gap_began_s is not None:
+        if left > 0 and self.gap_began_s is not None:
             share_s = (self.gap_began_s + self._limits.resume_s - now_s) / left
-            if share_s >= _ROOM_S:
+            if share_s >= (_ROOM_S if self._dials else _FAR * self._took_s):
                 return min(share_s, self._limits.setup_again_s)
         return self._limits.setup_again_s
 

@@ -155,29 +155,23 @@ _DEAF_TOO = ((0.0, 60.0),)
 
 @pytest.mark.parametrize("hangs", [Mishap(setup_s=inf), Mishap(setup_s=inf, stalls=_DEAF_TOO)])
 @pytest.mark.parametrize("close", [(1011, "Internal error encountered."), (1006, "")])
-@pytest.mark.parametrize(("says", "hung", "back_s"), [
-    ("", 1, 4),
-    ("", 2, 6),
-    ("Your parcel is in Nairobi and will be with you tomorrow morning.", 2, 4),
-])  # fmt: skip
-def test_g3_tries_that_hang_keep_a_caller_waiting_four_seconds_and_not_in_silence(
-    says, hung, back_s, close, hangs
-):
+@pytest.mark.parametrize("says", ["", "Your parcel is in Nairobi and will be with you tomorrow morning."])
+def test_g3_tries_that_hang_keep_a_caller_waiting_four_seconds_and_not_in_silence(says, close, hangs):
     rules = {"when": [GREETING, {"after_s": 11.6, "say": says}]} if says else {"when": [GREETING]}
     lost = Mishap(close=close, close_after_s=12.0)
 
-    played = rehearse(Scenario(parse(rules).rules, connections=(lost, *[hangs] * hung)), seconds=22)
+    played = rehearse(Scenario(parse(rules).rules, connections=(lost, hangs, hangs)), seconds=20)
 
     lost_s = played.sessions[0].opened_s + 12.0
     assert played.ending.reason == "caller_hangup"
-    assert len(played.sessions) == hung + 2
+    assert len(played.sessions) == 4
     assert (played.sessions[1].opened_s - lost_s < 1) == bool(says), "one of both is in mid-sentence"
-    assert [gap_ms <= back_s * 1_000 for gap_ms in played.ending.timings["gaps_ms"]] == [True]
+    assert [gap_ms <= 4_000 for gap_ms in played.ending.timings["gaps_ms"]] == [True]
     assert all(session.from_us[1:] == [] for session in played.sessions[1:-1]), "one that hung was used"
     assert _told_after_s(played, lost_s) <= 1.5
     ear_s = [at for at in played.heard_at if at >= lost_s]
-    assert all(later - at <= 5 for at, later in pairwise(ear_s) if later <= lost_s + back_s + 1)
-    assert any(lost_s + 3 < at < lost_s + back_s + 1 for at in ear_s), "the agent speaks again"
+    assert all(later - at <= 5 for at, later in pairwise(ear_s) if later <= lost_s + 5)
+    assert any(lost_s + 3 < at < lost_s + 5 for at in ear_s), "the agent speaks again"
     for before, after in pairwise(played.sessions):
         assert before.closed_s is not None
         assert before.closed_s <= after.opened_s
