@@ -293,24 +293,42 @@ def test_a15_of_calls_that_are_taken_back_one_is_told_of_when_done_and_one_is_no
     assert answered(model) == {"t0", "t1", "t2"}
 
 
-def test_a_model_that_takes_no_audio_while_a_tool_runs_is_sent_none_for_a_while(tmp_path: Path):
-    settings = {"GEMINI_MODEL": "gemini-3.1-flash-live-preview", "TOOL_PENDING_S": "1.5"}
+_PAUSES = "gemini-3.1-flash-live-preview"
+
+
+@pytest.mark.parametrize(("model_name", "wanted", "gets"), [
+    (_PAUSES, "", "nothing"),
+    (_PAUSES, "pass", "all"),
+    ("gemini-3.8-live", "pause", "nothing"),
+    ("gemini-3.8-live", "silence", "zeros"),
+])  # fmt: skip
+def test_while_a_tool_runs_the_model_gets_what_it_takes_of_the_caller_for_a_while(
+    tmp_path: Path, model_name: str, wanted: str, gets: str
+):
+    settings = {"GEMINI_MODEL": model_name, "GEMINI_PENDING_AUDIO": wanted, "TOOL_PENDING_S": "1.5"}
     with a_line(tmp_path, **settings) as line, line.call() as (telephone, model):
         ear = Ear(telephone)
         greet(model, ear)
-        arrived: list[float] = []
-        model.hearing = lambda _: arrived.append(time.monotonic())
+        arrived: list[tuple[float, bytes]] = []
+        model.hearing = lambda pcm: arrived.append((time.monotonic(), pcm))
         with locked(line):
+            eventually(lambda: arrived)
             asked_s = time.monotonic()
             asks(model, a_call("p1", "set_language", language="sw"))
-            eventually(lambda: arrived and arrived[-1] > asked_s + 1.5)
+            eventually(lambda: arrived[-1][0] > asked_s + 2 and any(arrived[-1][1]))
             before_it_was_done = answered(model)
         eventually(lambda: answered(model) == {"p1"})
         telephone.close()
         ear.join()
 
+    meanwhile = b"".join(pcm for at_s, pcm in arrived if asked_s + 0.3 <= at_s <= asked_s + 1.3)
+    first, *_, last = heard = numbers(model)
+    unheard_s = (last - first + 1 - len(heard)) * 0.02
+    least_s, most_s = (0.0, 0.0) if gets == "all" else (1.2, 2.0)
     assert before_it_was_done == set()
-    assert max(later - at for at, later in pairwise([asked_s, *arrived])) > 1.2
+    assert len(meanwhile) == pytest.approx(0 if gets == "nothing" else 32_000, rel=0.3)
+    assert any(meanwhile) == (gets == "all")
+    assert least_s <= unheard_s <= most_s
 
 
 def test_a_loss_of_one_call_is_not_heard_in_another(line: Line):

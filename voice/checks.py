@@ -20,6 +20,7 @@ from shipments import phones
 from voice import clips, dial_rules, quantities
 from voice.access import SignatureMode
 from voice.levels import ProofWanted
+from voice.wire.models import PENDING_AUDIO
 
 _SECRET = re.compile(r"[A-Za-z0-9._~-]{32,}")
 _NAME = re.compile(r"[A-Za-z0-9._~-]{1,64}")
@@ -195,6 +196,12 @@ def _model() -> Iterator[CheckMessage]:
             "The model cannot compress its memory to more than it compresses from.",
             hint="Set GEMINI_COMPRESS_TARGET_TOKENS below GEMINI_COMPRESS_TRIGGER_TOKENS.",
             id="voice.E015",
+        )
+    if settings.GEMINI_PENDING_AUDIO not in ("", *PENDING_AUDIO):
+        yield Error(
+            f"GEMINI_PENDING_AUDIO is {settings.GEMINI_PENDING_AUDIO!r}.",
+            hint=f"Leave it empty, or set it to one of: {', '.join(PENDING_AUDIO)}.",
+            id="voice.E032",
         )
 
 

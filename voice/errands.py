@@ -42,6 +42,7 @@ class Errands:
         }
         able = scene.able
         self._blocks = able.waits_for_tools or "BLOCKING" in able.behaviors
+        self._pending = _HEARING[brief.pending_audio or able.pending_audio]
 
     @property
     def runs_away(self) -> bool:
@@ -55,10 +56,9 @@ class Errands:
 
     def hearing(self) -> Hearing:
         """Return what may become of the caller's audio now."""
-        pending = self._scene.able.pending_audio
-        if pending == "pass" or not self.ledger.is_open or not self._scene.alarms.is_set(Alarm.PENDING):
+        if not self.ledger.is_open or not self._scene.alarms.is_set(Alarm.PENDING):
             return Hearing.PASS
-        return _HEARING[pending]
+        return self._pending
 
     def note_caller(self) -> None:
         """Take a sign of life from the caller: a model that waits for its tools has forgotten them now."""

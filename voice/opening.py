@@ -62,6 +62,7 @@ def brief(facts: CallFacts) -> Brief:
         confirming=frozenset(name for name, tool in tools.TOOLS.items() if tool.step == "confirm"),
         private=frozenset(name for name, tool in tools.TOOLS.items() if tool.private),
         guarded=facts.guarded,
+        pending_audio=settings.GEMINI_PENDING_AUDIO,
         question=question(facts.language) if facts.direction == Direction.OUTBOUND else "",
     )
 

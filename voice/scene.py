@@ -30,6 +30,7 @@ class Brief:
     `business_key` tells equal wishes to tools from others, `changing` are the tools that change something,
     and `clips` the words of our own recordings, by their names. Tools are `proposing` what is read back, and
     `confirming` it; nothing is kept of what `private` ones are given. `guarded` are places not to be said.
+    `pending_audio` goes before what is known of the model, unless it is empty.
     `question` asks who answered a call that we placed; it is empty when the caller rang us.
     """
 
@@ -43,6 +44,7 @@ class Brief:
     confirming: frozenset[str] = frozenset()
     private: frozenset[str] = frozenset()
     guarded: tuple[str, ...] = ()
+    pending_audio: str = ""
     question: str = ""
 
 

@@ -71,6 +71,7 @@ def test_the_defaults_are_possible():
         ("UPLINK_CATCH_UP", 1.0, "voice.E031"),
         ("GEMINI_VAD_START", "LOW", "voice.E014"),
         ("GEMINI_VAD_END", "START_SENSITIVITY_LOW", "voice.E014"),
+        ("GEMINI_PENDING_AUDIO", "hush", "voice.E032"),
         ("GEMINI_COMPRESS_TARGET_TOKENS", 25_600, "voice.E015"),
         ("DIAL_HOURS", "20:00-08:00", "voice.E021"),
         ("DIAL_SUNDAY_FROM", "ten", "voice.E021"),

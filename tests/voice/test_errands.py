@@ -262,11 +262,19 @@ def test_the_count_begins_again_when_the_caller_speaks():
 
 
 @pytest.mark.parametrize(
-    ("model", "how"),
-    [("gemini-3.1-flash-live-preview", call.Hearing.PAUSE), ("gemini-3.8-live", call.Hearing.PASS)],
+    ("model", "wanted", "how"),
+    [
+        ("gemini-3.1-flash-live-preview", "", call.Hearing.PAUSE),
+        ("gemini-3.1-flash-live-preview", "pass", call.Hearing.PASS),
+        ("gemini-3.8-live", "", call.Hearing.PASS),
+        ("gemini-3.8-live", "silence", call.Hearing.SILENCE),
+        ("gemini-3.8-live", "pause", call.Hearing.PAUSE),
+    ],
 )
-def test_what_the_caller_says_while_a_tool_runs_is_for_the_model_to_say(model: str, how: call.Hearing):
-    line = talking(with_model(model))
+def test_what_the_model_hears_while_a_tool_runs_is_what_it_takes_unless_a_setting_says_otherwise(
+    model: str, wanted: str, how: call.Hearing
+):
+    line = talking(replace(with_model(model), pending_audio=wanted))
     tool = a_tool_call()
 
     line.take(tool)

@@ -6,10 +6,11 @@ confirmed at all (gemini-live.md §5.2).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 PendingAudio = Literal["pass", "silence", "pause"]
 """The caller's audio while a tool runs: as it is, as silence, or not at all (gemini-live.md §6.4)."""
+PENDING_AUDIO: tuple[str, ...] = get_args(PendingAudio)
 
 
 @dataclass(frozen=True, slots=True)
