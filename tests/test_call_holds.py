@@ -25,11 +25,17 @@ _LOUD = b"\x00\x10\x00\xf0"
 def own_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a recording of the courier's own, which takes a second."""
     folder = tmp_path_factory.mktemp("clips")
-    (folder / "en").mkdir()
-    with wave.open(str(folder / "en" / "apology_callback.wav"), "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(b"".join((1 + n).to_bytes(2, "little") for n in range(16_000)))
+    pcm = b"".join(n.to_bytes(2, "little") for n in range(1, 16_001))
+    record(folder / "en" / "apology_callback.wav", pcm)
     return folder
+
+
+def record(path: Path, pcm: bytes) -> None:
+    """Make a recording."""
+    path.parent.mkdir(parents=True)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(pcm)
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +234,22 @@ def test_g5_a_model_that_refuses_is_apologised_for_to_the_last_word(line: Line, 
     assert line.model.connections == before + 1
     assert "the voice model refuses us" in line.log()
     assert ending(line, session_id) == ("failed", "model_failure")
+
+
+def test_what_is_not_recorded_in_the_language_of_a_call_is_heard_in_english(tmp_path: Path):
+    own, filler = tmp_path / "clips", b"\x07\x00" * 16_000
+    record(own / "sw" / "filler.wav", filler)
+    record(own / "en" / "filler.wav", b"\x08\x00" * 16_000)
+    settings = {"DEFAULT_LANGUAGE": "sw", "CLIPS_PATH": str(own)}
+    with a_line(tmp_path, **settings, FILLER_FIRST_S="0.2", GEMINI_SETUP_S="1.5") as line:
+        line.model.confirms = False
+        with line.call() as (telephone, _model):
+            ear = Ear(telephone)
+            ear.join()
+
+        assert line.rows("SELECT language, ended_reason FROM voice_call") == [("sw", "model_failure")]
+        assert bytes(ear.heard).startswith(filler)
+        assert clips.load("en")["apology_callback"].pcm in bytes(ear.heard[len(filler) :])
 
 
 def test_the_model_ends_a_call_once_its_goodbye_has_been_heard(line: Line):
