@@ -1,6 +1,7 @@
 """Refusals of what a driver asks for on his round. `str()` of each may be said aloud as it stands.
 
 RoundError
+├── NotOnShiftError      no driver on shift has this number (any more)
 ├── NoRoundError         nothing is planned for this driver today
 ├── RoundDoneError       every stop of today is done
 ├── NotOnRoundError      no stop of his has that number
@@ -18,6 +19,14 @@ class RoundError(ShipmentError):
     """Something that a driver cannot have."""
 
     code = "round"
+
+
+class NotOnShiftError(RoundError):
+    """No driver on shift has this number (any more)."""
+
+    code = "needs_driver"
+    retryable = True
+    sentence = "I can only do that for a driver on shift who calls from his own number."
 
 
 class NoRoundError(RoundError):

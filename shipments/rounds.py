@@ -1,7 +1,8 @@
 """Tell a driver of his round of today, and write what he wants at a stop.
 
-Who calls these has proved that he is that driver, on shift. What he hears of a stop is the way to its door:
-no number of a recipient, no code of a gate, and nothing of another driver's round.
+Who calls these has proved that he is that driver, on shift; what writes looks once more, behind the lock.
+What he hears of a stop is the way to its door: no number of a recipient, no code of a gate, and nothing of
+another driver's round.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from shipments import round_rules, texting, wording
 from shipments.history import record, scoped
 from shipments.models import Shipment, TrackingEvent
 from shipments.riders import Driver, Stop
+from shipments.round_errors import NotOnShiftError
 from shipments.round_rules import Door
 from shipments.statuses import Source, Status
 from shipments.telling import ending
@@ -22,9 +24,13 @@ from shipments.text import told
 
 @dataclass(frozen=True, slots=True)
 class AtWheel:
-    """Which driver asks, in which call and when; with `demo` he has no stops but the demonstration's."""
+    """Which driver asks, from which number (E.164), in which call and when.
+
+    With `demo` he has no stops but the demonstration's.
+    """
 
     driver_id: int
+    number: str
     call_public_id: str
     now: datetime
     demo: bool = False
@@ -52,9 +58,23 @@ def stop_at(stops: Sequence[Stop], door: Door) -> Stop:
     return next(stop for stop in stops if stop.position == door.position)
 
 
+def _stay_on_shift(wheel: AtWheel) -> None:
+    """Have a driver be the one on shift until what he wants is written, one wish of his after the other.
+
+    By this lock: who takes him off the shift comes before it or after. SQLite has one writer.
+    """
+    his = Driver.objects.filter(pk=wheel.driver_id, phone=wheel.number, on_shift=True)
+    if his.select_for_update().first() is None:
+        raise NotOnShiftError
+
+
 def locked_round(wheel: AtWheel) -> list[Stop]:
-    """Return a driver's stops: one wish of his after the other, by this lock; SQLite has one writer."""
-    Driver.objects.select_for_update().get(pk=wheel.driver_id)
+    """Return a driver's stops as they stay until what he wants is written.
+
+    Raises:
+        NotOnShiftError: he has been taken off the shift.
+    """
+    _stay_on_shift(wheel)
     stops = wheel.stops()
     # And no scan of these parcels in between.
     list(Shipment.objects.select_for_update().filter(stops__in=stops).order_by("pk"))
@@ -126,11 +146,12 @@ def _of_code(code: str, sends: bool) -> str:
 
 
 def stop_to_call(wheel: AtWheel, position: int | None) -> Stop:
-    """Return the stop whose recipient a driver wants called.
+    """Return the stop whose recipient a driver wants called, behind the lock of his shift.
 
     Raises:
-        RoundError: he has no such stop, or it is done.
+        RoundError: he has no such stop, it is done, or he has been taken off the shift.
     """
+    _stay_on_shift(wheel)
     stops = wheel.stops()
     return stop_at(stops, round_rules.waiting(doors_of(stops), position))
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from shipments import round_reports, rounds, wording
 from shipments.riders import Driver
+from shipments.round_errors import NotOnShiftError
 from shipments.rounds import AtWheel
 from voice import dialing
 from voice.deeds import LevelError
@@ -25,8 +26,8 @@ HOW_LATE = "By how many minutes are you late?"
 class NotADriverError(LevelError):
     """The number of this call is of no driver on shift, or nobody vouches for it."""
 
-    code = "needs_driver"
-    sentence = "I can only do that for a driver on shift who calls from his own number."
+    code = NotOnShiftError.code
+    sentence = NotOnShiftError.sentence
 
 
 class ShiftPinNeededError(LevelError):
@@ -38,7 +39,9 @@ class ShiftPinNeededError(LevelError):
 
 def _wheel(caller: Caller) -> AtWheel:
     if caller.driver is not None:
-        return AtWheel(caller.driver, caller.call_public_id, timezone.now(), demo=caller.is_test)
+        return AtWheel(
+            caller.driver, caller.number, caller.call_public_id, timezone.now(), demo=caller.is_test
+        )
     if Driver.objects.on_shift_at(caller.number) is None:
         raise NotADriverError
     raise ShiftPinNeededError
@@ -83,9 +86,9 @@ def confirm_report(caller: Caller, args: Mapping[str, str], key: str) -> dict[st
 
 def call_recipient(caller: Caller, args: Mapping[str, str], key: str) -> dict[str, object]:
     """Plan a call of ours to a recipient, whose number the driver does not hear; the dialler takes it."""
-    wheel = _wheel(caller)
-    stop = rounds.stop_to_call(wheel, _position(args))
+    wheel, position = _wheel(caller), _position(args)
     with transaction.atomic():
+        stop = rounds.stop_to_call(wheel, position)
         planned = dialing.plan(
             stop.shipment, Purpose.DRIVER_REQUEST, by=f"driver {stop.driver.name}", now=wheel.now
         )

@@ -238,7 +238,7 @@ def test_running_it_again_puts_a_round_back():
     seed()
     driver = Driver.objects.get(name="Nairobi demo rider")
     now = timezone.now()
-    wheel = rounds.AtWheel(driver.pk, "call", now, demo=True)
+    wheel = rounds.AtWheel(driver.pk, driver.phone, "call", now, demo=True)
     before = rounds.next_stop(wheel)
     asked = round_reports.report_attempt(wheel, 1, "not_home", "key")
     round_reports.confirm(wheel, str(asked["change_id"]))

@@ -1,17 +1,20 @@
 """What a driver reported is not written when it stands no more, is another's, or was written already."""
 
 from datetime import timedelta
+from threading import Event
 
 import pytest
+from django.db import transaction
 
 from shipments import effects, scans
 from shipments.audit import AuditEntry
 from shipments.errors import NoProposalError, ParcelChangedError, ProposalExpiredError
 from shipments.intake import Sender
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
-from shipments.riders import RoundReport, Stop
+from shipments.riders import Driver, RoundReport, Stop
 from shipments.round_errors import (
     NotOnRoundError,
+    NotOnShiftError,
     RoundChangedError,
     RoundDoneError,
     StopDoneError,
@@ -185,6 +188,31 @@ def test_of_several_calls_that_report_the_same_one_is_first_and_the_others_are_t
     assert {type(answer) for answer in answers} == {dict, *refusals}
     assert Shipment.objects.get().version == 2
     assert AuditEntry.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("wish", [attempted, late])
+def test_a_yes_that_comes_while_a_dispatcher_ends_the_shift_waits_and_writes_nothing(wish):
+    driver = a_driver()
+    a_stop(driver)
+    ref = wish(driver)
+    ending, asked = Event(), Event()
+
+    def take_off() -> None:
+        with transaction.atomic():
+            Driver.objects.update(on_shift=False)
+            ending.set()
+            asked.wait(5)
+
+    def confirm() -> dict[str, object]:
+        ending.wait(5)
+        asked.set()
+        return agreed(driver, ref)
+
+    answers = at_once(take_off, confirm)
+
+    assert [type(answer) for answer in answers] == [type(None), NotOnShiftError]
+    assert is_untouched()
 
 
 @pytest.mark.django_db(transaction=True)

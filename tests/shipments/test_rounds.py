@@ -50,7 +50,7 @@ def a_stop(driver, position=1, date=TODAY, **fields) -> Stop:
 
 
 def at_wheel(driver, call=CALL, now=NOW, *, demo=False) -> AtWheel:
-    return AtWheel(driver.pk, call, now, demo)
+    return AtWheel(driver.pk, driver.phone, call, now, demo)
 
 
 # What is planned

@@ -10,7 +10,7 @@ from django.utils import timezone
 from shipments.courtesy import ContactPreference
 from shipments.messages import MessageKind, OutgoingMessage
 from shipments.models import Shipment, TrackingEvent
-from shipments.riders import Driver, Stop
+from shipments.riders import Driver, RoundReport, Stop
 from shipments.statuses import Source, Status
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel, an_address
 from tests.voice.test_discretion import Talk, a_brief, runs
@@ -143,6 +143,30 @@ def test_what_was_read_back_before_the_shift_ended_is_not_confirmed_after(name, 
 
     assert code_of(confirm(call, proposed)) == "needs_driver"
     assert is_untouched()
+
+
+@pytest.mark.parametrize("change", [{"on_shift": False}, {"phone": OTHER}])
+@pytest.mark.parametrize(
+    "name", ["confirm_report", "report_attempt", "running_late", "stop_directions", "call_recipient"]
+)
+def test_a_driver_taken_off_the_shift_while_his_tool_begins_writes_nothing(name, change):
+    a_stop(a_driver())
+    call = a_call_at_wheel()
+    proposed = run(call, "report_attempt", stop="1", reason="not home")
+    standing = RoundReport.objects.get().state
+    caller = trust.caller_of(call.pk)  # as he was when it began
+    args = needed(name)
+    if name == "confirm_report":
+        args["change_id"] = str(proposed["data"]["change_id"])  # type: ignore[index]
+
+    Driver.objects.update(**change)
+    answer = tools.run(name, args, caller, tools.business_key(name, args))
+
+    assert (answer["status"], code_of(answer)) == ("refused", "needs_driver")
+    assert RoundReport.objects.get().state == standing
+    assert is_untouched()
+    assert not OutgoingMessage.objects.exists()
+    assert not OutboundCall.objects.exists()
 
 
 @pytest.mark.parametrize("change", [{"on_shift": False}, {"phone": OTHER}])
