@@ -96,6 +96,16 @@ class ShipmentQuerySet(models.QuerySet["Shipment"]):
         """Return the parcels that a member of staff may see."""
         return self.filter(reach(user))
 
+    def locked(self) -> "ShipmentQuerySet":
+        """Have parcels stay as they are, for others, until this transaction ends; SQLite has one writer.
+
+        Who takes several rows takes them in one order, or two who have taken one each wait for each other:
+        a driver first; then all known parcels that are written to, by their keys; then new ones, by their
+        tracking ids, which are unique; then windows, by their keys. Rows that only point at a parcel do not
+        count: writing one never waits for this lock, nor this lock for it.
+        """
+        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
+
     def for_number(self, number: str) -> "ShipmentQuerySet":
         """Return the parcels whose number of record is `number` (E.164); none for a withheld one."""
         return self.filter(phone=number) if number else self.none()

@@ -36,8 +36,8 @@ def reschedule_for(
     key = scoped("api", str(client.pk), str(shipment.pk), request_id)
     try:
         with transaction.atomic():
-            # One wish after the other: by this lock on PostgreSQL, while SQLite has one writer.
-            Shipment.objects.select_for_update().filter(pk=shipment.pk).first()
+            # One wish after the other.
+            Shipment.objects.filter(pk=shipment.pk).locked().first()
             done = DeliveryChange.objects.select_related("slot__depot").filter(idempotency_key=key).first()
             if done is not None:
                 return done

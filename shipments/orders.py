@@ -73,8 +73,8 @@ def _once(order: Order, what: str, plan: Callable[[Shipment], Plan]) -> Delivery
     asker = Asker(order.by.get_username(), "the dispatcher", Source.DISPATCHER, order.by)
     try:
         with transaction.atomic():
-            # One wish after the other: by this lock on PostgreSQL, while SQLite has one writer.
-            Shipment.objects.select_for_update().filter(pk=order.shipment_id).first()
+            # One wish after the other.
+            Shipment.objects.filter(pk=order.shipment_id).locked().first()
             if (done := DeliveryChange.objects.filter(idempotency_key=key).first()) is not None:
                 return done
             shipment = Shipment.objects.for_telling().get(pk=order.shipment_id)

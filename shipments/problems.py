@@ -78,8 +78,8 @@ def _note(
 ) -> None:
     key = key or f"{PROBLEM}{call_public_id}:{shipment.pk}:{kind}"
     with transaction.atomic():
-        # The lock on PostgreSQL, the one writer of SQLite: of two reports at once the second sees the first.
-        Shipment.objects.select_for_update().filter(pk=shipment.pk).first()
+        # Of two reports at once the second sees the first.
+        Shipment.objects.filter(pk=shipment.pk).locked().first()
         if not shipment.events.filter(idempotency_key=key).exists():
             record(
                 shipment,

@@ -94,8 +94,8 @@ def void_earlier(call_public_id: str) -> None:
 
 
 def _lock(shipment_id: int) -> None:
-    """Let one wish for a parcel come after the other: by this lock on PostgreSQL; SQLite has one writer."""
-    list(Shipment.objects.select_for_update().filter(pk=shipment_id).values_list("pk"))
+    """Let one wish for a parcel come after the other."""
+    Shipment.objects.filter(pk=shipment_id).locked().only("pk").first()
 
 
 def _proposal(kind: ChangeKind, number: str, change_id: str, call_public_id: str) -> DeliveryChange:

@@ -77,7 +77,7 @@ def locked_round(wheel: AtWheel) -> list[Stop]:
     _stay_on_shift(wheel)
     stops = wheel.stops()
     # And no scan of these parcels in between.
-    list(Shipment.objects.select_for_update().filter(stops__in=stops).order_by("pk"))
+    list(Shipment.objects.filter(stops__in=stops).locked())
     return wheel.stops()
 
 

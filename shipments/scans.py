@@ -46,8 +46,8 @@ def report(*, shipment_id: int, scan: Scan, sender: Sender, now: datetime) -> Ef
         IllegalMoveError: the parcel cannot come to that status from the one that it has.
     """
     with transaction.atomic():
-        # One scan of a parcel after the other: by this lock on PostgreSQL, while SQLite has one writer.
-        shipment = Shipment.objects.select_for_update().get(pk=shipment_id)
+        # One scan of a parcel after the other.
+        shipment = Shipment.objects.locked().get(pk=shipment_id)
         key = _key(shipment, scan, sender)
         if TrackingEvent.objects.filter(idempotency_key=key).exists():
             return Effect.REPEATED
