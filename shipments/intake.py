@@ -1,11 +1,11 @@
 """Take parcels in as the courier's systems and files bring them, a thousand in a few statements."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -19,6 +19,7 @@ from shipments.models import Address, DeliveryChange, Shipment, TrackingEvent
 from shipments.signals import parcels_taken_in
 from shipments.statuses import ChangeKind, ChangeState, Source
 
+_T = TypeVar("_T")
 ROWS = 1_000
 """How many parcels are written at once."""
 _RECIPIENT = ("recipient_name", "phone")
@@ -74,61 +75,88 @@ def book(row: Row, *, sender: Sender, now: datetime) -> Result:
     return Result.UNCHANGED
 
 
-def upsert(rows: Sequence[Row], *, sender: Sender, now: datetime) -> list[Taken]:
+def upsert(
+    rows: Sequence[Row], *, sender: Sender, now: datetime, told: Callable[[int], object] = lambda _: None
+) -> list[Taken]:
     """Take parcels in, new ones and known ones that changed: all of them or none.
 
-    A window or a place that the recipient chose stands against a row; where a parcel is, no row says.
+    A window or a place that the recipient chose stands against a row; where a parcel is, no row says. `told`
+    hears of every thousand how many are done.
 
     Raises:
         RowsRefusedError: a tracking id is that of another shipper's parcel.
     """
     try:
         with transaction.atomic():
-            return _upsert(rows, sender, now)
-    except IntegrityError:  # somebody wrote one of them in this very moment: now it is known
+            return _upsert(rows, sender, now, told)
+    except IntegrityError:
+        # Somebody wrote one of them in this very moment: now it is known. All is begun anew, once: to lock it
+        # behind what is held already would be out of order.
         with transaction.atomic():
-            return _upsert(rows, sender, now)
+            return _upsert(rows, sender, now, told)
 
 
-def load(
-    rows: Sequence[Row], *, sender: Sender, now: datetime, told: Callable[[int], object] = lambda _: None
-) -> list[Taken]:
-    """Take a whole file in, all of it or nothing; `told` hears of every thousand how many are done.
+def _upsert(rows: Sequence[Row], sender: Sender, now: datetime, told: Callable[[int], object]) -> list[Taken]:
+    """Write rows, a thousand at a time, in the order that `ShipmentQuerySet.locked` tells of."""
+    keys = _lock_known(rows, sender)
+    taken: dict[str, Taken] = {}
+    given_back: list[int] = []
+    for some in _batches(sorted(rows, key=lambda row: row.tracking_id)):
+        held = Shipment.objects.filter(
+            pk__in=[keys[row.tracking_id] for row in some if row.tracking_id in keys]
+        )
+        known = {one.tracking_id: one for one in held.select_related("address", "depot")}
+        changed = [
+            (row, known[row.tracking_id])
+            for row in some
+            if row.tracking_id in known and _differs(known[row.tracking_id], row)
+        ]
+        given_back += [
+            one.slot_id for row, one in changed if one.slot_id and one.depot != row.values["depot"]
+        ]
+        _create([row for row in some if row.tracking_id not in known], sender, now)
+        kept = _amend(changed, sender, now)
+        taken |= {row.tracking_id: _taken(row, row.tracking_id in known, kept) for row in some}
+        told(len(taken))
+    for slot_id in sorted(given_back):
+        DeliverySlot.objects.filter(pk=slot_id).update(booked=Greatest(F("booked") - 1, 0))
+    return [taken[row.tracking_id] for row in rows]
+
+
+def _lock_known(rows: Sequence[Row], sender: Sender) -> dict[str, int]:
+    """Lock the parcels that are there already; return their keys by their tracking ids.
 
     Raises:
-        RowsRefusedError: a tracking id is that of another shipper's parcel.
+        RowsRefusedError: one of them is another shipper's.
     """
-    taken: list[Taken] = []
-    with transaction.atomic():
-        for start in range(0, len(rows), ROWS):
-            taken += upsert(rows[start : start + ROWS], sender=sender, now=now)
-            told(len(taken))
-    return taken
-
-
-def _upsert(rows: Sequence[Row], sender: Sender, now: datetime) -> list[Taken]:
-    # Locked in one order, so that two batches never wait for each other; SQLite has one writer anyway.
-    locked = Shipment.objects.select_for_update(of=("self",)).select_related("address").order_by("pk")
-    known = {one.tracking_id: one for one in locked.filter(tracking_id__in=[row.tracking_id for row in rows])}
+    pks: list[int] = []
+    for some in _batches(rows):
+        there = Shipment.objects.filter(tracking_id__in=[row.tracking_id for row in some])
+        pks += there.values_list("pk", flat=True)
+    known: dict[str, Shipment] = {}
+    for keys in _batches(sorted(pks)):
+        held = Shipment.objects.filter(pk__in=keys).locked().only("tracking_id", "shipper")
+        known |= {one.tracking_id: one for one in held}
     foreign = [
-        row for row in rows if row.tracking_id in known and not _is_senders(known[row.tracking_id], sender)
+        Fault(row.number, "tracking_id", ReferenceTakenError.sentence)
+        for row in rows
+        if row.tracking_id in known and not _is_senders(known[row.tracking_id], sender)
     ]
     if foreign:
-        raise RowsRefusedError(
-            [Fault(row.number, "tracking_id", ReferenceTakenError.sentence) for row in foreign]
-        )
-    changed = [row for row in rows if row.tracking_id in known and _differs(known[row.tracking_id], row)]
-    _create([row for row in rows if row.tracking_id not in known], sender, now)
-    kept = _amend([(row, known[row.tracking_id]) for row in changed], sender, now)
-    taken = []
-    for row in rows:
-        if row.tracking_id not in known:
-            taken.append(Taken(row, Result.CREATED))
-        elif row.tracking_id in kept:
-            taken.append(Taken(row, Result.UPDATED, kept[row.tracking_id]))
-        else:
-            taken.append(Taken(row, Result.UNCHANGED))
-    return taken
+        raise RowsRefusedError(foreign)
+    return {tracking_id: one.pk for tracking_id, one in known.items()}
+
+
+def _batches(of: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (of[start : start + ROWS] for start in range(0, len(of), ROWS))
+
+
+def _taken(row: Row, was_known: bool, kept: Mapping[str, tuple[str, ...]]) -> Taken:
+    if not was_known:
+        return Taken(row, Result.CREATED)
+    if row.tracking_id in kept:
+        return Taken(row, Result.UPDATED, kept[row.tracking_id])
+    return Taken(row, Result.UNCHANGED)
 
 
 def _is_senders(shipment: Shipment, sender: Sender) -> bool:
@@ -163,7 +191,6 @@ def _amend(
     """Bring parcels to what their rows say; return for each what was kept as it is."""
     ids = [one.pk for _, one in pairs]
     before = {one.pk: _face(one) for _, one in pairs}
-    given_back = [one.slot_id for row, one in pairs if one.slot_id and one.depot != row.values["depot"]]
     held, sent_elsewhere = _chosen(ids, ChangeKind.HOLD_FOR_PICKUP), _chosen(ids, ChangeKind.ADDRESS_CHANGE)
     kept = {row.tracking_id: _take_over(row, one, one.pk in held) for row, one in pairs}
     elsewhere = [(row, one) for row, one in pairs if _is_elsewhere(row, one)]
@@ -179,8 +206,6 @@ def _amend(
     Shipment.objects.bulk_create(
         [one for _, one in pairs], update_conflicts=True, unique_fields=["id"], update_fields=_AMENDED
     )
-    for slot_id in sorted(given_back):
-        DeliverySlot.objects.filter(pk=slot_id).update(booked=Greatest(F("booked") - 1, 0))
     Address.objects.filter(pk__in=left, shipments=None).delete()
     _write_down([(one, before[one.pk], _face(one)) for _, one in pairs], "amend", sender, now)
     return kept

@@ -94,7 +94,7 @@ def _load(content: bytes, by: str, now: datetime) -> list[Taken]:
         raise FileRefusedError(
             f"This page takes {ROWS:,} rows at once; for more there is manage.py import_shipments."
         )
-    return intake.load(rows, sender=Sender(by, Source.IMPORT), now=now)
+    return intake.upsert(rows, sender=Sender(by, Source.IMPORT), now=now)
 
 
 def _row(one: Taken) -> dict[str, str]:

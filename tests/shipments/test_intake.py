@@ -287,6 +287,31 @@ def test_a_thousand_parcels_are_a_few_statements(django_assert_max_num_queries):
     assert Shipment.objects.count() == TrackingEvent.objects.count() == 1_000
 
 
+def test_each_row_of_another_shippers_parcel_is_told_wherever_in_a_file_it_stands():
+    numbers = (2_099, 1_000)
+    for number in numbers:
+        booked(tracking_id=f"EX-{number}", shipper="Sample Shoes")
+    sent = rows(*(a_row(tracking_id=f"EX-{number}") for number in range(2_099, 999, -1)))
+
+    with pytest.raises(RowsRefusedError) as refusal:
+        intake.upsert(sent, sender=Sender("import", Source.IMPORT, "Example Books"), now=NOW)
+
+    assert [fault.row for fault in refusal.value.faults] == [1, 1_100]
+    assert Shipment.objects.count() == 2
+
+
+def test_a_file_is_answered_in_its_own_order():
+    booked(tracking_id="EX-2")
+
+    taken = upsert(*(a_row(tracking_id=f"EX-{number}") for number in (3, 2, 1)))
+
+    assert [(one.row.number, one.row.tracking_id, one.result) for one in taken] == [
+        (1, "EX-3", Result.CREATED),
+        (2, "EX-2", Result.UNCHANGED),
+        (3, "EX-1", Result.CREATED),
+    ]
+
+
 def test_a_file_is_loaded_whole_or_not_at_all():
     booked(tracking_id="EX-1999", shipper="Sample Shoes")
     sent = rows(
@@ -295,12 +320,14 @@ def test_a_file_is_loaded_whole_or_not_at_all():
     told: list[int] = []
 
     with pytest.raises(RowsRefusedError):
-        intake.load(sent, sender=Sender("import", Source.IMPORT, "Example Books"), now=NOW, told=told.append)
+        intake.upsert(
+            sent, sender=Sender("import", Source.IMPORT, "Example Books"), now=NOW, told=told.append
+        )
 
     assert told == []
     assert Shipment.objects.count() == 1
 
-    intake.load(sent, sender=Sender("import", Source.IMPORT), now=NOW, told=told.append)
+    intake.upsert(sent, sender=Sender("import", Source.IMPORT), now=NOW, told=told.append)
 
     assert told == [1_000, 1_100]
 

@@ -38,7 +38,7 @@ class Command(BaseCommand):
             rows = files.read_file(file.read_bytes(), shipper=shipper)
             sender = Sender("import_shipments", Source.IMPORT, shipper)
             with transaction.atomic():
-                taken = intake.load(rows, sender=sender, now=timezone.now(), told=self._bar(len(rows)))
+                taken = intake.upsert(rows, sender=sender, now=timezone.now(), told=self._bar(len(rows)))
                 if dry_run:
                     transaction.set_rollback(True)
         except OSError as error:
