@@ -23,6 +23,7 @@ PURE = (
         "voice.spoken",
         "voice.numerals",
         "voice.readback",
+        "voice.reasons",
     ),
     *("voice.levels", "voice.call_timing"),
     *("voice.billing", "voice.dial_rules", "shipments.rules", "shipments.round_rules"),

@@ -35,9 +35,9 @@ class Consent:
         """Tell whether the caller spoke after the whole proposal of this reference was played."""
         return self._stage is _Stage.ANSWERED and said_ref(ref) == self._ref
 
-    def propose(self, words: str, ref: str) -> None:
+    def propose(self, words: str, ref: str, reason: str = "") -> None:
         """Note that the model has a new proposal to read, in these words: an older answer is void."""
-        self._stage, self._wanted, self._said = _Stage.TOLD, read_back_of(words), ""
+        self._stage, self._wanted, self._said = _Stage.TOLD, read_back_of(words, reason), ""
         self._was_played, self._ref = False, said_ref(ref)
 
     def settle(self) -> None:

@@ -210,13 +210,13 @@ class Errands:
         return ToolDone(tool, told, "unanswered", key, self._scene.ms(now_s), 0)
 
     def _note_outcome(self, done: ToolDone) -> None:
-        brief, scene = self._scene.brief, self._scene
+        brief, scene, told = self._scene.brief, self._scene, done.result.get("data")
         scene.speech.allow(json.dumps(done.result, default=str, ensure_ascii=False))
         if done.call.name in brief.proposing and done.state == "ok":
-            scene.consent.propose(str(done.result.get("message", "")), _ref(done.result.get("data")))
+            words = str(done.result.get("message", ""))
+            scene.consent.propose(words, _ref(told), _named(told, "reason"))
         elif done.call.name in brief.confirming and done.state != "unanswered":
             scene.consent.settle()
-        told = done.result.get("data")
         if done.state == "ok":
             self._note_who(done.call.name, told)
         code = told.get("code") if isinstance(told, Mapping) else None
@@ -255,4 +255,8 @@ class Errands:
 
 def _ref(fields: object) -> str:
     """Return which proposal a tool's arguments or answer are about; empty when they name none."""
-    return str(fields.get("change_id", "")) if isinstance(fields, Mapping) else ""
+    return _named(fields, "change_id")
+
+
+def _named(fields: object, name: str) -> str:
+    return str(fields.get(name, "")) if isinstance(fields, Mapping) else ""

@@ -1,4 +1,4 @@
-"""Know whether what the agent said holds what was to be read back: its days, times and digits. Pure.
+"""Know whether what the agent said holds what was to be read back: days, times, digits, a reason. Pure.
 
 A model says things in its own words, and in Swahili or French: of the rest nothing is asked.
 """
@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shipments.days import WEEKDAYS
+from shipments.statuses import Reason
 from shipments.text import plain
 from voice.numerals import numbers
+from voice.reasons import is_said
 
 _DAY = re.compile(rf"\b({'|'.join(WEEKDAYS)}) (\d{{1,2}})\b", re.IGNORECASE)
 _TIME = re.compile(r"\b(\d{1,2})(?::(\d{2}))? (am|pm|noon)\b|\bmidnight\b", re.IGNORECASE)
@@ -38,6 +40,8 @@ class ReadBack:
     """Letters that do, where there is no digit."""
     telling: frozenset[str] = frozenset()
     """Where there is none of these: words of which half have to be said."""
+    reason: Reason | None = None
+    """Why a parcel was not handed over."""
 
     def is_in(self, said: str) -> bool:
         """Tell whether all of it is in what was said."""
@@ -56,11 +60,12 @@ class ReadBack:
             and all(_hours(hour) & values and (not minute or minute in values) for hour, minute in self.times)
             and all(run in letters for run in self.spelled)
             and 2 * len(self.telling.intersection(_TELLING.findall(text))) >= len(self.telling)
+            and (self.reason is None or is_said(self.reason, text))
         )
 
 
-def read_back_of(words: str) -> ReadBack:
-    """Return what has to be heard of a proposal, from the sentence that was to be read."""
+def read_back_of(words: str, reason: str = "") -> ReadBack:
+    """Return what has to be heard of a proposal: of the sentence that was to be read, and of its reason."""
     days = tuple((WEEKDAYS[found[1].lower()], int(found[2])) for found in _DAY.finditer(words))
     rest = _DAY.sub(";", words)
     times = tuple(_time(found) for found in _TIME.finditer(rest))
@@ -69,7 +74,7 @@ def read_back_of(words: str) -> ReadBack:
     spelled = () if runs else tuple(re.sub(r"\W", "", one).lower() for one in _SPELLED.findall(rest))
     known = bool(days or times or runs or spelled)
     telling = frozenset() if known else frozenset(_TELLING.findall(_plain(words)))
-    return ReadBack(days, times, runs, spelled, telling)
+    return ReadBack(days, times, runs, spelled, telling, Reason(reason) if reason else None)
 
 
 def _plain(said: str) -> str:

@@ -371,6 +371,35 @@ def test_a3_a_report_of_which_the_stop_or_the_minutes_were_not_read_is_not_writt
     assert is_untouched()
 
 
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("Stop 1, I will note that it was not handed over. Right?", False),
+        ("Stop 1 was not handed over: the recipient refused. Right?", False),
+        ("Stop 1 was not handed over: the shop was closed. Right?", False),
+        ("Stop 1 haikukabidhiwa: mpokeaji amekataa. Sawa?", False),
+        ("L'arrêt 1 n'a pas été livré : accès refusé, c'est bien ça ?", False),
+        ("Stop one, nobody home?", True),
+        ("So at stop 1 the recipient wasn't at home, correct?", True),
+        ("Kituo cha 1 hakikukabidhiwa: mpokeaji hakuwa nyumbani. Je, ni sawa?", True),
+        (
+            "Je note que l'arrêt 1 n'a pas été livré : le destinataire n'était pas chez lui. C'est bien ça ?",
+            True,
+        ),
+    ],
+)
+def test_a3_an_attempt_is_written_when_its_reason_was_read_in_whatever_language(said, written):
+    a_stop(a_driver())
+    drive = Drive(a_call_at_wheel())
+
+    proposed = drive.wants("report_attempt", stop="1", reason="not home")
+    drive.reads({"message": said})
+    drive.caller("yes")
+
+    assert bool(drive.confirms(proposed)) is written
+    assert is_untouched() is not written
+
+
 @pytest.mark.parametrize(("name", "args"), REPORTS)
 def test_a3_a_confirmation_of_nothing_or_of_another_calls_report_writes_nothing(name, args):
     a_stop(a_driver())
