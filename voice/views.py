@@ -127,7 +127,10 @@ class VoiceView(WebhookView):
 
 
 class EventsView(WebhookView):
-    """`POST /events/<secret>`: the platform's account of a call, kept once and acted on never."""
+    """`POST /events/<secret>`: the platform's account of a call, kept once; it ends none that was answered.
+
+    Of a call that we placed it is believed: there may be no other word of whom it did not reach.
+    """
 
     def post(self, request: Request, secret: str) -> HttpResponse:
         """Keep an event."""
