@@ -1,27 +1,56 @@
 """What overtakes what at the platform: a call that rings or talks is not failed by older news."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.dialled import LATER, Platform, dial, fresh, opened, planned, webhook
 from tests.shipments.builders import NOW
-from voice import outbound, placing
+from voice import dialing, outbound, placing
 from voice.models import Call, OutboundCall
 from voice.statuses import CallStatus, DialState
-from voice.wire.placing import Refused, Unclear
+from voice.wire.placing import Refused, Slow, Unclear
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
-def test_a_refusal_of_what_rings_already_is_not_believed():
+def ringing_before_its_answer() -> OutboundCall:
+    """Return a call as its dialler holds it, which has yet to hear what the webhook has told."""
     row = planned()
     claimed = outbound.claim("d1", NOW)
     assert claimed is not None
     placing.begin(claimed, NOW)
-
     opened(webhook(row))
+    return claimed
+
+
+def test_a_refusal_of_what_rings_already_is_not_believed():
+    claimed = ringing_before_its_answer()
+
     placing.settle(claimed, Refused(400, "some.code"), NOW, lambda: 1.0)
 
-    assert (fresh(row).state, fresh(row).may_have_rung) == (DialState.RINGING, True)
+    assert (fresh(claimed).state, fresh(claimed).may_have_rung) == (DialState.RINGING, True)
+
+
+@pytest.mark.logs_errors
+@pytest.mark.parametrize("status", [401, 402])
+def test_o5_an_empty_wallet_stops_the_queue_also_by_the_answer_for_a_call_that_rings_already(status):
+    claimed = ringing_before_its_answer()
+
+    placing.settle(claimed, Refused(status, "some.code"), NOW, lambda: 1.0)
+
+    assert fresh(claimed).state == DialState.RINGING
+    assert dialing.switch().paused
+    assert dialing.switch().reason.startswith(f"The platform refused with {status} (some.code). The ")
+
+
+def test_o3_who_is_asked_to_wait_waits_also_by_the_answer_for_a_call_that_rings_already():
+    claimed = ringing_before_its_answer()
+
+    placing.settle(claimed, Slow(600), NOW, lambda: 1.0)
+
+    assert fresh(claimed).state == DialState.RINGING
+    assert dialing.switch().next_dial_at == NOW + timedelta(seconds=600)
 
 
 def test_a_call_whose_stream_was_let_in_meanwhile_is_neither_failed_nor_dialled_anew():

@@ -128,31 +128,45 @@ def settle(row: OutboundCall, placement: Placement, now: datetime, dice: Callabl
         mine = OutboundCall.objects.filter(pk=row.pk, dialled_at=row.dialled_at)
         if not isinstance(placement, Accepted):  # of one that rings, says its webhook, nothing else is true
             mine = mine.filter(state__in=(DialState.DIALLING, DialState.UNKNOWN))
-        if not mine.exists():
-            return  # or it was resolved and dialled anew while this answer was on its way
-        match placement:
-            case Accepted(call_id, session_id):
-                if row.call_id is not None:
-                    calls.learn_session(row.call_id, session_id)
-                OutboundCall.objects.filter(pk=row.pk).update(carrier_call_id=call_id or session_id)
-                dialing.move(row.pk, DialState.RINGING, reason="")
-            case Unsent(why):
-                _unsent(row, why, now, dice)
-            case Slow(after_s):
-                when = now + timedelta(seconds=after_s)
-                outbound.put_back(row, when, "The platform takes no more calls for a while.")
-                # One that is asked to wait less, of several at once, does not shorten the others' wait.
-                sooner = Q(next_dial_at=None) | Q(next_dial_at__lt=when)
-                DialSwitch.objects.filter(sooner, pk=1).update(next_dial_at=when)
-            case Refused(status, code):
-                reason = f"The platform refused with {status}{f' ({code})' if code else ''}."
-                ended = EndedReason.LOW_BALANCE if status == _NO_MONEY else EndedReason.CARRIER_ERROR
-                outbound.fail(row, DialOutcome.REFUSED, reason, rang=False, now=now, ended=ended)
-                if status in _STOPS:
-                    why = "The wallet is empty." if status == _NO_MONEY else "The key is not accepted."
-                    outbound.stop(f"{reason} {why}", now)
-            case Unclear(why):
-                outbound.lose(row, why, now)
+        if mine.exists():  # else it was resolved, and may be dialled anew, while this answer was on its way
+            _write_answer(row, placement, now, dice)
+        _hold_others(placement, now)
+
+
+def _write_answer(row: OutboundCall, placement: Placement, now: datetime, dice: Callable[[], float]) -> None:
+    match placement:
+        case Accepted(call_id, session_id):
+            if row.call_id is not None:
+                calls.learn_session(row.call_id, session_id)
+            OutboundCall.objects.filter(pk=row.pk).update(carrier_call_id=call_id or session_id)
+            dialing.move(row.pk, DialState.RINGING, reason="")
+        case Unsent(why):
+            _unsent(row, why, now, dice)
+        case Slow(after_s):
+            when = now + timedelta(seconds=after_s)
+            outbound.put_back(row, when, "The platform takes no more calls for a while.")
+        case Refused(status):
+            ended = EndedReason.LOW_BALANCE if status == _NO_MONEY else EndedReason.CARRIER_ERROR
+            outbound.fail(row, DialOutcome.REFUSED, _refusal(placement), rang=False, now=now, ended=ended)
+        case Unclear(why):
+            outbound.lose(row, why, now)
+
+
+def _hold_others(placement: Placement, now: datetime) -> None:
+    """Do what an answer says of all calls, whatever became meanwhile of the one that it is the answer to."""
+    match placement:
+        case Slow(after_s):
+            when = now + timedelta(seconds=after_s)
+            # One that is asked to wait less, of several at once, does not shorten the others' wait.
+            sooner = Q(next_dial_at=None) | Q(next_dial_at__lt=when)
+            DialSwitch.objects.filter(sooner, pk=1).update(next_dial_at=when)
+        case Refused(status) if status in _STOPS:
+            why = "The wallet is empty." if status == _NO_MONEY else "The key is not accepted."
+            outbound.stop(f"{_refusal(placement)} {why}", now)
+
+
+def _refusal(refused: Refused) -> str:
+    return f"The platform refused with {refused.status}{f' ({refused.code})' if refused.code else ''}."
 
 
 def _unsent(row: OutboundCall, why: str, now: datetime, dice: Callable[[], float]) -> None:
