@@ -188,6 +188,14 @@ def move(pk: int, target: DialState, **fields: object) -> bool:
     return bool(moved.update(state=target, **fields))
 
 
+def learn_name(call: Call, name: str) -> None:
+    """Note the platform's own id of a call that was dialled, unless one is known or it is another call's."""
+    if name and not OutboundCall.objects.filter(carrier_call_id=name).exists():
+        # What was put back is dialled anew, under another id.
+        dialled = OutboundCall.objects.filter(call=call, carrier_call_id="", dialled_at__isnull=False)
+        dialled.update(carrier_call_id=name)
+
+
 def is_taken(outbound: OutboundCall) -> bool:
     """Tell whether the telephone call of what was placed has been let in, and keep that so.
 

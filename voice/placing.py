@@ -138,7 +138,8 @@ def _write_answer(row: OutboundCall, placement: Placement, now: datetime, dice: 
         case Accepted(call_id, session_id):
             if row.call_id is not None:
                 calls.learn_session(row.call_id, session_id)
-            OutboundCall.objects.filter(pk=row.pk).update(carrier_call_id=call_id or session_id)
+            if call_id:  # else an event may have told it
+                OutboundCall.objects.filter(pk=row.pk).update(carrier_call_id=call_id)
             dialing.move(row.pk, DialState.RINGING, reason="")
         case Unsent(why):
             _unsent(row, why, now, dice)

@@ -8,12 +8,12 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from voice import access, calls
+from voice import access, calls, dialing
 from voice.models import Call, CallEvent
 from voice.records import fingerprint
 from voice.rights import StreamToken
 from voice.statuses import CallStatus, Direction, EventSource, StreamState
-from voice.wire import sautikit
+from voice.wire import placing, sautikit
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +101,8 @@ def note_event(event_id: str, kind: str, payload: Mapping[str, Any], *, now: dat
         duration = named.get("duration_seconds")
         if new and call is not None and isinstance(duration, int) and duration >= 0:
             _set_carrier_duration(call, duration)
+        if call is not None:  # last, as what was placed is locked after its call
+            dialing.learn_name(call, placing.call_id_of(named))
     return new
 
 

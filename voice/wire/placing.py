@@ -81,7 +81,7 @@ def read(status: int, headers: Mapping[str, str], text: str, now: datetime) -> P
         if document is None:
             return Unclear(f"The platform answered {status} with what is no JSON.")
         ids = document if "call_id" in document or "session_id" in document else _inner(document)
-        return Accepted(_id(ids, "call_id", "callId"), _id(ids, "session_id", "sessionId"))
+        return Accepted(call_id_of(ids), _id(ids, "session_id", "sessionId"))
     if status == 429:
         return Slow(_after_s(headers.get("Retry-After", ""), now))
     if status == 409:
@@ -95,6 +95,11 @@ def account_of(document: object) -> sautikit.Account:
     """Return what an answer of `GET /v1/calls/{id}` tells of a call; of an unknown one its status is ""."""
     found = document if isinstance(document, dict) else {}
     return sautikit.parse_account(found if "status" in found else _inner(found))
+
+
+def call_id_of(document: Mapping[str, Any]) -> str:
+    """Return the platform's own id of a call, or "" where it names none that can be asked for."""
+    return _id(document, "call_id", "callId")
 
 
 def _after_s(text: str, now: datetime) -> float:
