@@ -1,12 +1,16 @@
 """What overtakes what at the platform: a call that rings or talks is not failed by older news."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection, connections, transaction
 
 from tests.dialled import LATER, Platform, dial, fresh, opened, planned, webhook
+from tests.line import eventually
 from tests.shipments.builders import NOW
 from voice import dialing, outbound, placing
+from voice.dial_rules import At
 from voice.models import Call, OutboundCall
 from voice.statuses import CallStatus, DialState
 from voice.wire.placing import Refused, Slow, Unclear
@@ -63,3 +67,35 @@ def test_a_call_whose_stream_was_let_in_meanwhile_is_neither_failed_nor_dialled_
     assert decided == [False, False]
     assert fresh(row).state == DialState.UNKNOWN
     assert OutboundCall.objects.count() == 1
+
+
+def somebody_waits_for_us() -> bool:
+    """Tell whether another connection wants what this one has locked."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+        return cursor.fetchone() is not None
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks no rows")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.logs_errors
+def test_who_ends_a_call_and_stops_all_dialling_and_who_dials_do_not_wait_for_each_other():
+    planned()
+    dialing.switch()
+    claimed = outbound.claim("d1", NOW)
+    assert claimed is not None
+
+    def work() -> object:
+        try:
+            return placing.begin(claimed, NOW)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        OutboundCall.objects.select_for_update().get(pk=claimed.pk)
+        said = pool.submit(work)
+        eventually(somebody_waits_for_us)
+        outbound.stop("Most calls failed.", NOW)
+
+    assert isinstance(said.result(), At)
+    assert fresh(claimed).reason == "Dialling is paused: Most calls failed."

@@ -256,16 +256,16 @@ def _finish(outbound: OutboundCall, call: Call, now: datetime) -> None:
     over = {"reason": _UNHEARD if unheard else "", "outcome": outcome, "ended_at": now}
     if not dialing.move(outbound.pk, DialState.DONE, **over, **_rung(now)):
         return
-    if unheard:
-        _alarm(outbound)
-        _trip(now)
-    elif outcome is not DialOutcome.WRONG_NUMBER:
+    if not unheard and outcome is not DialOutcome.WRONG_NUMBER:
         _tell_of(outbound, call, now, reached=reached)
     if reached and outbound.purpose == Purpose.CALLBACK:
         # What he asks for in this call is another wish than the one that it is the answer to.
         asked = CallbackRequest.objects.open().filter(number=outbound.number, created_at__lt=call.answered_at)
         callbacks.settle(list(asked.values_list("pk", flat=True)), CallbackState.DONE, by="agent", now=now)
     _try_again(outbound, outcome, now)
+    if unheard:
+        _alarm(outbound)
+        _trip(now)
 
 
 def _tell_of(outbound: OutboundCall, call: Call, now: datetime, *, reached: bool) -> None:
@@ -323,7 +323,10 @@ def _tomorrow(outbound: OutboundCall, now: datetime) -> datetime:
 
 
 def _trip(now: datetime) -> None:
-    """Stop all dialling when most of what is dialled fails: the fault is then none of the calls'."""
+    """Stop all dialling when most of what is dialled fails: the fault is then none of the calls'.
+
+    Last of all, as whoever dials locks the switch after what is placed, too.
+    """
     switch = dialing.switch()
     since = now - _BREAKER
     dialled = OutboundCall.objects.exclude(claimed_at=None).exclude(state__in=UNDIALLED)

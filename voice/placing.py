@@ -73,10 +73,12 @@ def begin(row: OutboundCall, now: datetime) -> Answer | Turn:
     writer. So no two calls are counted against the same limit, and no second has more than it may.
     """
     with transaction.atomic():
+        # Locked in the order of who ends a call and then may stop all dialling: call, placed call, switch.
+        mine = outbound.held(row).select_for_update()
+        if dialing.is_taken(row) or mine.first() is None:  # it slept over its claim, and another took it up
+            return Never(_LOST, moot=True)
         dialing.switch()
         switch = DialSwitch.objects.select_for_update().get(pk=1)
-        if not outbound.held(row).exists():  # this process slept over its claim, and another took it up
-            return Never(_LOST, moot=True)
         row.shipment.refresh_from_db()
         said = Books([row.shipment], now, but=row.pk).answer(row.shipment, wish_of(row))
         match said:
