@@ -98,6 +98,36 @@ def test_an_answer_that_names_no_call_is_of_the_one_that_was_asked_for(carrier):
     assert bills.fetch(NOW) == 1
 
 
+@pytest.mark.parametrize(
+    ("names", "bills_told"),
+    [
+        ({"call_id": "8d5c2f1e-0000-4000-8000-000000000001"}, 1),
+        ({"call_id": "8d5c2f1e-0000-4000-8000-000000000001", "session_id": "HD_2"}, 0),
+        ({"call_id": "HD_2"}, 0),
+    ],
+)
+def test_an_answer_to_a_session_may_name_its_call_by_the_id_alone(carrier, names, bills_told):
+    carrier[0]["HD_1"] = {"session_id": None, "status": "completed", "cost_minor": 300} | names
+    ended()
+
+    assert bills.fetch(NOW) == bills_told
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"call_id": "c-2"},
+        {"call_id": None, "session_id": "HD_2"},
+        {"call_id": None, "calls": [{"status": "completed", "cost_minor": 300}] * 2},
+    ],
+)
+def test_an_answer_to_an_id_that_names_another_call_or_several_is_no_bill(carrier, answer):
+    carrier[0]["c-1"] = {"status": "completed", "cost_minor": 300} | answer
+    ended("c-1")
+
+    assert bills.fetch(NOW) == 0
+
+
 def test_what_a_call_costs_so_far_is_no_bill_while_the_carrier_has_it_on_the_line(carrier):
     known, _ = carrier
     known["HD_1"] = {"status": "in_progress", "duration_seconds": 30, "cost_minor": 150}

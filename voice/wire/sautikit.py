@@ -216,21 +216,24 @@ class CallRecord:
 
 
 _COST_DIGITS = 12
+_SESSION = "HD_"
 _OVER_STATUSES = frozenset({"completed", "failed", "no_answer", "busy", "canceled", "cancelled"})
 
 
 def parse_record(document: object, name: str, *, alone: bool = False) -> CallRecord | None:
     """Find a call in an answer of `GET /v1/calls`, one object or a list of some; None: it is not there.
 
-    It is named by its session or its id. With `alone` nothing else was asked for: what has no name is it.
+    It is named by its session or its id. With `alone` nothing else was asked for: a single record without a
+    name is it, and so is one that tells its id alone when asked for a session `HD_…`, as hang-ups do.
     """
     found = _table(document)
     listed = next((found[name] for name in ("calls", "data", "items") if name in found), None)
     rows = listed if isinstance(listed, list) else [listed if isinstance(listed, dict) else found]
     for row in map(_table, rows[:_FIELDS]):
         session_id, call_id = _first(row, "session_id", "sessionId"), _first(row, "call_id", "callId")
-        nameless = alone and bool(row) and not (session_id or call_id)
-        if nameless or (name and name in (session_id, call_id)):
+        by_session = name.startswith(_SESSION) and not call_id.startswith(_SESSION)
+        is_it = alone and len(rows) == 1 and bool(row) and not session_id and (by_session or not call_id)
+        if is_it or (name and name in (session_id, call_id)):
             sides = replace(parse_webhook(row), session_id=session_id)
             is_over = _first(row, "status").lower() in _OVER_STATUSES
             return CallRecord(sides, is_over, _kes_minor(row))
