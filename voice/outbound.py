@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from shipments.contact import note_contact
@@ -42,6 +42,8 @@ _SAYS = {
     DialOutcome.NETWORK: CallStatus.FAILED,
     DialOutcome.REFUSED: CallStatus.FAILED,
 }
+_GIVEN_UP_AFTER = timedelta(days=1)
+_NEVER_LEARNT = "We never learnt whether it rang: the platform did not say within a day, and nobody else did."
 _UNHEARD = "Somebody picked up, and heard nothing of us: the platform opened no audio to us."
 _ENDED = {
     EndedReason.CAPACITY: DialOutcome.NETWORK,
@@ -333,7 +335,8 @@ def _trip(now: datetime) -> None:
     if switch.changed_at is not None:  # what was before, whoever resumed has seen
         dialled = dialled.filter(claimed_at__gte=switch.changed_at)
     # What came of some is told minutes after they were dialled: nobody is rung into a dead line till then.
-    for recent in (dialled.filter(claimed_at__gte=since), dialled.filter(ended_at__gte=since)):
+    ended = dialled.filter(ended_at__gte=since).exclude(outcome="")  # what was given up tells nothing of now
+    for recent in (dialled.filter(claimed_at__gte=since), ended):
         states = list(recent.values_list("state", "outcome"))
         failed = sum(
             state == DialState.UNKNOWN or outcome in (DialOutcome.NETWORK, DialOutcome.REFUSED)
@@ -352,7 +355,7 @@ def stop(reason: str, now: datetime) -> None:
 def reconcile(now: datetime) -> int:
     """Resolve what was left: claimed is planned again, dialled is unknown, and so is what rings for too long.
 
-    What has a name at the platform is asked for instead.
+    What has a name at the platform is asked for instead. After a day there is no more to learn of any.
     """
     before = now - timedelta(seconds=settings.DIAL_STUCK_S)
     resolved = OutboundCall.objects.filter(state=DialState.CLAIMED, claimed_at__lt=before).update(
@@ -360,9 +363,24 @@ def reconcile(now: datetime) -> int:
     )
     for outbound in OutboundCall.objects.filter(state=DialState.DIALLING, dialled_at__lt=before):
         resolved += lose(outbound, "The process that dialled it ended before the platform answered.", now)
-    nameless = OutboundCall.objects.filter(carrier_call_id="", call__session_id=None)
-    resolved += doubt(nameless, "The platform took it and has told nothing since.", now)
+    old = Q(dialled_at__lt=now - _GIVEN_UP_AFTER)
+    untold = OutboundCall.objects.filter(old | Q(carrier_call_id="", call__session_id=None))
+    resolved += doubt(untold, "The platform took it and has told nothing since.", now)
+    for outbound in OutboundCall.objects.filter(old, state=DialState.UNKNOWN):
+        resolved += _give_up(outbound, now)
     return resolved
+
+
+def _give_up(outbound: OutboundCall, now: datetime) -> bool:
+    """End a call of which it was never learnt whether it rang: it counts, and no other follows by itself."""
+    with transaction.atomic():
+        if dialing.is_taken(outbound):
+            return False
+        unknown = OutboundCall.objects.filter(pk=outbound.pk, state=DialState.UNKNOWN)
+        given_up = unknown.update(state=DialState.FAILED, reason=_NEVER_LEARNT, ended_at=now)
+        if given_up:
+            dialing.close(outbound, CallStatus.FAILED, EndedReason.RECONCILED, now)
+    return bool(given_up)
 
 
 def decide(pk: int, *, rang: bool, by: str, now: datetime) -> bool:

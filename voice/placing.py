@@ -37,7 +37,6 @@ _LOST = "It was taken off the plan, or another dialler has it."
 _POLL_S = 1.0
 _RECONCILE = timedelta(seconds=20)
 _LOOK_UP = timedelta(minutes=3)
-_LOOK_UP_AGAIN = timedelta(minutes=1)
 _LOOK_UPS = 20
 _LOOK_UP_S = 60.0
 
@@ -191,11 +190,13 @@ def is_due(now: datetime) -> bool:
 def to_look_up(now: datetime) -> list[tuple[int, str]]:
     """Return some placed calls that nobody has told the end of, with the platform's names for them.
 
-    First come those that were asked for the longest ago: of many that the platform knows nothing of, the
-    others are not to wait for ever.
+    Each is asked for again when it is twice as old, until `outbound.reconcile` gives it up. First come those
+    that were asked for the longest ago: of many that the platform knows nothing of, the others are not to
+    wait for ever.
     """
+    age = F("looked_up_at") - F("dialled_at")
     rows = OutboundCall.objects.select_related("call").filter(
-        Q(looked_up_at=None) | Q(looked_up_at__lt=now - _LOOK_UP_AGAIN),
+        Q(looked_up_at=None) | Q(looked_up_at__lte=now - age),
         Q(carrier_call_id__gt="") | Q(call__session_id__gt=""),
         state__in=(DialState.UNKNOWN, DialState.RINGING),
         dialled_at__lt=now - _LOOK_UP,
