@@ -17,7 +17,7 @@ from tests.counts import counted
 from tests.line import CALLER, FRAME, SUBPROTOCOL, Line, a_line, eventually
 from tests.raw import RawSocket, handshake, raw_call, ws_frame
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("audio-socket")]
 SAID = b"".join((1 + n).to_bytes(2, "little") for n in range(32_000))
 """2 s of a caller in which no sample is like another."""
 

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.desk import Desk, Watch, a_desk
 from tests.line import CALLER, FRAME, Line, ModelSession, a_line, eventually, free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("live-line")]
 CALL = "SELECT public_id FROM voice_call ORDER BY id DESC LIMIT 1"
 LOUD = b"\x00\x10\x00\xf0"
 """Samples that count as speech."""

@@ -7,7 +7,7 @@ import pytest
 
 from tests.line import CALLER, Line, a_line
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server-logs")]
 DIGITS = CALLER.lstrip("+")
 
 

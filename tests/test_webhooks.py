@@ -15,7 +15,7 @@ import pytest
 from tests.line import CALLER, EVENTS, NEXT_ROUTING, OWN_NUMBER, ROUTING, Line, a_line, eventually, tokens_in
 from tests.raw import RawSocket
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("webhooks")]
 SIGNING = "planted-signing-secret-0123456789abcdef"
 NEXT_SIGNING = "planted-next-signing-secret-0123456789"
 
