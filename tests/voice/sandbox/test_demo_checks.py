@@ -9,7 +9,8 @@ from django.utils import timezone
 from shipments.messages import CODE_PLACE, MessageKind, OutgoingMessage
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.statuses import ChangeKind, ChangeState, Source
-from tests.voice.sandbox.staged import a_call, scenes_of, seeded, shown
+from tests.shipments.builders import a_parcel
+from tests.voice.sandbox.staged import a_call, scenes_of, shown
 from voice.models import Call, OutboundCall, Turn
 from voice.sandbox import demo_checks
 from voice.sandbox.demo import Placed, Scene, Shown
@@ -187,9 +188,8 @@ def a_message(parcel: Shipment, call: Call, **fields) -> OutgoingMessage:
 @pytest.mark.django_db
 @pytest.mark.parametrize("heard", [WAY, "Take the lane beside the sage.", "take the line beside the stage"])
 def test_of_directions_most_words_have_to_be_heard_and_the_code_sent(heard):
-    seeded(1)
     call = a_call()
-    a_message(Shipment.objects.all()[0], call)
+    a_message(a_parcel(), call)
 
     assert demo_checks.missing(shown(GATE, heard)) == []
 
@@ -199,9 +199,8 @@ def test_of_directions_most_words_have_to_be_heard_and_the_code_sent(heard):
     "heard", ["Take a lane.", f"{WAY} 52071.", f"{WAY} 5 2 0 7 1.", f"{WAY} Five, two, zero, seven one."]
 )
 def test_half_the_way_or_a_code_is_a_failure(heard):
-    seeded(1)
     call = a_call()
-    a_message(Shipment.objects.all()[0], call)
+    a_message(a_parcel(), call)
 
     assert len(demo_checks.missing(shown(GATE, heard))) == 1
 
@@ -217,9 +216,8 @@ def test_half_the_way_or_a_code_is_a_failure(heard):
     ],
 )
 def test_a_code_that_was_not_sent_to_the_driver_in_this_call_is_missed(fields):
-    seeded(1)
     call = a_call()
-    message = a_message(Shipment.objects.all()[0], call)
+    message = a_message(a_parcel(), call)
     OutgoingMessage.objects.filter(pk=message.pk).update(**fields)
 
     assert demo_checks.missing(shown(GATE, WAY)) == ["the code was not sent to the driver's number"]
@@ -227,9 +225,8 @@ def test_a_code_that_was_not_sent_to_the_driver_in_this_call_is_missed(fields):
 
 @pytest.mark.django_db
 def test_a_code_in_what_was_said_done_or_sent_is_a_failure():
-    seeded(1)
     call = a_call()
-    message = a_message(Shipment.objects.all()[0], call)
+    message = a_message(a_parcel(), call)
     turn = Turn.objects.create(
         call=call, position=1, speaker="caller", text="It is 5 2 0, 7 1", started_ms=0, ended_ms=1
     )
@@ -262,9 +259,8 @@ def a_placed_call(parcel: Shipment, **fields) -> OutboundCall:
 
 @pytest.fixture
 def parcel(db) -> Shipment:
-    """Return a parcel of the day."""
-    seeded(1)
-    return Shipment.objects.all()[0]
+    """Return a parcel that a call was placed about."""
+    return a_parcel()
 
 
 def a_scene(parcel: Shipment, placed: Placed, **fields) -> Scene:
