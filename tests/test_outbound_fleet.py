@@ -24,6 +24,8 @@ from voice.sandbox.stream import Leg
 pytestmark = pytest.mark.slow
 
 CALLS = counted(10_000, dear=True)
+# One connection for all looks: PostgreSQL starts a process for each, and there are fifty looks a second.
+Database = psycopg.Connection[tuple[Any, ...]]
 API_KEY = "planted-telephone-key-of-the-fleet"
 PARCELS = """
 from datetime import timedelta
@@ -89,10 +91,9 @@ class Moody(FakeCarrier):
         return {} if mood < 0.2 else placed
 
 
-def found(url: str, query: str) -> list[tuple[Any, ...]]:
+def found(database: Database, query: str) -> list[tuple[Any, ...]]:
     """Return the rows of a query."""
-    with psycopg.connect(url) as connection:
-        return connection.execute(query.encode()).fetchall()
+    return database.execute(query.encode()).fetchall()
 
 
 async def until(holds: Any, seconds: float) -> None:
@@ -101,7 +102,7 @@ async def until(holds: Any, seconds: float) -> None:
 
 
 def test_p12_of_all_calls_of_a_fleet_none_rings_twice_and_none_is_lost(tmp_path: Path):
-    async def scenario(line: Line, platform: Moody, url: str) -> None:
+    async def scenario(line: Line, platform: Moody, database: Database) -> None:
         planned = await asyncio.to_thread(line.manage, "shell", "-v0", "-c", PARCELS.format(calls=CALLS))
         assert int(planned) == CALLS
 
@@ -110,14 +111,16 @@ def test_p12_of_all_calls_of_a_fleet_none_rings_twice_and_none_is_lost(tmp_path:
             for dialler, share in zip(diallers, (0.2, 0.5), strict=False):
                 await until(lambda share=share: platform.rings.total() > share * CALLS, CALLS / 5)
                 dialler.kill()
-            await until(lambda: found(url, "SELECT 1 FROM voice_outboundcall WHERE state = 'planned' "
+            await until(lambda: found(database, "SELECT 1 FROM voice_outboundcall WHERE state = 'planned' "
                                            "AND attempt = 1 LIMIT 1") == [], CALLS / 5)  # fmt: skip
             fleet.enter_context(line.command("place_calls", "--loop"))  # it looks after what the killed left
-            await until(lambda: found(url, NOT_DONE) == [(0,)], 180)
-            await until(lambda: not {number for (number,) in found(url, LOST)} & set(platform.rings), 180)
+            await until(lambda: found(database, NOT_DONE) == [(0,)], 180)
+            await until(
+                lambda: not {number for (number,) in found(database, LOST)} & set(platform.rings), 180
+            )
 
         assert [dialler.returncode for dialler in diallers[:2]] == [-9, -9]
-        rows = {number: rest for number, *rest in found(url, STATES)}
+        rows = {number: rest for number, *rest in found(database, STATES)}
         assert set(platform.rings.values()) == {1}
         assert len(rows) == CALLS
         for number, (state, outcome, may_have_rung) in rows.items():
@@ -132,7 +135,7 @@ def test_p12_of_all_calls_of_a_fleet_none_rings_twice_and_none_is_lost(tmp_path:
                 assert state == "unknown"
         assert platform.rings.total() > 0.8 * CALLS
 
-    async def run(url: str) -> None:
+    async def run(url: str, database: Database) -> None:
         environment = {
             "DATABASE_URL": url,
             "SAUTIKIT_API_KEY": API_KEY,
@@ -147,11 +150,11 @@ def test_p12_of_all_calls_of_a_fleet_none_rings_twice_and_none_is_lost(tmp_path:
             line._environment["SAUTIKIT_BASE_URL"] = platform.base_url
             try:
                 await asyncio.to_thread(line.start)
-                await scenario(line, platform, url)
+                await scenario(line, platform, database)
             finally:
                 if hasattr(line, "process"):
                     await asyncio.to_thread(line.stop)
         assert not line.leaks(), line.log()
 
-    with postgres() as url:
-        asyncio.run(run(url))
+    with postgres() as url, psycopg.connect(url, autocommit=True) as database:
+        asyncio.run(run(url, database))
