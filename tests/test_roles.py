@@ -1,9 +1,11 @@
 """Who may see and do what at the desk: role by page, and by whose parcel it is."""
 
+from copy import deepcopy
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -15,19 +17,27 @@ from tests.staff import SAID, Corner, a_corner, a_member
 from voice import dialing
 from voice.models import CallbackRequest, OutboundCall
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.xdist_group("roles")]
 ROLES = ("Dispatcher", "Supervisor", "Administrator")
 OK, AWAY, NO, NOT_THERE = 200, 302, 403, 404
 
 
-@pytest.fixture
-def own():
-    return a_corner(AMINA, "Amina")
+@pytest.fixture(scope="module")
+def corners(django_db_setup, django_db_blocker):
+    """Make the rows once: each test has a savepoint of this transaction."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield a_corner(AMINA, "Amina"), a_corner(BRIAN, "Brian")
+        transaction.set_rollback(True)
 
 
 @pytest.fixture
-def foreign():
-    return a_corner(BRIAN, "Brian")
+def own(corners):
+    return deepcopy(corners[0])
+
+
+@pytest.fixture
+def foreign(corners):
+    return deepcopy(corners[1])
 
 
 def logged_in(role: str, *depots) -> Client:
