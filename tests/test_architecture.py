@@ -206,3 +206,10 @@ def test_names_say_what_a_module_is():
     vague = {"utils", "helpers", "manager", "handler", "data", "info", "common", "misc"}
 
     assert [name for name in modules() if name.rsplit(".", 1)[-1] in vague] == []
+
+
+def test_what_is_made_once_a_file_is_made_by_one_worker():
+    once, grouped = 'fixture(scope="module"', "xdist_group("
+    texts = {path.name: path.read_text() for path in ROOT.glob("tests/**/test_*.py")}
+
+    assert [name for name, text in texts.items() if once in text and grouped not in text] == []

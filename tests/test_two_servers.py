@@ -14,7 +14,7 @@ from tests.line import Line, a_line, eventually
 from tests.services import postgres, valkey
 from tests.test_live_line import HURRIED, LOUD, of, on_the_phone, says, there
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two-servers")]
 
 
 @pytest.fixture(scope="module")
