@@ -93,7 +93,9 @@ def _take(quotas: Sequence[Quota], now: datetime) -> int:
 
 def give_back(*quotas: Quota) -> None:
     """Return a place of each that was not needed."""
-    Tally.objects.filter(key__in=[quota.key for quota in quotas]).update(used=Greatest(F("used") - 1, 0))
+    # One by one, in the order of `_take`: an update of all takes their rows in any, and waits for who takes.
+    for quota in sorted(quotas, key=lambda quota: quota.key):
+        Tally.objects.filter(key=quota.key).update(used=Greatest(F("used") - 1, 0))
 
 
 def take_all(quotas: Sequence[Quota], now: datetime) -> None:

@@ -3,9 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
+from threading import Event
 
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import settings as settings_of_hypothesis
@@ -17,6 +18,8 @@ from shipments.models import TrackingEvent
 from shipments.rules import POLICY
 from shipments.tracking import check_character
 from tests.shipments.builders import AMINA, BRIAN, NOW, a_parcel
+from tests.shipments.test_lock_order import until_waited_for
+from tests.shipments.test_two_at_once import at_once
 from voice import quotas, tools
 from voice.shared import Tally
 
@@ -59,6 +62,32 @@ def test_eight_threads_get_no_more_than_there_is(limit):
     taken = in_threads(lambda _: quotas.take(quota, NOW), 40)
 
     assert sum(taken) == min(limit, 40)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.slow
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer and no row locks")
+def test_places_are_given_back_while_they_are_taken():
+    first, last = quotas.Quota("a-thing", 5), quotas.Quota("b-thing", 5)
+    assert [quotas.take(one, NOW) for one in (last, first)] == [True, True]  # so they lie in the table
+    took_one, gave_back = Event(), Event()
+
+    def take() -> bool:
+        with transaction.atomic():
+            quotas.take(first, NOW)
+            took_one.set()
+            until_waited_for(gave_back)
+            return quotas.take(last, NOW)
+
+    def give_back() -> None:
+        took_one.wait(10)
+        try:
+            quotas.give_back(first, last)
+        finally:
+            gave_back.set()
+
+    assert at_once(take, give_back) == [True, None]
+    assert list(Tally.objects.order_by("key").values_list("used", flat=True)) == [1, 1]
 
 
 @pytest.mark.django_db
