@@ -1,7 +1,10 @@
 """What overtakes what at the platform: a call that rings or talks is not failed by older news."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
+from threading import Event
 
 import pytest
 from django.db import connection, connections, transaction
@@ -9,6 +12,8 @@ from django.db import connection, connections, transaction
 from tests.dialled import LATER, Platform, dial, fresh, opened, planned, webhook
 from tests.line import eventually
 from tests.shipments.builders import NOW
+from tests.shipments.test_lock_order import until_waited_for
+from tests.shipments.test_two_at_once import at_once
 from voice import dialing, outbound, placing
 from voice.dial_rules import At
 from voice.models import Call, OutboundCall
@@ -99,3 +104,49 @@ def test_who_ends_a_call_and_stops_all_dialling_and_who_dials_do_not_wait_for_ea
 
     assert isinstance(said.result(), At)
     assert fresh(claimed).reason == "Dialling is paused: Most calls failed."
+
+
+def _as_it_begins_to_ring(row: OutboundCall, work: Callable[[], object]) -> None:
+    """Do something while the first webhook of a call is being written."""
+    rings, done = Event(), Event()
+
+    def ring() -> None:
+        with transaction.atomic():
+            opened(webhook(row))
+            rings.set()
+            until_waited_for(done)
+
+    def do() -> None:
+        rings.wait(10)
+        try:
+            work()
+        finally:
+            done.set()
+
+    at_once(ring, do)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+def test_a_refusal_that_meets_the_first_webhook_is_not_believed():
+    row = planned()
+    claimed = outbound.claim("d1", NOW)
+    assert claimed is not None
+    placing.begin(claimed, NOW)
+
+    refused = Refused(400, "some.code")
+    _as_it_begins_to_ring(row, partial(placing.settle, claimed, refused, NOW, lambda: 1.0))
+
+    assert (fresh(row).state, fresh(row).may_have_rung) == (DialState.RINGING, True)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+def test_a_lost_call_that_begins_to_ring_as_a_person_decides_is_left_to_ring():
+    row = planned()
+    dial(Platform(Unclear("lost")))
+
+    _as_it_begins_to_ring(row, partial(outbound.decide, row.pk, rang=True, by="mary", now=LATER))
+
+    assert fresh(row).state == DialState.RINGING
+    assert Call.objects.get().status == CallStatus.RINGING

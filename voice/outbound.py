@@ -385,10 +385,12 @@ def _give_up(outbound: OutboundCall, now: datetime) -> bool:
 
 def decide(pk: int, *, rang: bool, by: str, now: datetime) -> bool:
     """Take a person's word for whether a lost call rang; one that did not is planned again."""
-    outbound = OutboundCall.objects.select_related("shipment").get(pk=pk)
-    if outbound.state != DialState.UNKNOWN:
-        return False
+    lost = OutboundCall.objects.select_related("shipment").filter(pk=pk, state=DialState.UNKNOWN)
     with transaction.atomic():
+        outbound = lost.first()
+        # Once more behind its lock: no webhook comes in between.
+        if outbound is None or dialing.is_taken(outbound) or not lost.exists():
+            return False
         if rang:
             moved = fail(outbound, DialOutcome.NO_ANSWER, f"It rang, says {by}.", rang=True, now=now)
         else:

@@ -126,10 +126,7 @@ def overslept(row: OutboundCall, now: datetime) -> bool:
 def settle(row: OutboundCall, placement: Placement, now: datetime, dice: Callable[[], float]) -> None:
     """Write what the platform made of a request; its webhook may have said more already."""
     with transaction.atomic():
-        mine = OutboundCall.objects.filter(pk=row.pk, dialled_at=row.dialled_at)
-        if not isinstance(placement, Accepted):  # of one that rings, says its webhook, nothing else is true
-            mine = mine.filter(state__in=(DialState.DIALLING, DialState.UNKNOWN))
-        if mine.exists():  # else it was resolved, and may be dialled anew, while this answer was on its way
+        if _is_news(row, placement):
             _write_answer(row, placement, now, dice)
         _hold_others(placement, now)
 
@@ -169,6 +166,17 @@ def _hold_others(placement: Placement, now: datetime) -> None:
 
 def _refusal(refused: Refused) -> str:
     return f"The platform refused with {refused.status}{f' ({refused.code})' if refused.code else ''}."
+
+
+def _is_news(row: OutboundCall, placement: Placement) -> bool:
+    """Tell whether this is still waited for: a call may have been resolved and dialled anew meanwhile."""
+    mine = OutboundCall.objects.filter(pk=row.pk, dialled_at=row.dialled_at)
+    if isinstance(placement, Accepted):
+        return mine.exists()
+    # Of one that rings, says its webhook, nothing else is true; behind the lock none comes in between.
+    if dialing.is_taken(row):
+        return False
+    return mine.filter(state__in=(DialState.DIALLING, DialState.UNKNOWN)).exists()
 
 
 def _unsent(row: OutboundCall, why: str, now: datetime, dice: Callable[[], float]) -> None:
