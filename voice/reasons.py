@@ -13,59 +13,68 @@ _DUKA = "duka*/muuzaji/mtumaji"
 _MAGASIN = "magasin/boutique/vendeur/expediteur/commercant"
 _CUSTOMER = "recipient/customer/client/consignee/buyer"
 _PLACE = "address/place/house/door/building/location"
-_MAHALI = "anwani/anuani/mahali/nyumba/mlango"
+_ANWANI = "anwani/anuani"
+_MAHALI = f"{_ANWANI}/mahali/nyumba/mlango"
 _ENDROIT = "adresse/endroit/maison/porte/batiment"
-_NOBODY_SW = "hakuna/hakukuwa/hapakuwa mtu | hakuwepo | hayupo | hayuko"
-_NOBODY_FR = "absent* | avait/a personne | personne repond*/ouvert"
+_NOBODY_SW = "hakuna/hakukuw*/hapakuw* mtu | hakuna aliye* | hakuwepo/hakuwapo/hayupo/hayuko"
+_NOBODY_FR = "absent* | avait/a personne | personne repond*/ouv*/venu*"
+_HOME = "home/there/answer*/open*"
 _VEHICLE = "vehicle/van/truck/car/lorry/bike/motorbike/motorcycle"
 _GARI = "gari/pikipiki/lori"
 _VEHICULE = "vehicule/camion*/voiture/moto"
 _TROUBLE = "trouble/problem*/issue*/broke*/fail*"
+_TATIZO = "*tatizo/shida/hitilafu"
+_TAARIFA = "taarifa/maelezo/data"
+_INFOS = "informations/donnees/details"
+_FAUX = "incorrect*/errone*/fauss*/mauvais*/inexact*"
+_ENNUI = "probleme*/ennui*/souci*"
+_GHAIRI = "*ghairi*/*futa/*sitisha/*batilisha"
+_GHAIRIWA = "*ghairi*/*futwa/*sitishwa/*batilishwa"
 
 WAYS: Mapping[Reason, tuple[str, str, str]] = {
     Reason.CONSIGNEE_REFUSED: (
-        "refus* | reject* | declin* | not want* | not accept* | turned away",
-        "*kataa | *kataliwa | hakutaka | hataki",
+        "refus* | reject* | declin* | not want* | not accept* | not take it/parcel/package | turned away",
+        "*kataa | *kataliwa | hakutaka | hataki | hakukubali",
         "refus* | pas voulu | veut pas | pas accept*",
     ),
     Reason.CONSIGNEE_BUSINESS_CLOSED: (
         "closed | shut | business/shop/office/store not open",
-        "*fungwa | *funga duka/ofisi/biashara",
+        "*fungwa | *funga duka/ofisi/biashara | duka/ofisi/biashara *funga",
         "ferme*",
     ),
     Reason.CONSIGNEE_NOT_AVAILABLE: (
-        "not available | unavailable | not/nobody there | no one there | not reach* | absent",
+        "not/nobody available/there | no one available/there | unavailable | not reach* | absent",
         f"hakupatikana | hapatikani | hakuweza kupatikana | {_NOBODY_SW}",
-        f"pas disponible | indisponible | pas joignable | injoignable | {_NOBODY_FR}",
+        f"pas/non disponible | indisponible | pas joignable | injoignable | {_NOBODY_FR}",
     ),
     Reason.CONSIGNEE_NOT_HOME: (
-        "not/nobody home/there/answer*/open* | no one home/there/answer*/open* | no answer | absent",
+        f"not/nobody {_HOME} | no one {_HOME}/in | nobody in | no answer | absent",
         f"hakuwa/hakupatikana/hawakuwepo nyumbani | {_NOBODY_SW}",
-        f"pas chez/domicile/maison | {_NOBODY_FR}",
+        f"pas/personne chez/domicile/maison | personne etait chez/domicile/maison | {_NOBODY_FR}",
     ),
     Reason.CONSIGNEE_CANCELLED: (
         f"{_CUSTOMER}/he/she cancel* | cancel* {_CUSTOMER}",
-        "mpokeaji/mteja *ghairi*/*futa | *ghairi*/*futwa mpokeaji/mteja",
+        f"mpokeaji/mteja {_GHAIRI} | {_GHAIRIWA} mpokeaji/mteja",
         "destinataire/client* annul* | annul* destinataire/client*",
     ),
     Reason.CONSIGNEE_VERIFICATION_FAILED: (
         "verification fail* | fail* verif* | not verif* | identi* | no/wrong id/code/pin",
-        "uthibitisho *shind* | hakuthibitishwa | *shind*/hakuweza kuthibitish* | kitambulisho | utambulisho",
+        "uthibiti* *shind*/*feli* | hakuthibitishwa | *shind*/hakuweza kuthibitish* | *tambulisho",
         "verification/destinataire echou* | echec verif* | pas verifi* | identite | mauvais code",
     ),
     Reason.CONSIGNEE_INCORRECT_ADDRESS: (
         "incorrect/wrong/bad address | address incorrect/wrong/bad | address not correct/right",
-        "anwani/anuani si/sio/haiko/haikuwa/isiyo sahihi | anwani/anuani *kosea/*kosewa/makosa/batili",
-        "mauvaise/fausse adresse | adresse incorrecte/erronee/fausse/mauvaise/inexacte | pas bonne adresse",
+        f"{_ANWANI} si/sio/haiko/haikuwa/isiyo sahihi/sawa | {_ANWANI} *kosea/*kosewa/makosa/batili/mbaya",
+        f"mauvaise/fausse adresse | adresse {_FAUX} | pas bonne adresse | adresse pas correcte/bonne",
     ),
     Reason.CONSIGNEE_ACCESS_RESTRICTED: (
-        "access | not let/allowed in | not enter | not get in | locked",
-        "kuingia | ufikiaji",
+        "access | not let/allowed in | not enter | not get in/into | locked",
+        "kuingia | ufikiaji | upatikanaji | njia *zuiwa/*zuiliwa",
         "acces | inaccessible | pas entrer/entre | verrouille*",
     ),
     Reason.CONSIGNEE_SAFE_PLACE_UNAVAILABLE: (
-        "safe/secure place/spot/location",
-        "mahali/pahali/sehemu salama",
+        "safe/secure place/spot/location | nowhere safe",
+        "mahali/pahali/sehemu/eneo salama",
         "endroit/lieu sur/securise",
     ),
     Reason.CARRIER_DAMAGED_PARCEL: (
@@ -75,13 +84,13 @@ WAYS: Mapping[Reason, tuple[str, str, str]] = {
     ),
     Reason.CARRIER_SORTING_ERROR: (
         "sorting | missort* | wrong* sorted | sorted wrong*",
-        "kosa/makosa/hitilafu kupanga/upangaji/kuchambua/uchambuzi",
+        "kosa/makosa/hitilafu kupanga/upangaji/kuchambua/uchambuzi/kuainisha/uainishaji",
         "tri | triage | mal trie",
     ),
     Reason.CARRIER_ADDRESS_NOT_FOUND: (
-        f"{_PLACE} not found/find/locat* | not found/find/locat* {_PLACE}",
-        f"{_MAHALI} *patikan* | *pata {_MAHALI}",
-        f"pas trouv* {_ENDROIT} | {_ENDROIT} pas trouv* | {_ENDROIT} introuvable",
+        f"{_PLACE} not found/find/locat* | not/unable found/find/locat* {_PLACE}",
+        f"{_MAHALI} *patikan*/*onekana | *pata {_MAHALI}",
+        f"pas/impossible trouv* {_ENDROIT} | {_ENDROIT} pas trouv* | {_ENDROIT} introuvable",
     ),
     Reason.CARRIER_PARCEL_LOST: (
         "lost | parcel/package missing",
@@ -90,39 +99,39 @@ WAYS: Mapping[Reason, tuple[str, str, str]] = {
     ),
     Reason.CARRIER_NOT_ENOUGH_TIME: (
         "not enough time | no time | out time | lack time | short time | too little time",
-        "muda/wakati *tosh*/*isha | hakuna/hakukuwa/hakuwa/kukosa/ukosefu muda/wakati",
+        "muda/wakati *tosh*/*isha | hakuna/hakukuwa/hakuwa/kukosa/ukosefu/uhaba muda/wakati",
         "pas assez temps | pas le temps | pas eu temps | manque/faute temps | plus temps",
     ),
     Reason.CARRIER_VEHICLE_ISSUE: (
-        f"{_VEHICLE} {_TROUBLE} | {_TROUBLE} {_VEHICLE} | breakdown | broke down | puncture",
-        f"{_GARI} *harib*/tatizo/shida/hitilafu | tatizo/shida/hitilafu {_GARI} | pancha",
-        f"panne | crevaison | probleme* {_VEHICULE} | {_VEHICULE} probleme*",
+        f"{_VEHICLE} {_TROUBLE} | {_TROUBLE} {_VEHICLE} | breakdown | broke down | puncture | flat tyre/tire",
+        f"{_GARI} *harib* | {_GARI} {_TATIZO} | {_TATIZO} {_GARI} | pancha",
+        f"panne | crevaison | {_ENNUI} {_VEHICULE} | {_VEHICULE} {_ENNUI}",
     ),
     Reason.CARRIER_CAPACITY_EXCEEDED: (
         "capacity | too full | overload* | not/no room/space",
-        "*pita/*zidi uwezo | uwezo *pit*/*zid* | hakuna/hakukuwa nafasi | *jaa",
-        "capacite | plein* | surcharg* | pas/plus place",
+        "*pita/*zidi uwezo | uwezo *pit*/*zid* | zaidi uwezo | hakuna/hakukuwa nafasi | *jaa",
+        "*capacite | plein* | surcharg* | pas/plus place",
     ),
-    Reason.CARRIER_MECHANICAL_DELAY: ("mechanic*", "*mitambo | *makanika | kiufundi", "mecani*"),
+    Reason.CARRIER_MECHANICAL_DELAY: ("mechanic*", "*mitambo | *makanika/*mekanika | kiufundi", "mecani*"),
     Reason.RETAILER_CANCELLED: (
         f"{_SHOP} cancel* | cancel* {_SHOP}",
-        f"{_DUKA} *ghairi*/*futa | *ghairi*/*futwa {_DUKA}",
+        f"{_DUKA} {_GHAIRI} | {_GHAIRIWA} {_DUKA}",
         f"{_MAGASIN} annul* | annul* {_MAGASIN}",
     ),
     Reason.RETAILER_INCORRECT_DATA: (
         "wrong/incorrect/bad details/data/information | details/data/information wrong/incorrect",
-        "taarifa/maelezo/data si/sio/zisizo/yasiyo sahihi | taarifa/maelezo/data *kosea/*kosewa/makosa",
-        "mauvais*/fauss* informations/donnees | informations/donnees incorrect*/errone*/fauss*/mauvais*",
+        f"{_TAARIFA} si/sio/zisizo/yasiyo sahihi | {_TAARIFA} *kosea/*kosewa/makosa/mabaya/mbaya",
+        f"mauvais*/fauss* {_INFOS} | {_INFOS} {_FAUX}",
     ),
     Reason.RETAILER_NOT_READY: (
         "not ready/prepared",
-        "haukuwa/hakikuwa/haikuwa/haujawa/hauko/hakiko/hakuwa/si/sio/bado tayari",
-        "pas pret* | pas prepare*",
+        "ha*kuwa/ha*jawa/ha*ko/si/sio/bado tayari",
+        "pas/non pret*/prepare*",
     ),
     Reason.RETAILER_INCORRECT_PARCEL: (
         "wrong/incorrect parcel/package/item | parcel/package/item wrong/incorrect",
-        "mzigo/kifurushi si/sio/usio/kisicho sahihi | mzigo/kifurushi *kosea/*kosewa",
-        "mauvais colis/paquet/article | colis/paquet/article errone",
+        "mzigo/kifurushi si/sio/usio/kisicho sahihi | mzigo/kifurushi *kosea/*kosewa/mbaya/kibaya",
+        "mauvais colis/paquet/article | colis/paquet/article errone/incorrect",
     ),
     Reason.RETAILER_INCORRECT_DIMENSIONS: (
         "dimensions | wrong/incorrect size/measurements",
@@ -151,7 +160,7 @@ WAYS: Mapping[Reason, tuple[str, str, str]] = {
     ),
     Reason.CUSTOMS_PROHIBITED: (
         "prohibit*/forbidden/banned customs | customs prohibit*/forbid*/forbade/ban*",
-        "*katazwa/marufuku forodha* | forodha* *kataza/marufuku",
+        "*katazwa/marufuku/*zuiwa/*zuiliwa forodha* | forodha* *kataza/marufuku/*zuia",
         "interdit*/prohib* douan* | douan* interdit*/prohib*",
     ),
     Reason.CUSTOMS_INSPECTION: (
@@ -162,16 +171,16 @@ WAYS: Mapping[Reason, tuple[str, str, str]] = {
     Reason.WEATHER_DELAY: (
         "weather | storm* | rain*",
         "hali hewa | mvua | dhoruba",
-        "meteo | mauvais temps | intemperies | pluie* | orage* | tempete*",
+        "meteo* | mauvais temps | intemperies | pluie* | orage* | tempete*",
     ),
     Reason.NATURAL_DISASTER: (
         "disaster | flood* | earthquake | landslide",
-        "maafa | janga/majanga asili | mafuriko | tetemeko",
+        "maafa | janga/majanga *asili | mafuriko | tetemeko",
         "catastrophe* | inondation* | seisme",
     ),
     Reason.FORCE_MAJEURE: (
         "force majeure | beyond control | act god",
-        "nguvu kuu | nje uwezo | *epukika",
+        "nguvu kuu/kubwa | nje uwezo | *epukika | *zuilika",
         "force majeure | cas majeur*",
     ),
     Reason.PARCEL_BEING_RESEARCHED: (
