@@ -35,7 +35,8 @@ UNSAID = (
 TYPED = "The caller has typed the code on the keypad. Call submit_pin now, without a code."
 NOT_ANSWERED = (
     "Nothing has been changed: the caller has not heard all of it, or not answered. Read the proposal to the "
-    "caller to its end, with its days, times, digits and reasons, wait for the answer, confirm after a yes."
+    "caller to its end, with its days, times, digits and reasons, a reason in the message's own words too. "
+    "Wait for the answer, confirm after a yes."
 )
 
 RECORDING = (

@@ -75,6 +75,13 @@ def test_a_reason_read_as_the_tool_says_it_is_that_one_and_no_other(reason):
     assert reasons_in(said) == {reason}
 
 
+@pytest.mark.parametrize("reason", Reason)
+def test_a_reason_in_words_that_are_not_known_is_heard_once_the_messages_own_follow(reason):
+    said = f"Kituo cha 1 hakikukabidhiwa: ni mambo mengine kabisa, {reason.label.lower()}. Ni sawa?"
+
+    assert reasons_in(said) == {reason}
+
+
 @pytest.mark.parametrize(
     ("reason", "said"), [(reason, said) for reason, pair in SAID.items() for said in pair]
 )
