@@ -30,6 +30,7 @@ from voice.wire.placing import Accepted, Unclear
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.logs_errors]
 
 UNHEARD = "Somebody picked up, and heard nothing of us: the platform opened no audio to us."
+NO_PLACE = "Somebody picked up, and heard nothing of us: we had no place for the call's audio."
 
 
 def event(status, **fields):
@@ -254,7 +255,7 @@ def test_o16_whose_stream_found_no_place_heard_nothing_and_is_rung_again():
     refusals.turn_away(opening.token, now=soon)
 
     assert (fresh(row).state, fresh(row).outcome) == (DialState.DONE, DialOutcome.NETWORK)
-    assert fresh(row).reason == UNHEARD
+    assert fresh(row).reason == NO_PLACE
     assert OutboundCall.objects.open().get().not_before == soon + timedelta(hours=1)
     assert not TrackingEvent.objects.filter(source="voice_agent").exists()
 

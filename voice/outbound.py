@@ -45,6 +45,7 @@ _SAYS = {
 _GIVEN_UP_AFTER = timedelta(days=1)
 _NEVER_LEARNT = "We never learnt whether it rang: the platform did not say within a day, and nobody else did."
 _UNHEARD = "Somebody picked up, and heard nothing of us: the platform opened no audio to us."
+_NO_PLACE = "Somebody picked up, and heard nothing of us: we had no place for the call's audio."
 _ENDED = {
     EndedReason.CAPACITY: DialOutcome.NETWORK,
     EndedReason.VOICEMAIL: DialOutcome.VOICEMAIL,
@@ -255,7 +256,7 @@ def follow(call: Call, now: datetime) -> None:
 def _finish(outbound: OutboundCall, call: Call, now: datetime) -> None:
     outcome, reached = _outcome(call), call.level >= Level.L1_PLUS
     unheard = outcome is DialOutcome.NETWORK
-    over = {"reason": _UNHEARD if unheard else "", "outcome": outcome, "ended_at": now}
+    over = {"reason": _NO_PLACE if unheard else "", "outcome": outcome, "ended_at": now}
     if not dialing.move(outbound.pk, DialState.DONE, **over, **_rung(now)):
         return
     if not unheard and outcome is not DialOutcome.WRONG_NUMBER:
