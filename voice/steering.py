@@ -36,7 +36,7 @@ GROUP = "line.orders"
 _ANEW = "line.anew"
 _TAKEN = "line.taken"
 _REMEMBERED = 1_000
-"""Orders whose ids a process knows again: many more than are given while one may still be sent anew."""
+"""Orders that a process knows again: many more than are given while one may still be sent anew."""
 RIGHTS: Mapping[Order, str] = {
     Order.END: "voice.end_call",
     Order.NOTE: "voice.steer_call",
@@ -113,11 +113,11 @@ def _answers_to(order_id: UUID) -> str:
 
 
 class Helm:
-    """The one subscription by which this process is given orders, and the ids of those that were taken."""
+    """The one subscription by which this process is given orders, and those that it took, with their ids."""
 
     def __init__(self) -> None:
         self._obeying: asyncio.Task[None] | None = None
-        self._taken: dict[UUID, None] = {}
+        self._taken: dict[tuple[UUID, str, Ordered], None] = {}
 
     def man(self) -> None:
         """Take orders from the first call of this process on; anew when a fault put an end to it."""
@@ -152,13 +152,14 @@ class Helm:
         except (KeyError, ValueError):  # of another version of ours, in the middle of a deployment
             logger.warning("an order for a call is not known here")
             return
-        ordered = Ordered(order, str(message.get("words", ""))[:LONGEST])
-        if order_id not in self._taken:
-            if not ROSTER.tell(str(message.get("call", "")), ordered):
+        call, ordered = str(message.get("call", "")), Ordered(order, str(message.get("words", ""))[:LONGEST])
+        known = (order_id, call, ordered)  # all of it: by an id alone another order would be said to be taken
+        if known not in self._taken:
+            if not ROSTER.tell(call, ordered):
                 return
             if len(self._taken) >= _REMEMBERED:
                 del self._taken[next(iter(self._taken))]
-            self._taken[order_id] = None
+            self._taken[known] = None
         with suppress(LayerDownError):  # who waits says then that nothing was heard
             await publish(_answers_to(order_id), {"type": _TAKEN})
 

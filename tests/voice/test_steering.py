@@ -123,6 +123,23 @@ def test_an_order_that_the_call_did_not_take_acts_when_it_is_sent_again(settings
     assert at_the_helm(scenario) == (False, True, [NOTED])
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"order": Order.SAY}, {"public_id": "another"}, {"words": "Gate 5."}],
+    ids=lambda one: next(iter(one)),
+)
+def test_an_id_that_another_order_had_confirms_no_order_that_did_not_act(other):
+    order_id = uuid4()
+
+    async def scenario() -> tuple[bool, int]:
+        with carried() as first, carried("another") as second:
+            await send(order_id)
+            wanted: dict[str, Any] = {"order": Order.NOTE, "public_id": CALL, "words": "Gate 4."} | other
+            return await steering.send(order_id=order_id, **wanted), len(first + second)
+
+    assert at_the_helm(scenario) == (True, 2)
+
+
 def test_two_orders_of_the_same_words_act_both():
     async def scenario() -> list[Event]:
         with carried() as taken:
