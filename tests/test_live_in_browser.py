@@ -117,6 +117,19 @@ def test_an_order_of_which_nothing_is_heard_says_so_and_acts_once_however_often_
     assert json.dumps(model.said).count("We close at five.") == 1
 
 
+def test_who_presses_twice_before_an_order_is_answered_gives_one(office):
+    with office.page() as page, on_the_phone(office.line):
+        open_the_call(page)
+        page.get_by_placeholder("The shop closes").fill("We close at five.")
+
+        page.get_by_role("button", name="Tell the agent").evaluate(
+            "button => { button.click(); button.click(); }"
+        )
+
+        expect(page.get_by_text("Tell the agent · The call has taken it.")).to_have_count(1)
+        expect(page.get_by_text("Tell the agent ·")).to_have_count(1)
+
+
 def test_a_page_that_loses_the_server_says_so_and_catches_up(office):
     line = office.line
     with office.page(LIVE, refused="WebSocket connection") as page:

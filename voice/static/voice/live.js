@@ -229,7 +229,8 @@ function order(kind) {
   wish.set("call", opened);
   wish.set("words", words?.value ?? "");
   const isSame = (one) => ["order", "call", "words"].every((name) => one.wish.get(name) === wish.get(name));
-  const before = given.find((one) => one.again && isSame(one));
+  const before = given.find((one) => (one.waits || one.again) && isSame(one));
+  if (before?.waits) return; // pressed twice
   if (before) return send(before);
   wish.set("id", anId());
   const one = { wish };
