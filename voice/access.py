@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from django.conf import settings
 
-from voice.wire import sautikit
+from voice.wire import signing
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def signature_is_accepted(header: str, body: bytes) -> bool:
 
 def is_signed(header: str, body: bytes) -> bool:
     """Tell whether one of our secrets signed this body just now; without a secret nothing is signed."""
-    return sautikit.signature_is_valid(
+    return signing.signature_is_valid(
         header,
         body,
         settings.SAUTIKIT_SIGNING_SECRETS,

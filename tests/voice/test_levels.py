@@ -18,7 +18,7 @@ from voice.errors import RemoteError
 from voice.levels import Level, Proof, ProofWanted, Standing, first_proof, level_of
 from voice.models import Call
 from voice.proof import NumberProof
-from voice.wire import sautikit
+from voice.wire import sautikit, signing
 
 OURS = "+254700000900"
 RINGING = {
@@ -110,9 +110,7 @@ def post(client: Client, signature_secret: str = "") -> Call:
     body = urlencode(RINGING)
     headers = {}
     if signature_secret:
-        headers["X-Sautikit-Signature"] = sautikit.signature(
-            body.encode(), signature_secret, int(time.time())
-        )
+        headers["X-Sautikit-Signature"] = signing.signature(body.encode(), signature_secret, int(time.time()))
     client.post(
         "/voice/routing-secret-0123456789abcdefghijk",
         body,

@@ -22,7 +22,7 @@ from voice.admission import GATE
 from voice.models import Call, CallbackRequest, CallEvent
 from voice.rights import StreamToken
 from voice.views import PROMISES, WE_CALLED
-from voice.wire import sautikit
+from voice.wire import signing
 
 SECRET = "routing-secret-0123456789abcdef"
 NEXT = "routing-next-0123456789abcdefgh"
@@ -457,12 +457,12 @@ def test_a_required_signature_is_of_the_raw_body_by_either_secret(client: Client
             ).status_code
         )
 
-    assert answer(sautikit.signature(raw, "now", now_s)) == 200
-    assert answer(sautikit.signature(raw, "next", now_s - 290)) == 200
-    assert answer(sautikit.signature(raw, "other", now_s)) == 403
-    assert answer(sautikit.signature(raw, "now", now_s - 310)) == 403
-    assert answer(sautikit.signature(raw, "now", now_s + 310)) == 403
-    assert answer(sautikit.signature(raw, "now", now_s), json.dumps(RINGING, indent=1).encode()) == 403
+    assert answer(signing.signature(raw, "now", now_s)) == 200
+    assert answer(signing.signature(raw, "next", now_s - 290)) == 200
+    assert answer(signing.signature(raw, "other", now_s)) == 403
+    assert answer(signing.signature(raw, "now", now_s - 310)) == 403
+    assert answer(signing.signature(raw, "now", now_s + 310)) == 403
+    assert answer(signing.signature(raw, "now", now_s), json.dumps(RINGING, indent=1).encode()) == 403
     assert answer("") == 403
 
 

@@ -1,15 +1,13 @@
-"""Say what the telephone platform sends: stream texts, webhook fields, events and their signature.
+"""Say what the telephone platform sends: stream texts, webhook fields and events.
 
 Nothing here raises for what came from outside: what cannot be read becomes an `Unknown`, an empty
 string or a `None`. The grades of evidence behind each name are in the platform's notes; where two
 spellings were seen, both are read.
 """
 
-import hashlib
-import hmac
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -334,33 +332,6 @@ def _storable(value: object, depth: int) -> object:
             return [_storable(item, depth + 1) for item in value[:_FIELDS]]
         case _:
             return None
-
-
-# The signature: t=<unix time>,v1=<hex>, over the raw body, a dot and the time
-
-
-def signature(body: bytes, secret: str, at_s: int) -> str:
-    """Return the value of `X-Sautikit-Signature` for a body sent at `at_s`, in Unix seconds."""
-    return f"t={at_s},v1={_mac(body, secret, str(at_s))}"
-
-
-def signature_is_valid(
-    header: str, body: bytes, secrets: Sequence[str], *, now_s: float, tolerance_s: float
-) -> bool:
-    """Tell whether one of the secrets signed this very body, not longer than the tolerance ago."""
-    parts = [part.strip().partition("=") for part in header[:1_000].split(",")]
-    times = [value for name, _, value in parts if name == "t"]
-    macs = [value.encode("utf-8", "replace") for name, _, value in parts if name == "v1"]
-    if len(times) != 1 or not (times[0].isascii() and times[0].isdecimal()) or len(times[0]) > 12:
-        return False
-    # The body comes before the time: Stripe and jambonz do it the other way round.
-    expected = [_mac(body, secret, times[0]).encode() for secret in secrets if secret]
-    matches = [hmac.compare_digest(mac, ours) for mac in macs[:4] for ours in expected]
-    return any(matches) and abs(now_s - int(times[0])) <= tolerance_s
-
-
-def _mac(body: bytes, secret: str, at: str) -> str:
-    return hmac.new(secret.encode(), body + b"." + at.encode(), hashlib.sha256).hexdigest()
 
 
 # Reading what may be anything
