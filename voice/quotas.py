@@ -1,7 +1,7 @@
 """Limit what one call, one number and one parcel may ask: counted in the database, one step each.
 
-A count is moved by compare-and-set, so that no two callers at once pass the last place: SQLite and
-PostgreSQL alike. Numbers are kept as keyed hashes.
+One statement looks at a count and moves it, so that no two callers at once pass the last place: on SQLite
+and PostgreSQL alike. Numbers are kept as keyed hashes.
 """
 
 import hashlib
