@@ -10,10 +10,8 @@ import pytest
 from django.db import connection, connections, transaction
 
 from tests.dialled import LATER, Platform, dial, fresh, opened, planned, webhook
-from tests.line import eventually
+from tests.rivals import at_once, until_waited_for
 from tests.shipments.builders import NOW
-from tests.shipments.test_lock_order import until_waited_for
-from tests.shipments.test_two_at_once import at_once
 from voice import dialing, outbound, placing
 from voice.dial_rules import At
 from voice.models import Call, OutboundCall
@@ -74,13 +72,6 @@ def test_a_call_whose_stream_was_let_in_meanwhile_is_neither_failed_nor_dialled_
     assert OutboundCall.objects.count() == 1
 
 
-def somebody_waits_for_us() -> bool:
-    """Tell whether another connection wants what this one has locked."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
-        return cursor.fetchone() is not None
-
-
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks no rows")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.logs_errors
@@ -99,7 +90,7 @@ def test_who_ends_a_call_and_stops_all_dialling_and_who_dials_do_not_wait_for_ea
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         OutboundCall.objects.select_for_update().get(pk=claimed.pk)
         said = pool.submit(work)
-        eventually(somebody_waits_for_us)
+        until_waited_for(Event())
         outbound.stop("Most calls failed.", NOW)
 
     assert isinstance(said.result(), At)

@@ -8,8 +8,9 @@ from shipments.audit import AuditEntry
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.statuses import ChangeState, Source, Status
 from shipments.telling import find_own
+from tests.rivals import at_once
 from tests.shipments.builders import AMINA, CALL, NOW, a_depot, a_parcel, a_slot, staff
-from tests.shipments.test_two_at_once import at_once, confirming, prepare
+from tests.shipments.test_two_at_once import confirming, prepare
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,8 @@ from shipments import contacts
 from shipments.audit import AuditEntry
 from shipments.courtesy import ContactPreference
 from shipments.errors import LanguageUnknownError, NumberWithheldError
+from tests.rivals import at_once
 from tests.shipments.builders import AMINA, BRIAN, CALL, NOW
-from tests.shipments.test_two_at_once import at_once
 
 
 def out(number=AMINA, now=NOW):

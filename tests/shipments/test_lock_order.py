@@ -14,11 +14,11 @@ from shipments.manifest import Row, read_rows
 from shipments.models import Shipment
 from shipments.riders import Stop
 from shipments.statuses import Status
+from tests.rivals import at_once, until_waited_for
 from tests.shipments.builders import NOW, TODAY, a_depot, a_slot
 from tests.shipments.reported import agreed, late
 from tests.shipments.test_intake import WAREHOUSE, a_row
 from tests.shipments.test_rounds import a_driver
-from tests.shipments.test_two_at_once import at_once
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -36,22 +36,6 @@ def sent(count: int, first: int = 0, **fields: object) -> list[Row]:
 
 def load(file: Sequence[Row], told: Callable[[int], object] = lambda _: None) -> set[Result]:
     return {one.result for one in intake.upsert(file, sender=WAREHOUSE, now=NOW, told=told)}
-
-
-def somebody_waits() -> bool:
-    """Tell whether another connection waits for a row of this one."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_locks"
-            " WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
-        )
-        return bool(cursor.fetchone()[0])
-
-
-def until_waited_for(or_done: Event) -> None:
-    """Hold what is locked until another connection waits for it, or has come as far as it can."""
-    while not (somebody_waits() or or_done.wait(0.01)):
-        pass
 
 
 def both(*files: Sequence[Row]) -> list[object]:

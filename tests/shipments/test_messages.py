@@ -10,8 +10,9 @@ from shipments.messages import MessageNotTakenError, MessageState, OutgoingMessa
 from shipments.models import DeliveryChange, Shipment
 from shipments.statuses import Status
 from shipments.telling import find_own
+from tests.rivals import at_once
 from tests.shipments.builders import AMINA, CALL, NOW, a_depot, a_parcel, a_slot, staff
-from tests.shipments.test_two_at_once import at_once, confirming, prepare
+from tests.shipments.test_two_at_once import confirming, prepare
 
 pytestmark = pytest.mark.django_db
 

@@ -22,8 +22,9 @@ from shipments.errors import (
 from shipments.models import Address, DeliveryChange, Shipment
 from shipments.orders import Order
 from shipments.statuses import ChangeState, Source, Status, Substatus
+from tests.rivals import at_once
 from tests.shipments.builders import AMINA, BRIAN, FRIDAY, NOW, a_depot, a_parcel, a_slot, staff
-from tests.shipments.test_two_at_once import at_once, confirming, kinds, prepare
+from tests.shipments.test_two_at_once import confirming, kinds, prepare
 
 pytestmark = pytest.mark.django_db
 

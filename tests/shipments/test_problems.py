@@ -8,8 +8,8 @@ from shipments.models import Shipment, TrackingEvent
 from shipments.problems import report_problem
 from shipments.statuses import Source, Status
 from shipments.telling import find_own
+from tests.rivals import at_once
 from tests.shipments.builders import AMINA, BRIAN, CALL, NOW, a_parcel
-from tests.shipments.test_two_at_once import at_once
 
 
 def report(kind="damaged", number=AMINA, said_id=None):

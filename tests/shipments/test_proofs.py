@@ -5,8 +5,8 @@ import pytest
 from shipments.models import Shipment
 from shipments.proofs import try_pin
 from shipments.rules import POLICY
+from tests.rivals import at_once
 from tests.shipments.builders import a_parcel
-from tests.shipments.test_two_at_once import at_once
 
 
 def a_parcel_with(code) -> Shipment:

@@ -24,10 +24,10 @@ from shipments.scans import Scan
 from shipments.statuses import ChangeState, Source, Status
 from shipments.telling import find_own
 from shipments.wishes import hold_for_pickup
+from tests.rivals import at_once
 from tests.shipments.builders import CALL, NOW, a_depot, a_parcel
 from tests.shipments.reported import agreed, attempted, delivered, is_untouched, late
 from tests.shipments.test_rounds import OTHER, RIDER, a_driver, a_stop
-from tests.shipments.test_two_at_once import at_once
 
 pytestmark = pytest.mark.django_db
 

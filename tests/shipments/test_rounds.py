@@ -17,8 +17,8 @@ from shipments.rounds import AtWheel
 from shipments.rules import POLICY
 from shipments.scans import Scan
 from shipments.statuses import Source, Status
+from tests.rivals import at_once
 from tests.shipments.builders import CALL, NOW, TODAY, a_parcel, an_address
-from tests.shipments.test_two_at_once import at_once
 
 pytestmark = pytest.mark.django_db
 

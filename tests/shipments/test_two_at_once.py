@@ -1,15 +1,11 @@
 """Several calls at the same moment: each place is given once, and each yes counts once."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from threading import Barrier
-from typing import TypeVar
 
 import pytest
-from django.db import connection
 
 from shipments import rescheduling, tokens
 from shipments.clients import Scope
@@ -18,33 +14,15 @@ from shipments.errors import (
     AlreadyWaitingError,
     NoProposalError,
     ParcelChangedError,
-    ShipmentError,
     SlotFullError,
 )
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.statuses import ChangeState, Source, Status
 from shipments.telling import find_own
+from tests.rivals import at_once
 from tests.shipments.builders import AMINA, CALL, FRIDAY, NOW, a_depot, a_parcel, a_slot
 
 pytestmark = pytest.mark.django_db(transaction=True)
-T = TypeVar("T")
-
-
-def at_once(*works: Callable[[], T]) -> list[T | ShipmentError]:
-    """Do everything at the same moment, each on a thread and a connection of its own."""
-    start = Barrier(len(works))
-
-    def do(work: Callable[[], T]) -> T | ShipmentError:
-        try:
-            start.wait(5)
-            return work()
-        except ShipmentError as refusal:
-            return refusal
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        return list(pool.map(do, works))
 
 
 def prepare(number=AMINA, call=CALL, day="friday", window=None):

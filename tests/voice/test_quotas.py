@@ -17,9 +17,8 @@ from shipments.messages import OutgoingMessage
 from shipments.models import TrackingEvent
 from shipments.rules import POLICY
 from shipments.tracking import check_character
+from tests.rivals import at_once, until_waited_for
 from tests.shipments.builders import AMINA, BRIAN, NOW, a_parcel
-from tests.shipments.test_lock_order import until_waited_for
-from tests.shipments.test_two_at_once import at_once
 from voice import quotas, tools
 from voice.shared import Tally
 
