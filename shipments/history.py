@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from shipments import outbox, texting
 from shipments.audit import AuditEntry
-from shipments.models import Shipment, TrackingEvent
+from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.signals import shipment_changed
 from shipments.statuses import Source
 
@@ -64,9 +64,10 @@ def append(
             event.save()
     except IntegrityError:
         return
-    outbox.tell_of(shipment, event, change_ref, now, but=event.actor)  # who did it need not be told
-    if change_ref:
-        texting.tell_of_change(shipment, change_ref, now)
+    change = DeliveryChange.objects.filter(ref=change_ref).first() if change_ref else None
+    outbox.tell_of(shipment, event, change, now, but=event.actor)  # who did it need not be told
+    if change is not None:
+        texting.tell_of_change(shipment, change, now)
     AuditEntry.objects.create(
         at=now,
         actor=event.actor,

@@ -107,7 +107,7 @@ def put(
 
 
 def tell_of(
-    shipment: Shipment, event: TrackingEvent, change_ref: str, now: datetime, *, but: str = ""
+    shipment: Shipment, event: TrackingEvent, change: DeliveryChange | None, now: datetime, *, but: str = ""
 ) -> None:
     """Write down for who wants to know that something happened to a parcel, or to a wish about it.
 
@@ -123,7 +123,6 @@ def tell_of(
         "occurred_at": event.occurred_at,
         "call": event.call_public_id or None,
     }
-    change = DeliveryChange.objects.filter(ref=change_ref).first() if change_ref else None
     if change is None:
         put(Kind.PARCEL, event.idempotency_key, about, shipper=shipment.shipper, now=now, but=but)
         return

@@ -78,13 +78,14 @@ def confirm(
         ShipmentError: nothing of this kind stands to be confirmed, or the parcel has changed since.
     """
     change = _proposal(kind, number, change_id, call_public_id)
+    shipment = change.shipment
     try:
         DeliveryChange.objects.use_up(
             change, lambda: _carry_out(change, now), behind=lambda: _lock(change.shipment_id), now=now
         )
     except IntegrityError as error:  # another call's wish for this parcel reached the dispatcher first
         raise AlreadyWaitingError from error
-    return _outcome(change)
+    return _outcome(change, shipment)
 
 
 def void_earlier(call_public_id: str) -> None:
@@ -146,9 +147,9 @@ def _proposed(change: DeliveryChange) -> dict[str, object]:
     }
 
 
-def _outcome(change: DeliveryChange) -> dict[str, object]:
+def _outcome(change: DeliveryChange, shipment: Shipment) -> dict[str, object]:
     """Return what a confirmed change came to: the same words each time it is asked."""
-    shipment, applied = change.shipment, change.rule_results.get("route") == Route.APPLY
+    applied = change.rule_results.get("route") == Route.APPLY
     asked = f"I have asked our dispatcher for {texting.wish_of(change, shipment)}."
     return {
         "status": "ok",

@@ -62,11 +62,9 @@ def tell_code(stop: Stop, *, call_public_id: str, now: datetime) -> None:
     )
 
 
-def tell_of_change(shipment: Shipment, change_ref: str, now: datetime) -> None:
+def tell_of_change(shipment: Shipment, change: DeliveryChange, now: datetime) -> None:
     """Tell the number of record how far a change of its parcel has come, once for each state."""
-    change = DeliveryChange.objects.select_related("slot__depot").filter(ref=change_ref).first()
-    about = _about(change, shipment) if change is not None else ""
-    if change is not None and about:
+    if about := _about(change, shipment):
         tell(shipment, MessageKind.CHANGE, about, key=f"change:{change.ref}:{change.state}", now=now)
 
 

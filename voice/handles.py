@@ -74,8 +74,7 @@ def number_of_change(caller: Caller, ref: str) -> str:
     pid = caller.call_public_id
     shown = CallParcel.objects.filter(call_public_id=pid, facts_at__isnull=False)
     change = DeliveryChange.objects.read_back_in(pid, ref).filter(shipment__in=shown.values("shipment"))
-    found = change.select_related("shipment").first()
-    return found.shipment.phone if found is not None else caller.number
+    return change.values_list("shipment__phone", flat=True).first() or caller.number
 
 
 def parcel_of_change(caller: Caller, ref: str) -> Shipment | None:
@@ -98,10 +97,9 @@ def _find(caller: Caller, said_id: str, now: datetime) -> Shipment:
     if said_id:
         shown = shown.filter(shipment__tracking_key__in=readings(said_id))
     if said_id or not caller.number:
-        of_facts = list(shown[:2])
+        of_facts = list(shown.values_list("shipment__phone", "shipment__tracking_id")[:2])
         if len(of_facts) == 1:
-            shown_one = of_facts[0].shipment
-            return find_own(shown_one.phone, shown_one.tracking_id, demo=caller.is_test)
+            return find_own(*of_facts[0], demo=caller.is_test)
     try:
         shipment = find_own(caller.number, said_id, demo=caller.is_test)
     except (ParcelUnknownError, WhichParcelError):
