@@ -166,3 +166,17 @@ class Rehearsal:
 def with_model(model: str) -> Brief:
     """Return a brief for another model."""
     return replace(Brief(setup=a_setup(), nudge=GREET), setup=a_setup(model))
+
+
+def talking(limits: Limits | None = None, took_s: float = 0.3) -> Rehearsal:
+    """Return a call in which the agent has greeted and nobody speaks; the model took so long to be ready."""
+    line = Rehearsal(limits)
+    line.greet(took_s=took_s)
+    line.wait(11)
+    return line
+
+
+def setups(line: Rehearsal, since_s: float = 0.0) -> list[str]:
+    """Return the setups that were sent since then."""
+    tells = line.commands(call.Tell, since_s)
+    return [one.frame for one in tells if isinstance(one, call.Tell) and '"setup"' in one.frame]
