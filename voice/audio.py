@@ -178,15 +178,18 @@ class Onset:
 
 
 class Pacer:
-    """Speech on its way to the telephone: given out a frame at a time, never more than a lead ahead.
+    """Speech on its way to the telephone: given out two frames at a time, a lead ahead, give or take one.
 
-    It counts on a nominal grid: a late tick is followed by an early one, not by a gap.
+    It counts on a nominal grid: a late tick is followed by an early one, not by a gap. A timer and a send for
+    each frame was a tenth of a call's CPU; alone goes only a frame that has none behind it.
     """
+
+    _AT_ONCE = 2
 
     def __init__(self, rate_hz: int, lead_s: float, *, limit_s: float, tail_ms: int) -> None:
         self._per_s = rate_hz * 2
         self._frame_bytes = self._per_s * FRAME_MS // 1000
-        self._lead_s = lead_s
+        self._lead_s = lead_s - FRAME_MS / 1000  # when the next two are due, which then are one above it
         self._limit_bytes = int(limit_s * self._per_s)
         self._tail = bytes(tail_ms * self._per_s // 1000)
         self._queue = bytearray()
@@ -218,14 +221,15 @@ class Pacer:
         return wait_s if wait_s >= _TIMER_S else 0.0
 
     def pop(self, now_s: float) -> bytes:
-        """Return the next frame when it is due, else nothing."""
+        """Return the next frames when they are due, else nothing."""
         if self.wait_s(now_s) != 0:
             return b""
-        frame = bytes(self._queue[: self._frame_bytes])
-        del self._queue[: self._frame_bytes]
-        self._sent_bytes += len(frame)
-        self._heard_at_s = max(self._heard_at_s, now_s) + len(frame) / self._per_s
-        return frame
+        whole = min(len(self._queue) // self._frame_bytes, self._AT_ONCE) * self._frame_bytes
+        frames = bytes(self._queue[:whole])
+        del self._queue[:whole]
+        self._sent_bytes += whole
+        self._heard_at_s = max(self._heard_at_s, now_s) + whole / self._per_s
+        return frames
 
     def clear(self, now_s: float) -> None:
         """Drop what is queued, and count as unheard what the telephone drops with it.
