@@ -47,9 +47,9 @@ async def manned() -> AsyncIterator[None]:
     helm = Helm()
     helm.man()
     try:
-        with carried("another") as heard:  # until it listens: what was sent before is lost
+        with carried("a-first") as heard:  # until it listens: what was sent before is lost
             while not heard:
-                await publish(GROUP, _message(uuid4()) | {"call": "another"})
+                await publish(GROUP, _message(uuid4()) | {"call": "a-first"})
                 await asyncio.sleep(0.01)
         yield
     finally:
