@@ -306,6 +306,7 @@ CLOCK_SKEW_S = env.float("CLOCK_SKEW_S", default=120.0)
 BILL_DAYS = env.float("BILL_DAYS", default=3.0)
 DIAL_UNSENT_TRIES = env.int("DIAL_UNSENT_TRIES", default=3)
 DIAL_STUCK_S = env.float("DIAL_STUCK_S", default=60.0)
+DIAL_LOOK_UP_S = env.float("DIAL_LOOK_UP_S", default=180.0)
 # What follows an outcome: after how many seconds and how often; 0 seconds is the next day that people may
 # be called. What is not here is never tried again.
 DIAL_RETRY: dict[str, dict[str, float]] = env.table(

@@ -144,6 +144,7 @@ def test_p12_of_all_calls_of_a_fleet_none_rings_twice_and_none_is_lost(tmp_path:
             "DIAL_AT_ONCE": "10000",
             "DIAL_ETA_LEAD_S": "86400",
             "DIAL_STUCK_S": "1",
+            "DIAL_LOOK_UP_S": "5",
         }
         line = Line(tmp_path, "serve", cast(LocalModel, SimpleNamespace(url="ws://127.0.0.1:9")), environment)
         async with Moody(f"{line.http}/voice/{ROUTING}") as platform:

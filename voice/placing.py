@@ -36,7 +36,6 @@ _FRESH = timedelta(seconds=5)
 _LOST = "It was taken off the plan, or another dialler has it."
 _POLL_S = 1.0
 _RECONCILE = timedelta(seconds=20)
-_LOOK_UP = timedelta(minutes=3)
 _LOOK_UPS = 20
 _LOOK_UP_S = 60.0
 
@@ -207,7 +206,7 @@ def to_look_up(now: datetime) -> list[tuple[int, str]]:
         Q(looked_up_at=None) | Q(looked_up_at__lte=now - age),
         Q(carrier_call_id__gt="") | Q(call__session_id__gt=""),
         state__in=(DialState.UNKNOWN, DialState.RINGING),
-        dialled_at__lt=now - _LOOK_UP,
+        dialled_at__lt=now - timedelta(seconds=settings.DIAL_LOOK_UP_S),
     )
     oldest = rows.order_by(F("looked_up_at").asc(nulls_first=True), "pk")
     return [(row.pk, _name(row)) for row in oldest[:_LOOK_UPS]]
