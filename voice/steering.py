@@ -127,8 +127,7 @@ class Helm:
 
     async def leave(self) -> None:
         """Take no more orders: the process leaves."""
-        # That of another loop, as a test may leave one, ended with it.
-        if self._obeying is not None and self._obeying.get_loop() is asyncio.get_running_loop():
+        if self._obeying is not None and not self._obeying.done():
             self._obeying.cancel()
             # It unsubscribes, which a Redis that answers nothing does not let it.
             await asyncio.wait({self._obeying}, timeout=2 * settings.LIVE_LAYER_S)

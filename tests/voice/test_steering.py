@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -264,17 +264,15 @@ def test_a_call_takes_orders_although_nobody_can_be_told_that_it_did(settings, m
     assert at_the_helm(scenario) == [NOTED, NOTED]
 
 
-def test_who_leaves_lets_the_orders_of_another_loop_be():
+def test_a_process_leaves_after_its_taking_of_orders_ended():
     helm = Helm()
-    with closing(asyncio.new_event_loop()) as loop:
 
-        async def man() -> "asyncio.Task[None]":
-            helm.man()
-            return next(task for task in asyncio.all_tasks() if task is not asyncio.current_task())
+    async def man_and_end() -> None:
+        helm.man()
+        [obeying] = asyncio.all_tasks() - {asyncio.current_task()}
+        obeying.cancel()
+        await asyncio.wait({obeying})
 
-        obeying = loop.run_until_complete(man())
+    asyncio.run(man_and_end())
 
-        asyncio.run(helm.leave())
-
-        assert obeying.cancelling() == 0
-        loop.run_until_complete(helm.leave())
+    asyncio.run(helm.leave())
