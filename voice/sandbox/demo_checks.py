@@ -20,6 +20,8 @@ from voice.statuses import DialState
 _DIGIT = re.compile(rf"\b(?:{'|'.join(DIGITS)})\b")
 _WITHIN, _APART = re.compile(r"[.:'\u2019]"), re.compile(r"[\W_]+")
 _TELLING = re.compile(r"\w{4,}")
+# "2:40 pm" is at times written "2pm 40pm"; forty is no hour, so nothing else is meant.
+_TWICE = re.compile(r"(\d)\s*([ap]\.?m)\.?,? (1[3-9]|[2-5]\d)(?=\s*\2)")
 
 
 # The rows
@@ -213,7 +215,8 @@ def _is_in_the_main(words: str, heard: str) -> bool:
 
 def _plain(words: str) -> str:
     """Return words as no recogniser writes them otherwise: "5.36 A.M." is "536 am", "12 noon" "12 pm"."""
-    digits = _DIGIT.sub(lambda digit: DIGITS[digit[0]], words.lower().replace("noon", "pm"))
+    once = _TWICE.sub(r"\1 \3", words.lower().replace("noon", "pm"))
+    digits = _DIGIT.sub(lambda digit: DIGITS[digit[0]], once)
     return _APART.sub(" ", _WITHIN.sub("", digits))
 
 

@@ -50,6 +50,7 @@ def a_change(parcel: Shipment, call: Call, *, landmark: str = "", **fields) -> D
         "BETWEEN 10.40 p.m. AND 1 p.m.",
         "10 40 pm, 1pm",
         "December 3, 1 pm, 1040 PM",
+        "between 1pm and 10pm 40pm",
     ],
 )
 def test_a_time_counts_however_the_recogniser_writes_it(heard):
