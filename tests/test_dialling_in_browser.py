@@ -96,19 +96,21 @@ def test_many_are_shown_with_the_rules_then_planned_and_taken_off_the_plan_again
         assert office.line.rows(STATES) == [("eta", "cancelled", 0, "mary")] * 2
 
 
-def test_all_dialling_is_paused_with_a_reason_and_resumed(office):
+def test_all_dialling_is_paused_and_resumed_with_one_click(office):
     with office.page(QUEUE) as page:
-        page.get_by_role("link", name="Pause dialling").click()
+        picture(page, "dialling-goes-on")
+        page.get_by_role("button", name="Pause dialling").click()
+        expect(page.get_by_text("Dialling is paused by mary: stopped by hand.")).to_be_visible()
+        page.get_by_role("button", name="Resume dialling").click()
         page.get_by_label("Reason").fill("Storm over Nairobi")
-        page.get_by_role("button", name="Pause", exact=True).click()
+        page.get_by_role("button", name="Pause dialling").click()
         expect(page.get_by_text("Dialling is paused by mary: Storm over Nairobi")).to_be_visible()
         picture(page, "dialling-paused")
 
         call_from_the_page_of(page, "KM900000", "eta")
         expect(page.get_by_text(re.compile("KM900000: .* paused: Storm over Nairobi"))).to_be_visible()
         page.goto(QUEUE)
-        page.get_by_role("link", name="Resume dialling").click()
-        page.get_by_role("button", name="Resume", exact=True).click()
+        page.get_by_role("button", name="Resume dialling").click()
 
         expect(page.get_by_text("Dialling goes on.")).to_be_visible()
         assert office.line.rows("SELECT paused FROM voice_dialswitch") == [(0,)]

@@ -5,17 +5,19 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from shipments.admin import ShipmentAdmin
 from shipments.admin.columns import member
@@ -38,6 +40,7 @@ _COLOURS = {
     DialState.FAILED.label: "danger",
 }
 _MANY = 200
+_BY_HAND = "stopped by hand."
 
 
 def sentence(said: Answer, shipment: Shipment) -> str:
@@ -155,12 +158,6 @@ def call_back(request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> None
 # The calls that we place
 
 
-class _ReasonForm(BaseDialogForm):  # type: ignore[misc] # unfold ships no types
-    """Asks why dialling is to stop."""
-
-    reason = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget)
-
-
 @admin.register(OutboundCall)
 class OutboundCallAdmin(Discreet, ByNumber, ModelAdmin):  # type: ignore[misc] # unfold ships no types
     """The queue: who is to be called, when, why not yet, and what came of it."""
@@ -185,7 +182,7 @@ class OutboundCallAdmin(Discreet, ByNumber, ModelAdmin):  # type: ignore[misc] #
     search_help_text = "Tracking number, or telephone number in full"
     number_field = "number"
     actions: ClassVar = ["cancel", "it_rang", "it_did_not_ring"]
-    actions_list: ClassVar = ["pause_dialling", "resume_dialling"]
+    list_before_template = "admin/voice/dial_switch.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Refuse: calls are planned by actions, which ask the gate."""
@@ -214,9 +211,10 @@ class OutboundCallAdmin(Discreet, ByNumber, ModelAdmin):  # type: ignore[misc] #
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Say above the list when dialling is stopped."""
+        """Say above the list when dialling is stopped, and let whoever may stop it."""
         warn_of_pause(request)
-        response: HttpResponse = super().changelist_view(request, extra_context)
+        switch = {"may_switch": self.has_switch_permission(request), "paused": dialing.switch().paused}
+        response: HttpResponse = super().changelist_view(request, (extra_context or {}) | switch)
         return response
 
     @display(description="state", ordering="state", label=_COLOURS)
@@ -260,37 +258,33 @@ class OutboundCallAdmin(Discreet, ByNumber, ModelAdmin):  # type: ignore[misc] #
         decided = sum(outbound.decide(pk, rang=rang, by=by, now=now) for pk in pks)
         self.message_user(request, f"{decided} decided.")
 
-    @action(
-        description="Pause dialling",
-        permissions=["switch"],
-        icon="pause",
-        url_path="pause",
-        dialog={
-            "title": "Stop all dialling",
-            "description": "Calls that are under way go on; no new one begins until somebody resumes.",
-            "form_class": _ReasonForm,
-            "form_submit_text": "Pause",
-        },
-    )
-    def pause_dialling(self, request: HttpRequest, form: _ReasonForm) -> HttpResponse:
-        """Stop all dialling."""
-        dialing.pause(by=request.user.get_username(), reason=form.cleaned_data["reason"], now=timezone.now())
-        return gone_to(reverse("admin:voice_outboundcall_changelist"))
+    def get_urls(self) -> list[URLPattern]:
+        """Add the switch's two addresses."""
+        names = ("pause_dialling", "resume_dialling")
+        own = [
+            path(
+                name.replace("_", "-") + "/",
+                self.admin_site.admin_view(require_POST(getattr(self, name))),
+                name=f"voice_outboundcall_{name}",
+            )
+            for name in names
+        ]
+        return [*own, *super().get_urls()]
 
-    @action(
-        description="Resume dialling",
-        permissions=["switch"],
-        icon="play_arrow",
-        url_path="resume",
-        dialog={
-            "title": "Resume dialling",
-            "description": "What is due is called at once.",
-            "form_class": None,
-            "form_submit_text": "Resume",
-        },
-    )
-    def resume_dialling(self, request: HttpRequest, form: BaseDialogForm) -> HttpResponse:
-        """Let dialling go on."""
+    def pause_dialling(self, request: HttpRequest) -> HttpResponse:
+        """Stop all dialling: calls that are under way go on, no new one begins until somebody resumes."""
+        self._may_switch(request)
+        reason = " ".join(request.POST.get("reason", "").split())[:200] or _BY_HAND
+        dialing.pause(by=request.user.get_username(), reason=reason, now=timezone.now())
+        return redirect("admin:voice_outboundcall_changelist")
+
+    def resume_dialling(self, request: HttpRequest) -> HttpResponse:
+        """Let dialling go on: what is due is called at once."""
+        self._may_switch(request)
         if dialing.resume(by=request.user.get_username(), now=timezone.now()):
             self.message_user(request, "Dialling goes on.")
-        return gone_to(reverse("admin:voice_outboundcall_changelist"))
+        return redirect("admin:voice_outboundcall_changelist")
+
+    def _may_switch(self, request: HttpRequest) -> None:
+        if not self.has_switch_permission(request):
+            raise PermissionDenied

@@ -141,15 +141,24 @@ def test_all_dialling_is_paused_and_resumed(dispatcher):
         reverse(f"admin:voice_outboundcall_{name}") for name in ("pause_dialling", "resume_dialling")
     )
 
-    assert dispatcher.get(pause).status_code == 200
-    dispatcher.post(pause, {"reason": "Storm", "_form_submitted": "True"})
+    assert dispatcher.get(pause).status_code == 405  # whoever only follows a link stops nothing
+    assert not dialing.switch().paused
+    dispatcher.post(pause, {"reason": "Storm"})
     assert dialing.switch().paused
     for page in (QUEUE, reverse("admin:index"), reverse("worklist")):
         shown = dispatcher.get(page).content.decode()
         assert shown.count("Dialling is paused by mary: Storm") == 1
-    dispatcher.post(resume, {"_form_submitted": "True"})
+    dispatcher.post(resume)
 
     assert not dialing.switch().paused
+
+
+def test_dialling_is_paused_without_a_word_and_the_gate_says_so(dispatcher):
+    dispatcher.post(reverse("admin:voice_outboundcall_pause_dialling"))
+
+    shown = dispatcher.get(dialog(arriving())).content.decode()
+
+    assert "Dialling is paused: stopped by hand." in shown
 
 
 def test_who_asked_to_be_rung_back_is_called(dispatcher):
@@ -265,10 +274,10 @@ def test_a_call_back_that_nobody_needs_is_taken_off_the_list(dispatcher):
 def test_a_supervisor_pauses_dialling_and_a_dispatcher_does_not(client, role, paused):
     client.force_login(a_member(role, a_depot()))
 
-    client.post(
-        reverse("admin:voice_outboundcall_pause_dialling"), {"reason": "Storm", "_form_submitted": "True"}
-    )
+    shown = client.get(QUEUE).content.decode()
+    client.post(reverse("admin:voice_outboundcall_pause_dialling"), {"reason": "Storm"})
 
+    assert ("Pause dialling" in shown) == paused
     assert dialing.switch().paused == paused
 
 
