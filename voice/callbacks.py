@@ -114,10 +114,15 @@ def _told(asked: CallbackRequest, now: datetime) -> dict[str, object]:
     zone = ZoneInfo(settings.TIME_ZONE)
     return {
         "status": "ok",
-        "say": f"A colleague will call you back on the number ending in {ending}, {_when(asked, now)}.",
+        "say": f"{_who(asked)} will call you back on the number ending in {ending}, {_when(asked, now)}.",
         "window_start": asked.window_start.astimezone(zone).isoformat(),
         "window_end": asked.window_end.astimezone(zone).isoformat(),
     }
+
+
+def _who(asked: CallbackRequest) -> str:
+    """Return who is said to call: whom the dialler rings by itself may hear the agent again."""
+    return "We" if asked.reason in settings.DIAL_CALLBACKS else "A colleague"
 
 
 def _when(asked: CallbackRequest, now: datetime) -> str:

@@ -20,6 +20,7 @@ from shipments import phones
 from voice import clips, dial_rules, quantities
 from voice.access import SignatureMode
 from voice.levels import ProofWanted
+from voice.statuses import CallbackReason
 from voice.wire.models import PENDING_AUDIO
 
 _SECRET = re.compile(r"[A-Za-z0-9._~-]{32,}")
@@ -238,6 +239,12 @@ def _dialling() -> Iterator[CheckMessage]:
             "DIAL_PER_SECOND lets no call be placed at all.",
             hint="Set it above zero; to stop dialling, pause it.",
             id="voice.E022",
+        )
+    if unknown := set(settings.DIAL_CALLBACKS) - set(CallbackReason.values):
+        yield Error(
+            f"DIAL_CALLBACKS names no reason of a call-back: {', '.join(sorted(unknown))}.",
+            hint=f"The reasons are {', '.join(CallbackReason.values)}.",
+            id="voice.E029",
         )
     if settings.VOICEMAIL_MESSAGE_S + settings.CALL_GOODBYE_LONGEST_S >= 60:
         yield Error(

@@ -24,7 +24,7 @@ from shipments.admin.columns import member
 from shipments.admin.dialogs import gone_to
 from shipments.admin.lists import ByNumber, Discreet
 from shipments.models import Shipment
-from voice import dialing, outbound
+from voice import dialing, outbound, ringing_back
 from voice.desk import warn_of_pause
 from voice.dial_rules import Answer, At, Never, Now, spoken
 from voice.models import CallbackRequest, OutboundCall
@@ -144,9 +144,7 @@ def call_back(request: HttpRequest, queryset: QuerySet[CallbackRequest]) -> None
     by, now = request.user.get_username(), timezone.now()
     theirs = Shipment.objects.seen_by(member(request))
     for asked in queryset.filter(state=CallbackState.OPEN).select_related("call__shipment"):
-        own = asked.call.shipment
-        within = theirs.open_to(demo=asked.call.is_test)
-        parcel = own if own and own.phone == asked.number else within.recent_for(asked.number).first()
+        parcel = ringing_back.parcel_of(asked, theirs)
         if parcel is None:
             messages.warning(request, f"{asked}: no parcel has this number, so only a person may ring it.")
             continue

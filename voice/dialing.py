@@ -37,13 +37,20 @@ class Planned:
 # The plan
 
 
-def look(shipment: Shipment, purpose: str, *, now: datetime) -> Answer:
-    """Return what the gate would say of a call now, or of the one that is open, and plan nothing."""
+def look(
+    shipment: Shipment,
+    purpose: str,
+    *,
+    now: datetime,
+    not_before: datetime | None = None,
+    asked_at: datetime | None = None,
+) -> Answer:
+    """Return what the gate would say to `plan`, or of the call that is open, and plan nothing."""
     books = Books([shipment], now)
     row = OutboundCall.objects.open().filter(shipment=shipment, purpose=purpose).first()
     if row is not None:
         return _stands(row, shipment, books)
-    return books.answer(shipment, _wish(shipment, purpose, now))
+    return books.answer(shipment, _wish(shipment, purpose, not_before or now, asked_at=asked_at))
 
 
 def plan(

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from shipments import jobs as parcels
 from shipments.jobs import Job
-from voice import bills, hanging_up, missed_proof, outbound, placing, purging, reconcile
+from voice import bills, hanging_up, missed_proof, outbound, placing, purging, reconcile, ringing_back
 from voice.carrier import reach
 
 _DIAL_FOR = timedelta(seconds=5)
@@ -31,8 +31,12 @@ def jobs() -> tuple[Job, ...]:
         Job("untold dials", 20, look_up),
         Job("bills", 20, bills.fetch),
     )
-    flashes = (Job("missed calls", 5, missed_proof.look_up),) if missed_proof.is_wanted() else ()
-    dialling = (Job("dial", 1, dial, limit_s=60),) if settings.SAUTIKIT_NUMBER else ()
+    flashes = (Job("callers gone", 5, missed_proof.look_up),) if missed_proof.is_wanted() else ()
+    dialling = (
+        (Job("call-backs", 20, ring_back), Job("dial", 1, dial, limit_s=60))
+        if settings.SAUTIKIT_NUMBER
+        else ()
+    )
     return (*table, *asking, *flashes, *dialling)
 
 
@@ -44,6 +48,11 @@ def look_up(now: datetime) -> int:
 async def _look_up() -> int:
     async with reach() as carrier:
         return await placing.Dialler(carrier, by=placing.name_of_this_process()).look_up()
+
+
+def ring_back(now: datetime) -> int:
+    """Plan to ring those back whom the line owes a call; return how many are planned."""
+    return sum(one.outbound is not None for one in ringing_back.plan(now=now))
 
 
 def dial(now: datetime, *, lasting: timedelta = _DIAL_FOR) -> int:

@@ -4,9 +4,8 @@ import asyncio
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q
 
-from voice import missed, trust
+from voice import missed, ringing_back, trust
 from voice.levels import Proof, ProofWanted
 from voice.models import Call
 from voice.reconcile import records
@@ -19,12 +18,13 @@ _ASKED_AT_ONCE = 50
 
 
 def is_wanted() -> bool:
-    """Tell whether missed calls are a wish, and whether anybody has to be asked who made them."""
-    return bool(settings.CALLBACK_MISSED_S) and ProofWanted(settings.CALLER_PROOF) is ProofWanted.LOOKUP
+    """Tell whether anybody is rung back by us, and whether the carrier has to be asked who rang."""
+    rings_back = settings.CALLBACK_MISSED_S or settings.DIAL_CALLBACKS
+    return bool(rings_back) and ProofWanted(settings.CALLER_PROOF) is ProofWanted.LOOKUP
 
 
 def look_up(now: datetime) -> int:
-    """Ask for the missed calls of the last minutes; return of how many the carrier vouched for the number.
+    """Ask for the last minutes' calls to ring back; return of how many the carrier vouched for the number.
 
     That proves who rang and nothing else: such a call is over, so its level stays as it was.
     """
@@ -36,19 +36,25 @@ def look_up(now: datetime) -> int:
             continue
         if Call.objects.filter(pk=call.pk, proof=Proof.NOBODY).update(proof=Proof.LOOKUP):
             call.proof = Proof.LOOKUP
-            missed.note(call, _lasted_s(call), now)
+            if _is_missed(call):
+                missed.note(call, _lasted_s(call), now)
             proved += 1
     return proved
 
 
 def _unproved(now: datetime) -> list[Call]:
-    gone = Q(status=CallStatus.CANCELED) | Q(ended_reason=EndedReason.CALLER_HANGUP)
     calls = Call.objects.by_telephone().filter(
-        gone, direction=Direction.INBOUND, proof=Proof.NOBODY, ended_at__gt=now - _ASKED_FOR
+        direction=Direction.INBOUND, proof=Proof.NOBODY, ended_at__gt=now - _ASKED_FOR
     )
     calls = calls.filter(created_at__gt=now - 2 * _ASKED_FOR, session_id__gt="", customer_number__gt="")
-    latest = calls.order_by("-created_at")[:_LOOKED_AT]
-    return [call for call in latest if _lasted_s(call) < settings.CALLBACK_MISSED_S][:_ASKED_AT_ONCE]
+    latest = list(calls.order_by("-created_at")[:_LOOKED_AT])
+    owed = set(ringing_back.owed(now).filter(call__in=latest).values_list("call", flat=True))
+    return [call for call in latest if call.pk in owed or _is_missed(call)][:_ASKED_AT_ONCE]
+
+
+def _is_missed(call: Call) -> bool:
+    gone = call.status == CallStatus.CANCELED or call.ended_reason == EndedReason.CALLER_HANGUP
+    return gone and _lasted_s(call) < settings.CALLBACK_MISSED_S
 
 
 def _lasted_s(call: Call) -> float:

@@ -15,7 +15,7 @@ from django.db import Error as DatabaseDownError
 from django.db import transaction
 from django.db.models import F, Q
 
-from voice import bills, calls, dialing, hanging_up, outbound
+from voice import bills, calls, dialing, hanging_up, outbound, ringing_back
 from voice.books import Books, wish_of
 from voice.dial_rules import Answer, At, Never, Now
 from voice.errors import RemoteError
@@ -315,6 +315,7 @@ class Dialler:
         await self.look_up()
         if arrivals:
             await run_db(dialing.plan_arrivals, now=now)
+            await run_db(ringing_back.plan, now=now)
 
     async def place_due(self, until: datetime) -> int:
         """Take up what is due until nothing is, or until then; return how many calls that were."""

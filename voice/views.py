@@ -50,10 +50,10 @@ APOLOGIES = {
     "Tafadhali piga tena baada ya dakika chache. Kwaheri.",
 }
 PROMISES = {
-    "en": "We are sorry, we cannot take your call right now. A colleague will call you back. Goodbye.",
+    "en": "We are sorry, we cannot take your call right now. We will call you back. Goodbye.",
     "fr": "Nous sommes désolés, nous ne pouvons pas prendre votre appel maintenant. "
-    "Un collègue vous rappellera. Au revoir.",
-    "sw": "Samahani, hatuwezi kupokea simu yako kwa sasa. Mwenzetu atakupigia simu. Kwaheri.",
+    "Nous vous rappellerons. Au revoir.",
+    "sw": "Samahani, hatuwezi kupokea simu yako kwa sasa. Tutakupigia simu. Kwaheri.",
 }
 WE_CALLED = {
     "en": "We are sorry, we called you and cannot speak with you right now. Goodbye.",

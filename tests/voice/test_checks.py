@@ -76,6 +76,7 @@ def test_the_defaults_are_possible():
         ("DIAL_HOURS", "20:00-08:00", "voice.E021"),
         ("DIAL_SUNDAY_FROM", "ten", "voice.E021"),
         ("DIAL_PER_SECOND", 0.0, "voice.E022"),
+        ("DIAL_CALLBACKS", ["anger"], "voice.E029"),
         ("VOICEMAIL_MESSAGE_S", 40.0, "voice.E026"),
     ],
 )

@@ -9,8 +9,8 @@ from shipments.courtesy import ContactPreference
 from shipments.statuses import Status
 from tests.dialled import Platform, dial
 from tests.shipments.builders import AMINA, BRIAN, a_parcel
-from tests.voice.builders import NOW, OURS, a_live_call, a_webhook, opened
-from voice import calls, missed_proof, reconcile, reports
+from tests.voice.builders import NOW, OURS, a_live_call, a_webhook, an_opening, opened
+from voice import calls, missed_proof, reconcile, refusals, reports, ringing_back
 from voice.clients.sautikit import SautikitClient
 from voice.dial_rules import Now
 from voice.models import Call, OutboundCall
@@ -185,3 +185,20 @@ def test_who_let_it_ring_for_longer_or_long_ago_is_not_asked_for(carrier, second
     carrier["HD_1"] = record()
 
     assert missed_proof.look_up(NOW + later) == 0
+
+
+def test_who_was_turned_away_before_he_was_proved_is_rung_back_once_he_is(carrier, settings):
+    settings.CALLBACK_MISSED_S = 0.0
+    a_parcel(status=Status.IN_TRANSIT)
+    refusals.refuse(an_opening().facts, now=NOW)
+    reports.note_edge(
+        a_webhook(callSessionState="Completed", durationInSeconds="0"), now=NOW + timedelta(seconds=5)
+    )
+    ringing_back.plan(now=SOON)
+    assert planned() == []
+    carrier["HD_1"] = record()
+
+    assert missed_proof.look_up(SOON) == 1
+    ringing_back.plan(now=SOON)
+
+    assert planned() == [(AMINA, Purpose.CALLBACK, True)]

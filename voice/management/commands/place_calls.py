@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from shipments.models import Shipment
-from voice import dialing, placing
+from voice import dialing, placing, ringing_back
 from voice.carrier import reach
 from voice.dial_rules import Answer, At, Never, Now, spoken
 from voice.dialing import Planned
@@ -74,6 +74,7 @@ class Command(BaseCommand):
             Planned(one, dialing.look(one, options["purpose"], now=now), None) for one in _named(options)
         ]
         if options["due"]:
+            found += ringing_back.look(now=now, limit=options["limit"])
             found += dialing.look_at_due(now=now, limit=options["limit"])
         return found[: options["limit"]]
 
@@ -84,6 +85,7 @@ class Command(BaseCommand):
             for one in _named(options)[: options["limit"]]
         ]
         if options["due"]:
+            planned += ringing_back.plan(now=now, limit=options["limit"])
             planned += dialing.plan_arrivals(now=now, limit=options["limit"])
         return planned[: options["limit"]]
 

@@ -1,0 +1,176 @@
+"""Whom the line could not serve the dialler rings back by itself; who asked for a person waits for one."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+
+from shipments import contacts
+from shipments.statuses import Status
+from tests.dialled import Platform, dial
+from tests.shipments.builders import AMINA, BRIAN, a_parcel
+from tests.voice.builders import NOW
+from voice import callbacks, jobs, ringing_back
+from voice.dial_rules import At, Now
+from voice.levels import Proof
+from voice.models import Call, CallbackRequest, OutboundCall
+from voice.statuses import CallbackReason, CallbackState, DialState, EndedReason, Purpose
+
+pytestmark = pytest.mark.django_db
+
+LATER = NOW + timedelta(minutes=5)
+
+
+@pytest.fixture(autouse=True)
+def _always(settings):
+    settings.DIAL_HOURS, settings.DIAL_SUNDAY_FROM, settings.TIME_ZONE = (
+        "00:00-24:00",
+        "00:00",
+        "Africa/Nairobi",
+    )
+
+
+def asked(
+    reason: str = CallbackReason.NOT_ADMITTED, number: str = AMINA, proof: str = Proof.SIGNATURE, **fields
+) -> CallbackRequest:
+    """Have somebody rung back, as the line notes it when a call ends that it could not serve."""
+    call = Call.objects.create(
+        status="failed",
+        ended_reason=EndedReason.CAPACITY,
+        customer_number=number,
+        proof=proof,
+        created_at=NOW,
+        ended_at=NOW,
+        **fields,
+    )
+    callbacks.request(call_public_id=call.public_id, number="", reason=reason, summary="", now=NOW)
+    return CallbackRequest.objects.get(call=call)
+
+
+def planned() -> list[tuple[str, str, bool, str]]:
+    return list(OutboundCall.objects.values_list("number", "purpose", "asked_for", "requested_by"))
+
+
+@pytest.mark.parametrize("reason", CallbackReason.values)
+def test_whom_the_line_failed_is_rung_back_by_it_and_who_wants_a_person_is_not(reason):
+    a_parcel(status=Status.IN_TRANSIT)
+    asked(reason)
+
+    ringing_back.plan(now=LATER)
+
+    is_ours = reason in ("not_admitted", "model_failure")
+    assert planned() == [(AMINA, Purpose.CALLBACK, True, "rules")] * is_ours
+
+
+def test_a_courier_may_have_the_agent_ring_everybody_or_nobody(settings):
+    a_parcel(status=Status.IN_TRANSIT)
+    asked(CallbackReason.ASKED)
+    settings.DIAL_CALLBACKS = []
+    assert ringing_back.plan(now=LATER) == []
+
+    settings.DIAL_CALLBACKS = ["asked"]
+    ringing_back.plan(now=LATER)
+
+    assert planned() == [(AMINA, Purpose.CALLBACK, True, "rules")]
+
+
+def test_one_request_is_one_call_however_often_it_is_looked_at():
+    a_parcel(status=Status.IN_TRANSIT)
+    asked()
+
+    for minutes in range(3):
+        ringing_back.plan(now=LATER + timedelta(minutes=minutes))
+    OutboundCall.objects.update(state=DialState.FAILED)
+    ringing_back.plan(now=LATER + timedelta(hours=1))
+
+    assert len(planned()) == 1
+
+
+def test_the_call_is_for_the_time_that_he_was_told():
+    a_parcel(status=Status.IN_TRANSIT)
+    opens = NOW + timedelta(hours=10)
+    asked()
+    CallbackRequest.objects.update(window_start=opens, window_end=opens + timedelta(hours=2))
+
+    [said] = ringing_back.plan(now=LATER)
+
+    assert said.outbound is not None
+    assert said.outbound.not_before == opens
+    assert isinstance(said.answer, At)
+
+
+@pytest.mark.parametrize("number", [AMINA, BRIAN])
+def test_it_is_about_the_parcel_they_spoke_of_if_that_is_his(number):
+    spoken_of = a_parcel(number, status=Status.IN_TRANSIT)
+    latest = a_parcel(AMINA, status=Status.IN_TRANSIT)
+    asked(shipment=spoken_of)
+
+    ringing_back.plan(now=LATER)
+
+    assert OutboundCall.objects.get().shipment == (spoken_of if number == AMINA else latest)
+
+
+def test_nobody_is_rung_whose_number_anybody_may_have_claimed_or_that_no_parcel_has():
+    a_parcel(status=Status.IN_TRANSIT)
+    asked(proof=Proof.NOBODY)
+    asked(number=BRIAN)
+
+    assert ringing_back.plan(now=LATER) == []
+    assert planned() == []
+
+
+def test_nobody_is_rung_who_was_rung_back_already_or_for_whom_it_is_too_late():
+    a_parcel(status=Status.IN_TRANSIT)
+    one = asked()
+    assert ringing_back.look(now=NOW + timedelta(days=3)) == []
+    callbacks.settle([one.pk], CallbackState.DONE, by="mary", now=LATER)
+
+    assert ringing_back.plan(now=LATER) == []
+
+
+def test_who_says_afterwards_that_he_wants_no_calls_is_not_rung():
+    a_parcel(status=Status.IN_TRANSIT)
+    asked()
+    contacts.opt_out(number=AMINA, call_public_id="b", now=LATER)
+
+    ringing_back.plan(now=LATER + timedelta(minutes=1))
+
+    assert planned() == []
+
+
+def test_a_worker_plans_it_and_the_dialler_rings(settings):
+    settings.SAUTIKIT_API_KEY, settings.SAUTIKIT_NUMBER = "key", "+254709555100"
+    a_parcel(status=Status.IN_TRANSIT)
+    asked()
+    platform = Platform()
+
+    [job] = [job for job in jobs.jobs() if job.name == "call-backs"]
+    assert job.run(LATER) == 1
+    said = dial(platform, LATER)
+
+    assert isinstance(said, Now)
+    assert platform.orders == [OutboundCall.objects.get().client_request_id]
+
+
+def test_a_dry_run_of_what_is_due_names_it_and_plans_nothing(settings, monkeypatch):
+    monkeypatch.setattr("voice.placing.clock", lambda: LATER)
+    parcel = a_parcel(status=Status.IN_TRANSIT)
+    asked()
+    out = StringIO()
+
+    call_command("place_calls", "--due", "--dry-run", "--json", stdout=out)
+
+    [told] = json.loads(out.getvalue())
+    assert (told["tracking_id"], told["decision"]) == (parcel.tracking_id, "now")
+    assert planned() == []
+
+
+@pytest.mark.parametrize(("reason", "who"), [("not_admitted", "We"), ("asked", "A colleague")])
+def test_a_person_is_promised_only_where_a_person_will_call(reason, who):
+    call = Call.objects.create(customer_number=AMINA, created_at=NOW)
+
+    told = callbacks.request(call_public_id=call.public_id, number="", reason=reason, summary="", now=NOW)
+
+    assert str(told["say"]).startswith(f"{who} will call you back on the number ending in")
