@@ -9,120 +9,25 @@ busy is void: it is said so and not counted.
 """
 
 import argparse
-import json
 import os
 import platform
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from tests import services
 from tests.benchmarks import promises
+from tests.benchmarks.bench import ROOT, load
 
-ROOT = Path(__file__).resolve().parents[2]
-LOAD_CORE, BRIDGE_CORE = sorted(os.sched_getaffinity(0))[:2]
-BUSY = 0.8
 BOUNDS = {"uplink": 30.0, "jitter": 8.0, "mb": 0.5}
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _pinned(core: int, *command: str) -> list[str]:
-    return ["taskset", "-c", str(core), sys.executable, *command]
-
-
-@contextmanager
-def bridge(kind: str, model_port: int) -> Iterator[dict[str, str]]:
-    """Run one bridge process (serve, daphne or relay) on its core; yield the load's options for it."""
-    port = free_port()
-    model = f"ws://127.0.0.1:{model_port}"
-    with tempfile.TemporaryDirectory() as folder:
-        env = os.environ | {
-            "DATABASE_URL": f"sqlite:///{folder}/bench.sqlite3",
-            "SECRET_KEY": "a-key-for-one-benchmark-run-that-nobody-else-uses",
-            "SAUTIKIT_ROUTING_SECRETS": "bench-routing-secret-0123456789abcdef",
-            "PUBLIC_URL": f"http://127.0.0.1:{port}",
-            "GEMINI_LIVE_URL": model,
-            "GEMINI_API_KEY": "bench-key",
-            "SAUTIKIT_NUMBER": "+254700000000",
-            "ADMISSION_CALLS": "1000",
-            "ADMISSION_CALLS_PER_SECOND": "1000",
-            "ADMISSION_LAG_S": "10",  # how the calls are carried is measured, not when we would refuse one
-            "GREETING_SHIELD_S": "0",
-        }
-        match kind:
-            case "relay":
-                command = _pinned(BRIDGE_CORE, "-m", "tests.benchmarks.relay", str(port), model)
-            case "daphne":
-                command = _pinned(
-                    BRIDGE_CORE,
-                    "-m",
-                    "daphne",
-                    "-b",
-                    "127.0.0.1",
-                    "-p",
-                    str(port),
-                    "courier.asgi:application",
-                )
-            case _:
-                command = _pinned(
-                    BRIDGE_CORE, "manage.py", "serve", "--host", "127.0.0.1", "--port", str(port)
-                )
-        if kind != "relay":
-            subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
-        try:
-            _wait_for(port, process)
-            options = {"pid": str(process.pid), "stream": f"ws://127.0.0.1:{port}/"}
-            if kind != "relay":
-                options["voice"] = f"http://127.0.0.1:{port}/voice/bench-routing-secret-0123456789abcdef"
-            yield options
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(300):
-        if process.poll() is not None:
-            raise SystemExit(f"the bridge ended with {process.returncode} before it listened")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise SystemExit("the bridge does not listen")
 
 
 def measure(kind: str, calls: int, seconds: float, *flags: str) -> dict[str, Any]:
     """Run the load against a fresh bridge and return its figures."""
-    model_port = free_port()
-    with bridge(kind, model_port) as options:
-        command = _pinned(LOAD_CORE, "-m", "tests.benchmarks.load", "--model-port", str(model_port))
-        for name, value in options.items():
-            command += [f"--{name}", value]
-        command += ["--calls", str(calls), "--seconds", str(seconds), *flags]
-        done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)
-    figures: dict[str, Any] = json.loads(done.stdout)
-    figures["void"] = figures["load_busy"] > BUSY
-    print("  ", kind, json.dumps(figures), file=sys.stderr, flush=True)
-    return figures
+    return load(kind, "--calls", str(calls), "--seconds", str(seconds), *flags)
 
 
 def _valid(runs: list[dict[str, Any]], name: str) -> list[float]:

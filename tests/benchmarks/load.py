@@ -13,6 +13,8 @@ import resource
 import struct
 import time
 import urllib.parse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -207,11 +209,19 @@ class Run:
         """Return the listener of a new model session."""
         return Model(self)
 
+    def caller(self, n: int) -> Caller:
+        """Return the nth telephone."""
+        return Caller(self.measured, n)
+
+    def number(self, n: int) -> str:
+        """Return the nth caller's number."""
+        return f"+2547000{n:05d}"
+
     async def stream_url(self, client: httpx.AsyncClient, n: int) -> str:
         """Return where the nth call's stream goes: asked at the webhook, as the carrier does."""
         if not self.options.voice:
             return str(self.options.stream)
-        answer = await client.post(self.options.voice, data=_webhook(n))
+        answer = await client.post(self.options.voice, data=_webhook(n, self.number(n)))
         stream = ET.fromstring(answer.text).find("Stream")
         if stream is None:
             raise SystemExit(f"call {n} got no stream: {answer.status_code} {answer.text}")
@@ -224,7 +234,7 @@ class Run:
         async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
             for n in range(self.options.calls):
                 url = await self.stream_url(client, n)
-                caller = Caller(self.measured, n)
+                caller = self.caller(n)
                 await ws_connect(lambda caller=caller: caller, url, extra_headers=headers)
                 self.callers.append(caller)
         async with asyncio.timeout(30):
@@ -248,38 +258,46 @@ class Run:
         async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
             for n in range(10_000, 10_000 + int(self.options.seconds * 20)):
                 began = time.monotonic()
-                answer = await client.post(self.options.voice, data=_webhook(n))
+                answer = await client.post(self.options.voice, data=_webhook(n, self.number(n)))
                 answer.raise_for_status()
                 self.measured.webhook.append((time.monotonic() - began) * 1000)
                 await asyncio.sleep(max(0.0, 0.05 - (time.monotonic() - began)))
+
+    @asynccontextmanager
+    async def talking(self) -> AsyncIterator[None]:
+        """Put the local model up and have all callers send; end the calls on leaving."""
+        server = await ws_create_server(self.model, "127.0.0.1", self.options.model_port)
+        await self.start()
+        speaking = asyncio.create_task(self.keep_speaking())
+        try:
+            yield
+        finally:
+            speaking.cancel()
+            for caller in self.callers:
+                caller.closing = True
+                if caller.transport is not None:
+                    caller.transport.send_close(WSCloseCode.OK)
+            await asyncio.sleep(1.0)
+            server.close()
 
     async def measure(self) -> dict[str, Any]:
         """Run, and return the figures."""
         loop, pid = asyncio.get_running_loop(), self.options.pid
         idle_kb = _resident_kb(pid)
-        server = await ws_create_server(self.model, "127.0.0.1", self.options.model_port)
-        await self.start()
-        speaking = loop.create_task(self.keep_speaking())
-        for n, model in enumerate(self.models):
-            loop.call_later(CYCLE_S * n / len(self.models), model.speak)
-        await asyncio.sleep(self.options.warm_up)
-        self.measured.counting = True
-        began, cpu, own = time.monotonic(), _cpu_s(pid), _own_cpu_s()
-        if self.options.webhook:
-            await self.ask_webhook()
-        else:
-            await asyncio.sleep(self.options.seconds)
-        took, cpu, own = time.monotonic() - began, _cpu_s(pid) - cpu, _own_cpu_s() - own
-        self.measured.counting = False
-        kb = _resident_kb(pid)
-        await asyncio.sleep(0.3)
-        speaking.cancel()
-        for caller in self.callers:
-            caller.closing = True
-            if caller.transport is not None:
-                caller.transport.send_close(WSCloseCode.OK)
-        await asyncio.sleep(1.0)
-        server.close()
+        async with self.talking():
+            for n, model in enumerate(self.models):
+                loop.call_later(CYCLE_S * n / len(self.models), model.speak)
+            await asyncio.sleep(self.options.warm_up)
+            self.measured.counting = True
+            began, cpu, own = time.monotonic(), _cpu_s(pid), _own_cpu_s()
+            if self.options.webhook:
+                await self.ask_webhook()
+            else:
+                await asyncio.sleep(self.options.seconds)
+            took, cpu, own = time.monotonic() - began, _cpu_s(pid) - cpu, _own_cpu_s() - own
+            self.measured.counting = False
+            kb = _resident_kb(pid)
+            await asyncio.sleep(0.3)
         measured, calls = self.measured, self.options.calls
         return {
             "calls": calls,
@@ -297,10 +315,10 @@ class Run:
         }
 
 
-def _webhook(n: int) -> dict[str, str]:
+def _webhook(n: int, number: str) -> dict[str, str]:
     return {
         "sessionId": f"HD_bench_{os.getpid()}_{n}",
-        "callerNumber": f"+2547000{n:05d}",
+        "callerNumber": number,
         "destinationNumber": "+254700000000",
         "callSessionState": "Ringing",
         "direction": "Inbound",
@@ -333,8 +351,8 @@ def _resident_kb(pid: int) -> int:
     return 0
 
 
-def main() -> None:
-    """Read the options, run once, print the figures."""
+def options() -> argparse.ArgumentParser:
+    """Return what every load can be told."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--pid", type=int, required=True)
     parser.add_argument("--model-port", type=int, required=True)
@@ -345,7 +363,12 @@ def main() -> None:
     parser.add_argument("--warm-up", type=float, default=3)
     parser.add_argument("--barge-in", action="store_true")
     parser.add_argument("--webhook", action="store_true")
-    print(json.dumps(uvloop.run(Run(parser.parse_args()).measure())))
+    return parser
+
+
+def main() -> None:
+    """Run once, print the figures."""
+    print(json.dumps(uvloop.run(Run(options().parse_args()).measure())))
 
 
 if __name__ == "__main__":
