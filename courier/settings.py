@@ -113,7 +113,7 @@ REST_FRAMEWORK = {
 
 # Database, and the layer that carries news to dashboards (audio never uses it)
 
-ORM_THREADS = env.int("ORM_THREADS", default=16)
+ORM_THREADS = env.int("ORM_THREADS", default=8)
 DATABASE_QUERY_S = env.float("DATABASE_QUERY_S", default=5.0)
 DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 DATABASES = {"default": described(DATABASE_URL, wait_s=DATABASE_QUERY_S, threads=ORM_THREADS)}
