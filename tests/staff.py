@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
+from pkgutil import iter_modules
 
 from django.apps import apps
 from django.contrib.auth.models import Group, User
@@ -14,25 +15,23 @@ from shipments.models import DeliveryChange, Shipment
 from shipments.statuses import Status
 from shipments.telling import find_own
 from tests.shipments.builders import a_depot, a_parcel, a_slot, an_address
+from voice import migrations
 from voice.models import Call, CallbackRequest, ToolRun, Turn
 from voice.statuses import CallStatus, ToolState
 
-_ROLES = (
-    "0012_administrators_keep_api_clients",
-    "0013_administrators_keep_webhooks",
-    "0014_supervisors_take_files",
-    "0017_staff_place_test_calls",
-    "0019_rounds_are_kept_up",
-    "0022_staff_steer_calls",
-)
-"""The migrations that give roles more than the first one did, which each of them makes anew."""
+
+def make_roles() -> None:
+    """Make the roles as the migrations do, each of which makes those of the first one anew and gives more."""
+    for found in sorted(iter_modules(migrations.__path__), key=lambda one: one.name):
+        migration = import_module(f"{migrations.__name__}.{found.name}")
+        if hasattr(migration, "give"):
+            migration.give(apps, None)
 
 
 def a_member(role: str, *depots: Depot) -> User:
     """Return somebody new in a role, who works for these depots."""
     if not Group.objects.filter(name=role).exists():  # a test before this one emptied the database
-        for migration in _ROLES:
-            import_module(f"voice.migrations.{migration}").give(apps, None)
+        make_roles()
     user = User.objects.create_user(f"{role.lower()} {User.objects.count()}", is_staff=True)
     user.groups.add(Group.objects.get(name=role))
     user.depots.set(depots)

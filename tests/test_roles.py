@@ -4,7 +4,7 @@ from copy import deepcopy
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
@@ -13,7 +13,7 @@ from django.utils import timezone
 from shipments.audit import AuditEntry
 from shipments.depots import DeliverySlot
 from tests.shipments.builders import AMINA, BRIAN
-from tests.staff import SAID, Corner, a_corner, a_member
+from tests.staff import SAID, Corner, a_corner, a_member, make_roles
 from voice import dialing
 from voice.models import CallbackRequest, OutboundCall
 
@@ -303,3 +303,17 @@ def test_a_window_is_not_made_smaller_than_what_is_booked(own):
 
     assert answer.status_code == OK
     assert "are booked" in answer.content.decode()
+
+
+def test_roles_that_are_made_anew_after_a_test_emptied_the_database_may_do_what_they_did():
+    for role in ROLES:
+        a_member(role)
+
+    def rights() -> set[tuple[str, str]]:
+        return set(Group.objects.values_list("name", "permissions__codename"))
+
+    before = rights()
+    Group.objects.all().delete()
+    make_roles()
+
+    assert rights() == before
