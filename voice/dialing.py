@@ -42,7 +42,6 @@ def look(
     purpose: str,
     *,
     now: datetime,
-    not_before: datetime | None = None,
     asked_at: datetime | None = None,
 ) -> Answer:
     """Return what the gate would say to `plan`, or of the call that is open, and plan nothing."""
@@ -50,7 +49,7 @@ def look(
     row = OutboundCall.objects.open().filter(shipment=shipment, purpose=purpose).first()
     if row is not None:
         return _stands(row, shipment, books)
-    return books.answer(shipment, _wish(shipment, purpose, not_before or now, asked_at=asked_at))
+    return books.answer(shipment, _wish(shipment, purpose, now, asked_at=asked_at))
 
 
 def plan(

@@ -18,6 +18,7 @@ from django.utils.timezone import localtime
 from shipments.admin.columns import wanted
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.phones import mask_numbers, masked
+from voice import ringing_back
 from voice.models import Call, CallbackRequest
 
 LOOK_INTO = timedelta(days=1)
@@ -151,11 +152,17 @@ def _callback(asked: CallbackRequest, user: User) -> Task:
         from_at=asked.window_start,
         number=masked(asked.number),
         words=mask_numbers(asked.summary) or asked.get_reason_display(),
-        note=f"told between {start:%H:%M} and {end:%H:%M}{' in a test call' if asked.call.is_test else ''}",
+        note=f"told between {start:%H:%M} and {end:%H:%M}{_who_rings(asked)}",
         page=_page("voice_call_change", asked.call_id),
         deeds=_deeds("voice_callbackrequest", asked.pk, _RING, user),
         **_parcel(asked.call.shipment),
     )
+
+
+def _who_rings(asked: CallbackRequest) -> str:
+    if asked.call.is_test:
+        return " in a test call"
+    return "; the agent rings by itself" if ringing_back.is_owed(asked) else ""
 
 
 def _unproved(call: Call, user: User) -> Task:

@@ -92,6 +92,19 @@ def test_a_task_says_how_its_time_stands(corner):
     assert [task.urgency(at) for at in moments] == ["Later", "Now", "Late"]
 
 
+@pytest.mark.parametrize(
+    ("reason", "proof", "rings"),
+    [("asked", "signature", False), ("not_admitted", "signature", True), ("not_admitted", "", False)],
+)
+def test_a_task_says_when_the_agent_rings_back_by_itself(corner, reason, proof, rings):
+    CallbackRequest.objects.update(reason=reason)
+    Call.objects.filter(callback__isnull=False).update(proof=proof)
+
+    [task] = tasks(a_member("Supervisor"), "callback")
+
+    assert task.note.endswith("; the agent rings by itself") == rings
+
+
 def test_the_page_shows_what_may_be_done_by_whom(client, corner):
     client.force_login(a_member("Dispatcher", corner.depot))
     dispatchers = client.get(PAGE).content.decode()

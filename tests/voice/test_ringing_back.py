@@ -13,7 +13,7 @@ from tests.dialled import Platform, dial
 from tests.shipments.builders import AMINA, BRIAN, a_parcel
 from tests.voice.builders import NOW
 from voice import callbacks, jobs, ringing_back
-from voice.dial_rules import At, Now
+from voice.dial_rules import Now
 from voice.levels import Proof
 from voice.models import Call, CallbackRequest, OutboundCall
 from voice.statuses import CallbackReason, CallbackState, DialState, EndedReason, Purpose
@@ -88,17 +88,37 @@ def test_one_request_is_one_call_however_often_it_is_looked_at():
     assert len(planned()) == 1
 
 
-def test_the_call_is_for_the_time_that_he_was_told():
+def test_nobody_is_rung_before_the_time_that_he_was_told():
     a_parcel(status=Status.IN_TRANSIT)
     opens = NOW + timedelta(hours=10)
     asked()
     CallbackRequest.objects.update(window_start=opens, window_end=opens + timedelta(hours=2))
 
-    [said] = ringing_back.plan(now=LATER)
+    assert ringing_back.plan(now=opens - timedelta(seconds=1)) == []
+    ringing_back.plan(now=opens)
 
-    assert said.outbound is not None
-    assert said.outbound.not_before == opens
-    assert isinstance(said.answer, At)
+    assert len(planned()) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "number", "rung"),
+    [
+        ("answered", AMINA, 0),
+        ("completed", AMINA, 0),
+        ("failed", AMINA, 1),
+        ("completed", BRIAN, 1),
+    ],
+)
+def test_who_rang_once_more_and_was_served_waits_for_nothing(status, number, rung):
+    a_parcel(status=Status.IN_TRANSIT)
+    asked()
+    Call.objects.create(
+        status=status, direction="inbound", customer_number=number, created_at=LATER, answered_at=LATER
+    )
+
+    ringing_back.plan(now=LATER + timedelta(minutes=1))
+
+    assert len(planned()) == rung
 
 
 @pytest.mark.parametrize("number", [AMINA, BRIAN])
