@@ -45,19 +45,25 @@ def test_without_a_number_of_ours_nobody_is_called(settings):
 def test_with_both_the_worker_dials(settings):
     settings.SAUTIKIT_API_KEY, settings.SAUTIKIT_NUMBER = "key", "+254700000900"
 
-    assert names() == ALWAYS | {"untold ends", "untold dials", "hang-ups", "bills", "dial"}
+    assert names() == ALWAYS | {"untold ends", "untold dials", "hang-ups", "bills", "call-backs", "dial"}
 
 
 @pytest.mark.parametrize(
-    ("missed_s", "proof", "asks"), [(3.0, "lookup", True), (0.0, "lookup", False), (3.0, "none", False)]
+    ("missed_s", "callbacks", "proof", "asks"),
+    [
+        (3.0, [], "lookup", True),
+        (0.0, ["not_admitted"], "lookup", True),
+        (0.0, [], "lookup", False),
+        (3.0, ["not_admitted"], "none", False),
+    ],
 )
-def test_who_made_a_missed_call_is_asked_where_that_is_a_wish_and_not_believed(
-    settings, missed_s, proof, asks
+def test_who_is_gone_is_asked_for_where_anybody_is_rung_back_and_nobody_believed(
+    settings, missed_s, callbacks, proof, asks
 ):
     settings.SAUTIKIT_API_KEY = "key"
-    settings.CALLBACK_MISSED_S, settings.CALLER_PROOF = missed_s, proof
+    settings.CALLBACK_MISSED_S, settings.DIAL_CALLBACKS, settings.CALLER_PROOF = missed_s, callbacks, proof
 
-    assert ("missed calls" in names()) == asks
+    assert ("callers gone" in names()) == asks
 
 
 def test_each_job_has_a_name_of_its_own_that_a_lease_can_bear():
