@@ -11,8 +11,8 @@ VENV := .venv
 FUTURE := $(VENV)/future
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest -q
-# Slow tests wait for processes and clocks for half of their time; with more workers clocks are late.
-WORKERS := $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN) / 2)))
+# Slow tests wait for processes and clocks for half of their time.
+WORKERS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # The locks are made with 3.11, which is what must pass; newer ones are taken when it is missing.
 FIND_PYTHON = for p in python3.11 python3.12 python3.13 python3; do \
 	  "$$p" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done

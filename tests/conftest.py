@@ -39,14 +39,23 @@ _STAYING_THREADS = ("ThreadPoolExecutor", "asyncio_", "pool-", "execnet", "psyco
 _LEAVING_S = 10.0
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m chooses
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before -m chooses, and after all have sorted
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Mark what uses the database, as it is to pass on PostgreSQL too; begin with what takes long."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("django_db") or fixtures & _DATABASE_FIXTURES:
             item.add_marker("database")
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # else one worker works on alone
+    items.sort(key=_seconds, reverse=True)
+    yield
+    # pytest-django puts what uses no database last, so that nothing finds one that another test has emptied:
+    # the longest of all, which have processes of their own, would begin when the other workers have done.
+    items.sort(key=lambda item: 0 if item.get_closest_marker("database") else _seconds(item), reverse=True)
+
+
+def _seconds(item: pytest.Item) -> float:
+    slow = item.get_closest_marker("slow")
+    return 0 if slow is None else float(slow.kwargs.get("seconds", 1))
 
 
 @pytest.hookimpl(trylast=True)

@@ -21,7 +21,7 @@ from voice.sandbox.carrier import FakeCarrier
 from voice.sandbox.rest import RestError
 from voice.sandbox.stream import Leg
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=50)
 
 CALLS = counted(10_000, dear=True)
 # One connection for all looks: PostgreSQL starts a process for each, and there are fifty looks a second.

@@ -42,7 +42,7 @@ from voice.records import Ending
 from voice.statuses import DIAL_OPEN, LIVE, NEXT_DIAL, DialState, Purpose
 from voice.wire.placing import Accepted, Placement, Refused, Slow, Unclear, Unsent
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.logs_errors]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow(seconds=60), pytest.mark.logs_errors]
 
 NUMBERS = {"+254700000001": "Africa/Nairobi", "+254700000002": "America/New_York"}
 """The second lives where the clocks change."""

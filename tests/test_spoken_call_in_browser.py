@@ -19,7 +19,7 @@ from tests.test_softphone_in_browser import CALLS, HZ, MICROPHONE, SEED, SOUNDS,
 from voice.audio import Resampler
 from voice.sandbox.process import Process
 
-pytestmark = [pytest.mark.slow, needs_chromium]
+pytestmark = [pytest.mark.slow(seconds=40), needs_chromium]
 AMINA = "Amina Otieno · ••• 001"
 LISTENS_S, ASKS_S = 14, 20
 """How long the caller lets the greeting be, and after his question the answer."""

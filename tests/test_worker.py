@@ -10,7 +10,7 @@ from tests.line import CALLER, OWN_NUMBER, Line, eventually
 from tests.test_outbound_call import PARCEL, House, in_house
 from voice.sandbox.caller import Script
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=25)
 
 HURRIED = {"HEARTBEAT_S": "1", "RECONCILE_S": "2", "RECONCILE_EVERY_S": "0.5"}
 CALLS = "SELECT status, ended_reason, carrier_duration_s IS NOT NULL FROM voice_call"

@@ -12,7 +12,7 @@ import pytest
 from tests.benchmarks.stage import Stage, Told, a_stage
 from voice.sandbox.mishaps import NO_MISHAP, Mishap
 
-pytestmark = [pytest.mark.slow, pytest.mark.logs_errors]
+pytestmark = [pytest.mark.slow(seconds=25), pytest.mark.logs_errors]
 _BACK_S = 4.0
 _HANGS = Mishap(setup_s=inf, stalls=((0.0, 8.0),))
 _INTERNAL = (1011, "Internal error encountered.")

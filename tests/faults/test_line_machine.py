@@ -25,7 +25,7 @@ from voice.reports import _RANK
 from voice.statuses import LIVE
 from voice.wire import gemini, sautikit
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.logs_errors]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow(seconds=50), pytest.mark.logs_errors]
 
 Result = TypeVar("Result")
 OURS = "+254700000900"

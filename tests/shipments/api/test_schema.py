@@ -19,7 +19,7 @@ CHECKED = (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=70)
 @pytest.mark.django_db(transaction=True)
 def test_d4_no_request_that_a_schema_allows_or_forbids_meets_an_answer_that_it_does_not(
     live_server, settings, tmp_path

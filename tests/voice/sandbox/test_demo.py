@@ -73,7 +73,7 @@ def test_a_recording_goes_on_for_longer_than_a_person_listens():
     assert (round(machine, -2), round(human, -2)) == (8_000, 2_000)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=60)
 def test_the_whole_of_it_goes_well_on_tones(tmp_path: Path):
     """Hold all calls, as where no speech package is: everything but the speech is real."""
     ended = subprocess.run(

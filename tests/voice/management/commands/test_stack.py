@@ -15,7 +15,7 @@ import pytest
 from tests.hearing import needs_speech
 from tests.line import ROOT, eventually
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=30)
 
 
 def commands_that_use(folder: Path) -> list[str]:
