@@ -177,6 +177,9 @@ class Onset:
         return begins
 
 
+_EARLY_S, _LATE_S, _IN_TURN_S = 0.02, 0.04, 0.07
+
+
 class Pacer:
     """Speech on its way to the telephone: given out two frames at a time, a lead ahead, give or take one.
 
@@ -195,6 +198,7 @@ class Pacer:
         self._queue = bytearray()
         self._heard_at_s = 0.0  # when all that was given out will have been heard
         self._not_before_s = 0.0
+        self._gave_at_s = 0.0
         self._sent_bytes = 0
         self._cut_bytes = 0  # sent, but cleared at the telephone before it was heard
         self._full_bytes = 0  # never sent: there was no room
@@ -220,10 +224,22 @@ class Pacer:
         wait_s = max(self._heard_at_s - self._lead_s, self._not_before_s) - now_s
         return wait_s if wait_s >= _TIMER_S else 0.0
 
-    def pop(self, now_s: float) -> bytes:
-        """Return the next frames when they are due, else nothing."""
-        if self.wait_s(now_s) != 0:
+    def is_turn(self, now_s: float) -> bool:
+        """Tell whether the next frames are to go out with a frame of the caller's that has just come.
+
+        Every other one takes two along, while the lead is roughly right: with a sharp limit a call whose
+        frames come just then would go out of step with each that is early or late.
+        """
+        if len(self._queue) < self._frame_bytes or now_s < self._not_before_s:
+            return False
+        late_s = now_s - (self._heard_at_s - self._lead_s)
+        return late_s >= (-_EARLY_S if now_s - self._gave_at_s >= _IN_TURN_S else _LATE_S)
+
+    def pop(self, now_s: float, *, in_turn: bool = False) -> bytes:
+        """Return the next frames when they are due, or it is their turn, else nothing."""
+        if not (self.is_turn(now_s) if in_turn else self.wait_s(now_s) == 0):
             return b""
+        self._gave_at_s = now_s
         whole = min(len(self._queue) // self._frame_bytes, self._AT_ONCE) * self._frame_bytes
         frames = bytes(self._queue[:whole])
         del self._queue[:whole]

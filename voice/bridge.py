@@ -15,6 +15,7 @@ from math import inf
 
 from voice import events as call
 from voice.audio import TELEPHONE_HZ, InputClock, Onset, Pacer, RateWatch, Resampler
+from voice.beat import beat_of
 from voice.errors import ModelLost, RemoteError, RemoteProtocolError
 from voice.events import Hearing
 from voice.limits import Bucket, Tuning
@@ -27,6 +28,8 @@ from voice.wire import gemini, sautikit
 logger = logging.getLogger(__name__)
 
 _DEAF = frozenset({Hearing.SILENCE, Hearing.PAUSE})
+_REGULAR_S = 0.1
+"""Whose last frame is no older sends without a pause: then his frames are the clock of what goes back."""
 
 
 class CallOver(Exception):  # noqa: N818 - not an error: the one way in which a call's tasks end together
@@ -66,6 +69,7 @@ class Bridge:
         self._playing_s = inf  # since when the telephone has not taken what we send
         self._is_carrying = False
         self._filling: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Future[bool] | None = None  # of what is spoken, while the caller's frames give it
         self._nonsense = 0  # frames of the model in a row that could not be read
 
     async def carry(self) -> None:
@@ -98,7 +102,7 @@ class Bridge:
                 group.create_task(self._ports.journal.run())
                 group.create_task(self._speak())
                 group.create_task(self._keep_time())
-                self._fill_silence()
+                beat_of(self._loop).join(self._follow_beat)
                 await self._do(call.Answered())
                 # With this task's context, so that a line of the log names the call.
                 context = copy_context()
@@ -109,6 +113,7 @@ class Bridge:
         except* CallOver:
             pass
         finally:
+            beat_of(self._loop).leave(self._follow_beat)
             if self._filling is not None:
                 self._filling.cancel()
 
@@ -135,6 +140,8 @@ class Bridge:
         if self._hearing not in _DEAF:
             self._clock.push(frame, now_s)
         self._pass_on(now_s)
+        if self._turn is not None and self._pacer.is_turn(now_s):
+            self._give_turn(in_turn=True)
         if self._onset.add(frame):
             self.take(call.CallerSounded())
         if self._onset.lasts:
@@ -164,14 +171,27 @@ class Bridge:
     def _fill_silence(self) -> None:
         """Keep the model's input going when the telephone sends nothing: it waits for ever otherwise."""
         now_s = self._time()
+        self._filling = None
         try:
             self._pass_on(now_s)
             if now_s - self._playing_s > self._tuning.stall_s and self._end is None:
                 self._playing_s = inf
                 self._group.create_task(self._do(call.Flooded()))  # the telephone reads nothing any more
         finally:  # what went wrong once, and the loop reports, must not leave the model waiting for good
-            # A timer of the loop's, not a task that sleeps: five times a second, in a fifth of the time.
-            self._filling = self._loop.call_later(self._clock.wait_s(now_s), self._fill_silence)
+            if not self._sends_regularly(now_s):
+                self._filling = self._loop.call_later(self._clock.wait_s(now_s), self._fill_silence)
+
+    def _follow_beat(self, now_s: float) -> None:
+        """See to what the caller's frames are the clock of, where none come."""
+        if not self._is_carrying:
+            return
+        if not self._sends_regularly(now_s) and not self._pacer.wait_s(now_s):
+            self._give_turn(in_turn=False)
+        if self._filling is None:
+            self._fill_silence()
+
+    def _sends_regularly(self, now_s: float) -> bool:
+        return now_s - self._session.heard_s < _REGULAR_S
 
     # From the model to the telephone
 
@@ -240,9 +260,8 @@ class Bridge:
             if wait_s is None:
                 await self._await_speech()
                 continue
-            if wait_s > 0:
-                await asyncio.sleep(wait_s)
-            if pcm := pacer.pop(self._time()):
+            in_turn = wait_s > 0 and await self._await_turn(wait_s)
+            if pcm := pacer.pop(self._time(), in_turn=in_turn):
                 if not telephone.play_now(pcm):
                     self._playing_s = self._time()
                     await telephone.play(pcm)
@@ -250,6 +269,25 @@ class Bridge:
                 if self._utterance_is_new:
                     self._utterance_is_new = False
                     await self._do(call.AgentHeard())
+
+    async def _await_turn(self, wait_s: float) -> bool:
+        """Wait until the next frames may go out, and tell whether one of the caller's has taken them along.
+
+        A timer for each woke the loop once more, which is a tenth of what a call costs; it remains for a
+        telephone that is silent.
+        """
+        if not self._sends_regularly(self._time()):
+            await asyncio.sleep(wait_s)
+            return False
+        self._turn = self._loop.create_future()
+        try:
+            return await self._turn
+        finally:
+            self._turn = None
+
+    def _give_turn(self, *, in_turn: bool) -> None:
+        if self._turn is not None and not self._turn.done():
+            self._turn.set_result(in_turn)
 
     async def _await_speech(self) -> None:
         """Wait for something to say, and report once that all before it has been heard."""
