@@ -177,7 +177,7 @@ class Onset:
         return begins
 
 
-_EARLY_S, _LATE_S, _IN_TURN_S = 0.02, 0.04, 0.07
+_EARLY_S, _IN_TURN_S = 0.02, 0.07
 
 
 class Pacer:
@@ -233,7 +233,7 @@ class Pacer:
         if len(self._queue) < self._frame_bytes or now_s < self._not_before_s:
             return False
         late_s = now_s - (self._heard_at_s - self._lead_s)
-        return late_s >= (-_EARLY_S if now_s - self._gave_at_s >= _IN_TURN_S else _LATE_S)
+        return late_s >= (-_EARLY_S if now_s - self._gave_at_s >= _IN_TURN_S else 0.0)
 
     def pop(self, now_s: float, *, in_turn: bool = False) -> bytes:
         """Return the next frames when they are due, or it is their turn, else nothing."""
@@ -318,6 +318,11 @@ class InputClock:
             over += over & 1
             del self._queue[:over]
             self._dropped_bytes += over
+
+    @property
+    def lags(self) -> bool:
+        """Whether there is more to give out than what has just come."""
+        return len(self._queue) >= _FRAME_BYTES
 
     def keep(self) -> None:
         """Begin to keep what the caller says: nobody listens."""

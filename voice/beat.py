@@ -7,7 +7,6 @@ what there is to do.
 import asyncio
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from weakref import WeakKeyDictionary
 
 BEAT_S = 0.1
 
@@ -28,12 +27,13 @@ class Beat:
         if self._timer is None:
             self._timer = self._loop.call_later(BEAT_S, self._strike)
 
-    def leave(self, member: Member) -> None:
-        """Call this one no more, but for a stroke that has just fallen."""
+    def leave(self, member: Member) -> bool:
+        """Call this one no more, but for a stroke that has just fallen; tell whether nobody is left."""
         self._members.pop(member, None)
         if not self._members and self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        return not self._members
 
     def _strike(self) -> None:
         self._timer = self._loop.call_later(BEAT_S, self._strike)
@@ -43,12 +43,18 @@ class Beat:
             self._loop.call_soon(member, now_s, context=context)
 
 
-_BEATS: WeakKeyDictionary[asyncio.AbstractEventLoop, Beat] = WeakKeyDictionary()
+_BEATS: dict[asyncio.AbstractEventLoop, Beat] = {}
 
 
-def beat_of(loop: asyncio.AbstractEventLoop) -> Beat:
-    """Return the beat that all calls of a loop share."""
+def join(member: Member) -> None:
+    """Call this one with the beat that all calls of the running loop share."""
+    loop = asyncio.get_running_loop()
+    _BEATS.setdefault(loop, Beat(loop)).join(member)
+
+
+def leave(member: Member) -> None:
+    """Call this one no more."""
+    loop = asyncio.get_running_loop()
     beat = _BEATS.get(loop)
-    if beat is None:
-        beat = _BEATS[loop] = Beat(loop)
-    return beat
+    if beat is not None and beat.leave(member):
+        del _BEATS[loop]  # a loop that is over is not kept

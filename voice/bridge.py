@@ -13,9 +13,9 @@ from contextlib import suppress
 from contextvars import copy_context
 from math import inf
 
+from voice import beat
 from voice import events as call
 from voice.audio import TELEPHONE_HZ, InputClock, Onset, Pacer, RateWatch, Resampler
-from voice.beat import beat_of
 from voice.errors import ModelLost, RemoteError, RemoteProtocolError
 from voice.events import Hearing
 from voice.limits import Bucket, Tuning
@@ -28,6 +28,7 @@ from voice.wire import gemini, sautikit
 logger = logging.getLogger(__name__)
 
 _DEAF = frozenset({Hearing.SILENCE, Hearing.PAUSE})
+_TURN_LATE_S = 0.06
 _REGULAR_S = 0.1
 """Whose last frame is no older sends without a pause: then his frames are the clock of what goes back."""
 
@@ -102,7 +103,7 @@ class Bridge:
                 group.create_task(self._ports.journal.run())
                 group.create_task(self._speak())
                 group.create_task(self._keep_time())
-                beat_of(self._loop).join(self._follow_beat)
+                beat.join(self._follow_beat)
                 await self._do(call.Answered())
                 # With this task's context, so that a line of the log names the call.
                 context = copy_context()
@@ -113,7 +114,7 @@ class Bridge:
         except* CallOver:
             pass
         finally:
-            beat_of(self._loop).leave(self._follow_beat)
+            beat.leave(self._follow_beat)
             if self._filling is not None:
                 self._filling.cancel()
 
@@ -178,17 +179,20 @@ class Bridge:
                 self._playing_s = inf
                 self._group.create_task(self._do(call.Flooded()))  # the telephone reads nothing any more
         finally:  # what went wrong once, and the loop reports, must not leave the model waiting for good
-            if not self._sends_regularly(now_s):
+            if self._has_to_fill(now_s):
                 self._filling = self._loop.call_later(self._clock.wait_s(now_s), self._fill_silence)
 
     def _follow_beat(self, now_s: float) -> None:
         """See to what the caller's frames are the clock of, where none come."""
         if not self._is_carrying:
             return
-        if not self._sends_regularly(now_s) and not self._pacer.wait_s(now_s):
-            self._give_turn(in_turn=False)
         if self._filling is None:
             self._fill_silence()
+
+    def _has_to_fill(self, now_s: float) -> bool:
+        if self._model is None or self._hearing is Hearing.KEEP or self._hearing is Hearing.PAUSE:
+            return False
+        return self._clock.lags or not self._sends_regularly(now_s)
 
     def _sends_regularly(self, now_s: float) -> bool:
         return now_s - self._session.heard_s < _REGULAR_S
@@ -273,19 +277,22 @@ class Bridge:
     async def _await_turn(self, wait_s: float) -> bool:
         """Wait until the next frames may go out, and tell whether one of the caller's has taken them along.
 
-        A timer for each woke the loop once more, which is a tenth of what a call costs; it remains for a
-        telephone that is silent.
+        A timer for each woke the loop once more, which is a tenth of what a call costs. It remains for a
+        telephone that is silent, and strikes soon after a frame that did not come: the lead bears it.
         """
-        if not self._sends_regularly(self._time()):
+        now_s = self._time()
+        if not self._sends_regularly(now_s):
             await asyncio.sleep(wait_s)
             return False
         self._turn = self._loop.create_future()
+        missed = self._loop.call_later(wait_s + _TURN_LATE_S, self._give_turn)
         try:
             return await self._turn
         finally:
             self._turn = None
+            missed.cancel()
 
-    def _give_turn(self, *, in_turn: bool) -> None:
+    def _give_turn(self, *, in_turn: bool = False) -> None:
         if self._turn is not None and not self._turn.done():
             self._turn.set_result(in_turn)
 

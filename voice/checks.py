@@ -145,6 +145,9 @@ def _addresses() -> Iterator[CheckMessage]:
             )
 
 
+_LEAD_MS = 120
+
+
 def _stream() -> Iterator[CheckMessage]:
     if not _NAME.fullmatch(settings.STREAM_NAME):
         yield Error(
@@ -157,6 +160,12 @@ def _stream() -> Iterator[CheckMessage]:
             "STREAM_HEADER_METADATA is not a flat JSON object.",
             hint='Write it as {"name": "value"}, or leave it empty.',
             id="voice.E009",
+        )
+    if settings.PLAYOUT_LEAD_MS < _LEAD_MS:
+        yield Error(
+            "PLAYOUT_LEAD_MS is too little: what the agent says would have gaps.",
+            hint=f"Frames go out two at a time, and may be late by more: set it to {_LEAD_MS} at least.",
+            id="voice.E033",
         )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from contextvars import ContextVar
 from random import Random
 
@@ -10,8 +11,10 @@ import pytest
 from tests.peers import FakeModel, FakeTelephone, speech
 from tests.placed import FRAME, Placed, call
 from tests.virtual_time import run
+from voice import beat
 from voice.audio import Pacer
-from voice.beat import BEAT_S, Beat, beat_of
+from voice.beat import BEAT_S, Beat
+from voice.events import Hearing
 
 TAKEN_S = 0.04
 """How long apart the caller's frames are when two are taken at once, as our server does."""
@@ -22,7 +25,6 @@ def struck(seconds: float, members: int = 1) -> list[list[float]]:
     times: list[list[float]] = [[] for _ in range(members)]
 
     async def stay() -> None:
-        beat = beat_of(asyncio.get_running_loop())
         for one in times:
             beat.join(one.append)
         await asyncio.sleep(seconds)
@@ -37,17 +39,18 @@ def test_all_members_are_called_at_the_same_moments():
     one, two = struck(1.05, members=2)
 
     assert one == two == pytest.approx([BEAT_S * (n + 1) for n in range(10)])
+    assert beat._BEATS == {}
 
 
 def test_who_left_is_called_no_more_and_nothing_strikes_for_nobody():
     async def stay() -> list[object]:
         loop, times = asyncio.get_running_loop(), list[float]()
-        beat = Beat(loop)
-        beat.join(times.append)
+        own = Beat(loop)
+        own.join(times.append)
         await asyncio.sleep(2.5 * BEAT_S)
-        beat.leave(times.append)
+        own.leave(times.append)
         await asyncio.sleep(1)
-        return [len(times), beat._timer]
+        return [len(times), own._timer]
 
     assert run(stay()) == [2, None]
 
@@ -61,12 +64,12 @@ def test_what_goes_wrong_in_one_call_stops_no_others_clock():
     async def stay() -> list[float]:
         loop, times = asyncio.get_running_loop(), list[float]()
         loop.set_exception_handler(lambda _, told: faults.append(told["exception"]))
-        beat = Beat(loop)
-        beat.join(breaks)
-        beat.join(times.append)
+        own = Beat(loop)
+        own.join(breaks)
+        own.join(times.append)
         await asyncio.sleep(3.5 * BEAT_S)
-        beat.leave(breaks)
-        beat.leave(times.append)
+        own.leave(breaks)
+        own.leave(times.append)
         return times
 
     assert len(run(stay())) == len(faults) == 3
@@ -77,14 +80,14 @@ def test_each_is_called_in_the_context_in_which_it_joined():
     seen: list[str] = []
 
     async def stay() -> None:
-        beat, members = Beat(asyncio.get_running_loop()), []
+        own, members = Beat(asyncio.get_running_loop()), []
         for name in ("one", "two"):
             call_of.set(name)
             members.append(lambda _: seen.append(call_of.get()))
-            beat.join(members[-1])
+            own.join(members[-1])
         await asyncio.sleep(1.5 * BEAT_S)
         for member in members:
-            beat.leave(member)
+            own.leave(member)
 
     run(stay())
     assert seen == ["one", "two"]
@@ -130,15 +133,24 @@ def test_no_turn_is_given_before_the_telephone_obeyed_a_clear_or_for_less_than_a
 # The bridge
 
 
-def sent(talks_s: float, seconds: float = 6.0) -> list[tuple[float, int]]:
-    """Return when how much went out of seconds of speech, to a caller whose frames cease after a while."""
+def sent(
+    hears: Callable[[float], bool], *, begins_s: float = 0.0, packet: int = 2
+) -> list[tuple[float, int]]:
+    """Return when how much went out of six seconds of speech to a caller whose frames come at these times."""
+    seconds, packet_s = 6.0, packet * 0.02
 
     async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        async def talk() -> None:
+            began_s = asyncio.get_running_loop().time()
+            for _ in range(round(seconds / packet_s)):
+                if hears(asyncio.get_running_loop().time() - began_s):
+                    telephone.put(FRAME * packet)
+                await asyncio.sleep(packet_s)
+
+        talking = asyncio.create_task(talk())
+        await asyncio.sleep(begins_s)
         model.put(speech(seconds + 2))
-        for _ in range(round(talks_s / TAKEN_S)):
-            telephone.put(FRAME * 2)
-            await asyncio.sleep(TAKEN_S)
-        await asyncio.sleep(max(0.0, seconds - talks_s))
+        await talking
 
     placed = call(scenario)
     return [(at, len(pcm)) for at, pcm in placed.telephone.got if isinstance(pcm, bytes)]
@@ -153,18 +165,52 @@ def leads(frames: list[tuple[float, int]]) -> list[float]:
     return left[4:]
 
 
-@pytest.mark.parametrize("talks_s", [6.0, 2.0, 0.0])
-def test_speech_never_runs_out_whether_the_callers_frames_come_cease_or_never_came(talks_s):
-    frames = sent(talks_s)
+HEARD: dict[str, Callable[[float], bool]] = {
+    "all the time": lambda at_s: True,
+    "never": lambda at_s: False,
+    "for two seconds": lambda at_s: at_s < 2,
+    "but for 150 ms in each second": lambda at_s: at_s % 1 > 0.15,
+    "but for a frame a second, and then never": lambda at_s: at_s % 1 > 0.05 and at_s < 4,
+}
 
-    assert sum(size for _, size in frames) / 32_000 == pytest.approx(6.2, abs=0.25)
-    assert min(leads(frames)) >= 0.05
-    assert max(leads(frames)) <= 0.2
+
+@pytest.mark.parametrize("heard", HEARD)
+@pytest.mark.parametrize("packet", [1, 2, 3, 5])
+def test_speech_never_runs_out_however_the_callers_frames_come(heard, packet):
+    for phase_ms in range(0, 80, 13):
+        frames = sent(HEARD[heard], begins_s=phase_ms / 1000, packet=packet)
+
+        assert sum(size for _, size in frames) / 32_000 == pytest.approx(6.2 - phase_ms / 1000, abs=0.25)
+        assert min(leads(frames)) >= 0.075
+        assert max(leads(frames)) <= 0.2
 
 
 def test_speech_goes_out_in_the_very_moments_in_which_the_callers_frames_come():
-    frames = sent(6.0)
+    frames = sent(lambda _: True)
 
     moments = {round(at, 6) for at, _ in frames[4:-1]}
     steps = sorted(round((at - min(moments)) / TAKEN_S, 3) for at in moments)
     assert steps == [2.0 * n for n in range(len(steps))]
+
+
+def test_a_telephone_that_is_silent_while_nobody_listens_keeps_the_loop_from_nothing():
+    """A timer of a millisecond went round and round there."""
+    struck_at: list[float] = []
+
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        bridge = placed.bridge
+        fill = bridge._fill_silence
+
+        def count() -> None:
+            struck_at.append(asyncio.get_running_loop().time())
+            fill()
+
+        bridge._fill_silence = count  # type: ignore[method-assign]
+        await asyncio.sleep(1)
+        bridge._listen_so(Hearing.PAUSE)
+        await asyncio.sleep(0.5)
+        struck_at.clear()
+        await asyncio.sleep(2)
+
+    call(scenario)
+    assert 15 <= len(struck_at) <= 25

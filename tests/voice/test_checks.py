@@ -77,6 +77,7 @@ def test_the_defaults_are_possible():
         ("DIAL_SUNDAY_FROM", "ten", "voice.E021"),
         ("DIAL_PER_SECOND", 0.0, "voice.E022"),
         ("DIAL_CALLBACKS", ["anger"], "voice.E029"),
+        ("PLAYOUT_LEAD_MS", 119, "voice.E033"),
         ("VOICEMAIL_MESSAGE_S", 40.0, "voice.E026"),
     ],
 )
