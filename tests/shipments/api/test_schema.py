@@ -12,6 +12,7 @@ from tests.clients import System
 from tests.counts import counted
 from tests.shipments.builders import a_depot, a_parcel
 
+pytestmark = pytest.mark.xdist_group("schema")  # which begins early: it is long, and would be the last of all
 CHECKED = (
     *("not_a_server_error", "status_code_conformance", "content_type_conformance"),
     *("response_headers_conformance", "response_schema_conformance", "negative_data_rejection"),
