@@ -15,8 +15,9 @@ from shipments.models import Address, Shipment
 from voice import budget, dial_rules, room
 from voice.dial_rules import Answer, DialPolicy, Parcel, Seen, Wish
 from voice.models import BILLED_KES_MINOR, RUNS, Call, OutboundCall
+from voice.served import last_served
 from voice.shared import DialSwitch
-from voice.statuses import CallStatus, DialOutcome, DialState, Direction
+from voice.statuses import CallStatus, DialOutcome, DialState, Direction, Purpose
 
 _UNDER_WAY = (DialState.DIALLING, DialState.RINGING, DialState.ANSWERED)
 _STALE = timedelta(hours=1)
@@ -91,9 +92,11 @@ class Books:
 
     def answer(self, shipment: Shipment, wish: Wish) -> Answer:
         """Return what the gate says of a call about one of these parcels."""
-        return dial_rules.answer(parcel_of(shipment), wish, self._seen(shipment), self._policy, self._now)
+        return dial_rules.answer(
+            parcel_of(shipment), wish, self._seen(shipment, wish), self._policy, self._now
+        )
 
-    def _seen(self, shipment: Shipment) -> Seen:
+    def _seen(self, shipment: Shipment, wish: Wish) -> Seen:
         today = self._now.astimezone(shipment.zone).date()
         asked = [
             asked_for
@@ -114,6 +117,7 @@ class Books:
             holidays=self._calendar.of(shipment),
             rest=rest,
             paused=self._paused,
+            served_at=last_served(shipment.phone, self._now) if wish.purpose == Purpose.CALLBACK else None,
         )
 
 

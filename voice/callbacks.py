@@ -6,13 +6,15 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from shipments import wording
 from shipments.audit import AuditEntry
-from voice.models import Call, CallbackRequest
+from voice.levels import VOUCHED_FOR_WITHIN, Proof
+from voice.models import Call, CallbackRequest, OutboundCall
 from voice.rights import CallParcel
 from voice.spoken import SpeechCheck
-from voice.statuses import CallbackReason, CallbackState
+from voice.statuses import CallbackReason, CallbackState, Purpose
 
 _QUARTER_S = 900
 _WITHHELD = (
@@ -50,7 +52,7 @@ def request(
     number = number or (call.customer_number if call else "")
     if call is None or not number:
         return _refused()
-    if reason == CallbackReason.NOT_ADMITTED and (waiting := _waiting(number)):
+    if reason == CallbackReason.NOT_ADMITTED and (waiting := _waiting(number, now)):
         return _told(waiting, now)  # who is refused again and again is rung back once
     start, end = window(now)
     asked, new = CallbackRequest.objects.get_or_create(
@@ -105,8 +107,17 @@ def _refused() -> dict[str, object]:
     return {"status": "refused", "say": _WITHHELD, "code": "no_number"}
 
 
-def _waiting(number: str) -> CallbackRequest | None:
-    return CallbackRequest.objects.filter(number=number, state=CallbackState.OPEN).first()
+def _waiting(number: str, now: datetime) -> CallbackRequest | None:
+    """Return a request by which this number will be rung yet: not one whose call is over and reached nobody.
+
+    Nor one of a call that nobody has vouched for by now: it may have been anybody's.
+    """
+    since = OutboundCall.objects.filter(
+        number=number, purpose=Purpose.CALLBACK, created_at__gte=OuterRef("created_at")
+    )
+    waiting = CallbackRequest.objects.open().filter(number=number, window_end__gte=now)
+    waiting = waiting.filter(~Exists(since) | Exists(since.open()))
+    return waiting.exclude(call__proof=Proof.NOBODY, created_at__lt=now - VOUCHED_FOR_WITHIN).first()
 
 
 def _told(asked: CallbackRequest, now: datetime) -> dict[str, object]:

@@ -134,6 +134,7 @@ class Seen:
     holidays: frozenset[date] = frozenset()
     rest: Rest | None = None
     paused: str = ""
+    served_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +280,8 @@ def _person(parcel: Parcel, wish: Wish, seen: Seen, policy: DialPolicy, now: dat
 
 def _worth(parcel: Parcel, wish: Wish, seen: Seen, policy: DialPolicy, now: datetime) -> Never | None:
     if wish.purpose == Purpose.CALLBACK:
+        if seen.served_at is not None and wish.asked_at is not None and seen.served_at > wish.asked_at:
+            return Never("The customer has rung us since, and was answered.", moot=True)
         return _expired(parcel, wish, now)
     if parcel.status in OVER:
         return Never(f"The parcel is {Status(parcel.status).label.lower()}.", moot=True)

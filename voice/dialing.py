@@ -1,6 +1,7 @@
 """Plan the calls that we place: what the gate lets through goes into the queue, and waits there."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,6 +36,26 @@ class Planned:
 
 
 # The plan
+
+
+def note_refusal(shipment: Shipment, purpose: str, because: str, *, by: str, now: datetime) -> None:
+    """Write down a call that the gate forbids, so that it is seen, and not asked for again and again."""
+    earlier = OutboundCall.objects.filter(shipment=shipment, purpose=purpose)
+    attempt = (earlier.aggregate(Max("attempt"))["attempt__max"] or 0) + 1
+    with suppress(IntegrityError), transaction.atomic():  # another dialler did
+        OutboundCall.objects.create(
+            shipment=shipment,
+            purpose=purpose,
+            attempt=attempt,
+            number=shipment.phone,
+            state=DialState.SUPPRESSED,
+            not_before=now,
+            expires_at=now,
+            reason=because[:300],
+            requested_by=by[:120],
+            created_at=now,
+            ended_at=now,
+        )
 
 
 def look(

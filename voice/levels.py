@@ -10,6 +10,7 @@ A level opens tools; of which parcel is another question, asked anew each time.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import IntEnum, StrEnum
 
 
@@ -36,6 +37,10 @@ class Proof(StrEnum):
     LOOKUP = "lookup"  # the carrier, asked for its record of the call
     WORD = "word"  # nobody, and none is asked to: CALLER_PROOF is none
     STAFF = "staff"  # a member of staff, who plays somebody of the demonstration
+
+
+VOUCHED_FOR_WITHIN = timedelta(minutes=10)
+"""Whom the carrier does not know by then is not rung back: it would be no answer to his call any more."""
 
 
 class ProofWanted(StrEnum):

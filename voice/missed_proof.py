@@ -1,18 +1,16 @@
 """Ask the carrier about callers who were gone before their number was proved, so that they are rung back."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 
 from voice import missed, ringing_back, trust
-from voice.levels import Proof, ProofWanted
+from voice.levels import VOUCHED_FOR_WITHIN, Proof, ProofWanted
 from voice.models import Call
 from voice.reconcile import records
 from voice.statuses import CallStatus, Direction, EndedReason
 
-_ASKED_FOR = timedelta(minutes=10)
-"""Whom the carrier does not know by then is not rung: it would be no answer to his call any more."""
 _LOOKED_AT = 500
 _ASKED_AT_ONCE = 50
 
@@ -44,9 +42,11 @@ def look_up(now: datetime) -> int:
 
 def _unproved(now: datetime) -> list[Call]:
     calls = Call.objects.by_telephone().filter(
-        direction=Direction.INBOUND, proof=Proof.NOBODY, ended_at__gt=now - _ASKED_FOR
+        direction=Direction.INBOUND, proof=Proof.NOBODY, ended_at__gt=now - VOUCHED_FOR_WITHIN
     )
-    calls = calls.filter(created_at__gt=now - 2 * _ASKED_FOR, session_id__gt="", customer_number__gt="")
+    calls = calls.filter(
+        created_at__gt=now - 2 * VOUCHED_FOR_WITHIN, session_id__gt="", customer_number__gt=""
+    )
     latest = list(calls.order_by("-created_at")[:_LOOKED_AT])
     owed = set(ringing_back.owed(now).filter(call__in=latest).values_list("call", flat=True))
     return [call for call in latest if call.pk in owed or _is_missed(call)][:_ASKED_AT_ONCE]

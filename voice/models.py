@@ -378,6 +378,13 @@ class CallbackRequestQuerySet(models.QuerySet["CallbackRequest"]):
         """Return the requests that nobody has dealt with, the most urgent first."""
         return self.filter(state=CallbackState.OPEN).order_by("window_end", "pk")
 
+    def with_plans(self) -> "CallbackRequestQuerySet":
+        """Add to each whether a call back to its number is planned or under way."""
+        calls = OutboundCall.objects.open().filter(number=OuterRef("number"), purpose=Purpose.CALLBACK)
+        # A dict, since the stubs take keywords for new fields and this one is declared by the model.
+        told: dict[str, Exists] = {"is_planned": Exists(calls)}
+        return self.annotate(**told)
+
     def seen_by(self, user: User) -> "CallbackRequestQuerySet":
         """Return the requests out of calls that a member of staff may see, and those about no parcel."""
         return self.filter(reach(user, "call__shipment__depot", beside=Q(call__shipment=None)))
@@ -398,6 +405,9 @@ class CallbackRequest(models.Model):
     window_end = models.DateTimeField()
     state = models.CharField(max_length=10, choices=CallbackState.choices, default=CallbackState.OPEN)
     created_at = models.DateTimeField()
+
+    is_planned: bool
+    """Only of those that come by `with_plans`."""
 
     objects = CallbackRequestQuerySet.as_manager()
 

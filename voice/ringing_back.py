@@ -6,15 +6,19 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Exists, OuterRef
 
+from shipments.courtesy import ContactPreference
 from shipments.models import Shipment, ShipmentQuerySet
-from voice import dialing
+from voice import callbacks, dialing
+from voice.dial_rules import Never
 from voice.levels import Proof
-from voice.models import Call, CallbackRequest, CallbackRequestQuerySet, OutboundCall
-from voice.statuses import CallStatus, Direction, Purpose
+from voice.models import CallbackRequest, CallbackRequestQuerySet, OutboundCall
+from voice.served import last_served
+from voice.statuses import CallbackState, Purpose
 
 _FOR = timedelta(days=2)
 """Who was not rung back by then is a person's: a machine that calls about it is no answer any more."""
 _AT_ONCE = 100
+_BY = "rules"
 
 
 def owed(now: datetime) -> CallbackRequestQuerySet:
@@ -23,11 +27,6 @@ def owed(now: datetime) -> CallbackRequestQuerySet:
         reason__in=settings.DIAL_CALLBACKS, created_at__gt=now - _FOR, call__tester=None
     )
     return requests.select_related("call__shipment")
-
-
-def is_owed(asked: CallbackRequest) -> bool:
-    """Tell whether the dialler rings by itself because of a request, if a parcel has the number."""
-    return asked.reason in settings.DIAL_CALLBACKS and bool(asked.call.proof) and not asked.call.is_test
 
 
 def parcel_of(asked: CallbackRequest, within: ShipmentQuerySet) -> Shipment | None:
@@ -39,11 +38,22 @@ def parcel_of(asked: CallbackRequest, within: ShipmentQuerySet) -> Shipment | No
 
 
 def plan(*, now: datetime, limit: int | None = None) -> list[dialing.Planned]:
-    """Plan a call to each whom the line owes one, once the time that he was told has come; once a request."""
-    return [
-        dialing.plan(parcel, Purpose.CALLBACK, by="rules", now=now, asked_at=asked.created_at)
-        for asked, parcel in _waiting(now, limit)
-    ]
+    """Plan a call to each whom the line owes one, once the time that he was told has come; once a request.
+
+    Who has rung once more since and was served waits for nothing: his request is settled. Whom the gate
+    forbids to ring stays with the people, and the reason is among the placed calls.
+    """
+    planned = []
+    for asked, parcel in _waiting(now, limit):
+        served_at = last_served(asked.number, now)
+        if served_at is not None and served_at > asked.created_at:
+            callbacks.settle([asked.pk], CallbackState.DONE, by="agent", now=now)
+            continue
+        one = dialing.plan(parcel, Purpose.CALLBACK, by=_BY, now=now, asked_at=asked.created_at)
+        if isinstance(one.answer, Never) and one.outbound is None:
+            dialing.note_refusal(parcel, Purpose.CALLBACK, one.answer.because, by=_BY, now=now)
+        planned.append(one)
+    return planned
 
 
 def look(*, now: datetime, limit: int | None = None) -> list[dialing.Planned]:
@@ -59,20 +69,17 @@ def look(*, now: datetime, limit: int | None = None) -> list[dialing.Planned]:
 def _waiting(now: datetime, limit: int | None) -> Iterator[tuple[CallbackRequest, Shipment]]:
     """Yield whom nobody has planned to ring since he asked, if he is known to have, with his parcel.
 
-    Who has rung once more since and was served waits for nothing.
+    An opt-out is lifted by who asks for a call, not by who rang and was not served: he is a person's to ring.
     """
     since = OutboundCall.objects.filter(
         number=OuterRef("number"), purpose=Purpose.CALLBACK, created_at__gte=OuterRef("created_at")
     )
-    served = Call.objects.by_telephone().filter(
-        customer_number=OuterRef("number"),
-        direction=Direction.INBOUND,
-        answered_at__gt=OuterRef("created_at"),
-        status__in=(CallStatus.ANSWERED, CallStatus.COMPLETED),
-    )
+    unwanted = ContactPreference.objects.filter(number=OuterRef("number"), opted_out_at__isnull=False)
     has_parcel = Exists(Shipment.objects.filter(phone=OuterRef("number")))
-    asked = owed(now).filter(~Exists(since), ~Exists(served), has_parcel, window_start__lte=now)
+    asked = owed(now).filter(~Exists(since), ~Exists(unwanted), has_parcel, window_start__lte=now)
+    seen: set[str] = set()
     for one in asked.exclude(call__proof=Proof.NOBODY)[: limit or _AT_ONCE]:
         parcel = parcel_of(one, Shipment.objects.all())
-        if parcel is not None:
+        if parcel is not None and one.number not in seen:  # one call is the answer to all his requests
+            seen.add(one.number)
             yield one, parcel

@@ -18,7 +18,6 @@ from django.utils.timezone import localtime
 from shipments.admin.columns import wanted
 from shipments.models import DeliveryChange, Shipment, TrackingEvent
 from shipments.phones import mask_numbers, masked
-from voice import ringing_back
 from voice.models import Call, CallbackRequest
 
 LOOK_INTO = timedelta(days=1)
@@ -84,7 +83,7 @@ def waiting(kind: str, user: User, now: datetime) -> QuerySet[Any]:
         case "change":
             return DeliveryChange.objects.seen_by(user).waiting()
         case "callback":
-            return CallbackRequest.objects.seen_by(user).open()
+            return CallbackRequest.objects.seen_by(user).open().with_plans()
         case "unproved":
             return Call.objects.seen_by(user).unproved(now - LOOK_BACK).order_by(_OVER_AT, "pk")
         case _:
@@ -162,7 +161,7 @@ def _callback(asked: CallbackRequest, user: User) -> Task:
 def _who_rings(asked: CallbackRequest) -> str:
     if asked.call.is_test:
         return " in a test call"
-    return "; the agent rings by itself" if ringing_back.is_owed(asked) else ""
+    return "; the agent is about to ring" if asked.is_planned else ""
 
 
 def _unproved(call: Call, user: User) -> Task:

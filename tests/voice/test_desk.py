@@ -15,7 +15,7 @@ from shipments.statuses import Status
 from shipments.telling import find_own
 from tests.shipments.builders import AMINA, BRIAN, a_depot, a_parcel
 from tests.staff import a_corner, a_member
-from voice import worklist
+from voice import dialing, worklist
 from voice.models import Call, CallbackRequest, ToolRun
 from voice.statuses import CallStatus, ToolState
 
@@ -92,17 +92,13 @@ def test_a_task_says_how_its_time_stands(corner):
     assert [task.urgency(at) for at in moments] == ["Later", "Now", "Late"]
 
 
-@pytest.mark.parametrize(
-    ("reason", "proof", "rings"),
-    [("asked", "signature", False), ("not_admitted", "signature", True), ("not_admitted", "", False)],
-)
-def test_a_task_says_when_the_agent_rings_back_by_itself(corner, reason, proof, rings):
-    CallbackRequest.objects.update(reason=reason)
-    Call.objects.filter(callback__isnull=False).update(proof=proof)
+def test_a_task_says_when_the_agent_is_about_to_ring(corner):
+    user, now = a_member("Supervisor"), timezone.now()
+    assert "ring" not in tasks(user, "callback")[0].note
 
-    [task] = tasks(a_member("Supervisor"), "callback")
+    dialing.plan(corner.parcel, "callback", by="rules", now=now, asked_at=now)
 
-    assert task.note.endswith("; the agent rings by itself") == rings
+    assert tasks(user, "callback")[0].note.endswith("; the agent is about to ring")
 
 
 def test_the_page_shows_what_may_be_done_by_whom(client, corner):

@@ -6,11 +6,13 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.urls import reverse
 
 from shipments import contacts
 from shipments.statuses import Status
 from tests.dialled import Platform, dial
 from tests.shipments.builders import AMINA, BRIAN, a_parcel
+from tests.staff import a_member
 from tests.voice.builders import NOW
 from voice import callbacks, jobs, ringing_back
 from voice.dial_rules import Now
@@ -100,25 +102,56 @@ def test_nobody_is_rung_before_the_time_that_he_was_told():
     assert len(planned()) == 1
 
 
-@pytest.mark.parametrize(
-    ("status", "number", "rung"),
-    [
-        ("answered", AMINA, 0),
-        ("completed", AMINA, 0),
-        ("failed", AMINA, 1),
-        ("completed", BRIAN, 1),
-    ],
-)
-def test_who_rang_once_more_and_was_served_waits_for_nothing(status, number, rung):
-    a_parcel(status=Status.IN_TRANSIT)
-    asked()
+def rang(number: str = AMINA, status: str = "completed", lasts_s: float | None = 60, **fields) -> None:
+    """Let a number ring us a minute after the request was written."""
     Call.objects.create(
-        status=status, direction="inbound", customer_number=number, created_at=LATER, answered_at=LATER
+        **{
+            "status": status,
+            "direction": "inbound",
+            "customer_number": number,
+            "proof": Proof.SIGNATURE,
+            "created_at": LATER,
+            "answered_at": LATER,
+            "ended_at": None if lasts_s is None else LATER + timedelta(seconds=lasts_s),
+        }
+        | fields
     )
 
-    ringing_back.plan(now=LATER + timedelta(minutes=1))
 
-    assert len(planned()) == rung
+AFTER = LATER + timedelta(minutes=2)
+
+
+@pytest.mark.parametrize(
+    ("call", "rung"),
+    [
+        ({}, 0),
+        ({"status": "answered", "lasts_s": None}, 0),
+        (
+            {"answered_at": NOW - timedelta(minutes=1)},
+            0,
+        ),  # he was on the line when his other call was refused
+        ({"status": "failed"}, 1),
+        ({"lasts_s": 2.9}, 1),
+        ({"number": BRIAN}, 1),
+        ({"proof": Proof.NOBODY}, 1),
+        ({"direction": "outbound"}, 1),
+    ],
+)
+@pytest.mark.parametrize("when", ["before it is planned", "after"])
+def test_who_rang_once_more_and_was_served_waits_for_nothing(settings, call, rung, when):
+    settings.SAUTIKIT_NUMBER, platform = "+254709555100", Platform()
+    a_parcel(status=Status.IN_TRANSIT)
+    asked()
+
+    if when == "after":
+        ringing_back.plan(now=LATER)
+    rang(**call)
+    ringing_back.plan(now=AFTER)
+    dial(platform, AFTER)
+
+    assert len(platform.orders) == rung
+    if when != "after" and not rung:
+        assert CallbackRequest.objects.get().state == CallbackState.DONE
 
 
 @pytest.mark.parametrize("number", [AMINA, BRIAN])
@@ -194,3 +227,79 @@ def test_a_person_is_promised_only_where_a_person_will_call(reason, who):
     told = callbacks.request(call_public_id=call.public_id, number="", reason=reason, summary="", now=NOW)
 
     assert str(told["say"]).startswith(f"{who} will call you back on the number ending in")
+
+
+def test_whom_the_gate_forbids_to_ring_is_written_down_once_and_stands_in_nobodys_way(settings):
+    settings.DIAL_COUNTRIES = ["NG"]
+    a_parcel(status=Status.IN_TRANSIT)
+    asked()
+
+    for _ in range(3):
+        ringing_back.plan(now=LATER)
+
+    row = OutboundCall.objects.get()
+    assert (row.state, row.may_have_rung) == (DialState.SUPPRESSED, False)
+    assert row.reason == "The parcel's telephone number belongs to a country that we do not call."
+
+
+def test_who_wants_no_calls_is_not_rung_because_he_rang_and_was_not_served():
+    a_parcel(status=Status.IN_TRANSIT)
+    contacts.opt_out(number=AMINA, call_public_id="a", now=NOW - timedelta(days=9))
+    asked()
+
+    ringing_back.plan(now=LATER)
+
+    assert planned() == []
+
+
+def test_two_requests_of_one_number_about_two_parcels_are_one_call():
+    for _ in range(2):
+        asked(CallbackReason.MODEL_FAILURE, shipment=a_parcel(status=Status.IN_TRANSIT))
+
+    ringing_back.plan(now=LATER)
+    ringing_back.plan(now=AFTER)
+
+    assert len(planned()) == 1
+
+
+def refused_again(at, proof: str = Proof.SIGNATURE) -> int:
+    """Turn the number away once more; return how many requests there are then."""
+    call = Call.objects.create(customer_number=AMINA, proof=proof, created_at=at)
+    callbacks.request(call_public_id=call.public_id, number="", reason="not_admitted", summary="", now=at)
+    return CallbackRequest.objects.count()
+
+
+def test_who_is_refused_again_and_again_has_one_request_while_it_will_be_answered():
+    a_parcel(status=Status.IN_TRANSIT)
+    asked()
+    assert refused_again(LATER) == 1
+    ringing_back.plan(now=LATER)
+    assert refused_again(LATER) == 1
+
+    OutboundCall.objects.update(state=DialState.FAILED)  # and nobody tries again
+    assert refused_again(AFTER) == 2
+    ringing_back.plan(now=AFTER)
+
+    assert len(planned()) == 2
+
+
+def test_a_request_that_nobody_vouched_for_or_whose_time_is_over_shadows_none():
+    asked(proof=Proof.NOBODY)
+    assert refused_again(NOW + timedelta(minutes=9)) == 1
+    assert refused_again(NOW + timedelta(minutes=11)) == 2
+    assert refused_again(NOW + timedelta(days=2)) == 3
+
+
+@pytest.mark.parametrize("action", ["mark_done", "mark_cancelled"])
+def test_who_was_rung_back_by_a_person_is_not_rung_by_the_agent_too(client, action):
+    a_parcel(status=Status.IN_TRANSIT)
+    one, other = asked(), asked(number=BRIAN)
+    a_parcel(BRIAN, status=Status.IN_TRANSIT)
+    ringing_back.plan(now=LATER)
+    client.force_login(a_member("Supervisor"))
+
+    address = reverse("admin:voice_callbackrequest_changelist")
+    client.post(address, {"action": action, "_selected_action": [one.pk]})
+
+    states = dict(OutboundCall.objects.values_list("number", "state"))
+    assert states == {AMINA: DialState.CANCELLED, other.number: DialState.PLANNED}

@@ -85,8 +85,11 @@ class Command(BaseCommand):
             for one in _named(options)[: options["limit"]]
         ]
         if options["due"]:
-            planned += ringing_back.plan(now=now, limit=options["limit"])
-            planned += dialing.plan_arrivals(now=now, limit=options["limit"])
+            for plan in (ringing_back.plan, dialing.plan_arrivals):
+                limit = options["limit"]
+                planned += (
+                    plan(now=now, limit=limit and limit - len(planned)) if limit != len(planned) else []
+                )
         return planned[: options["limit"]]
 
     async def _once(self, options: dict[str, Any]) -> list[Planned]:
