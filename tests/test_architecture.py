@@ -10,7 +10,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 APPS = ("courier", "voice", "shipments")
 PURE = (
-    *("voice.wire", "voice.audio", "voice.events", "voice.limits", "voice.session", "voice.transcript"),
+    *(
+        "voice.wire",
+        "voice.audio",
+        "voice.pacing",
+        "voice.events",
+        "voice.limits",
+        "voice.session",
+        "voice.transcript",
+    ),
     *("voice.link", "voice.ledger", "voice.alarms", "voice.notes", "voice.measures", "voice.scene"),
     *(
         "voice.absence",

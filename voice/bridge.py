@@ -15,10 +15,11 @@ from math import inf
 
 from voice import beat
 from voice import events as call
-from voice.audio import TELEPHONE_HZ, InputClock, Onset, Pacer, RateWatch, Resampler
+from voice.audio import TELEPHONE_HZ, Onset, RateWatch, Resampler
 from voice.errors import ModelLost, RemoteError, RemoteProtocolError
 from voice.events import Hearing
 from voice.limits import Bucket, Tuning
+from voice.pacing import InputClock, Pacer
 from voice.ports import Model, Ports
 from voice.records import ToolRecord, TurnRecord, UsageSeen
 from voice.session import Session

@@ -14,7 +14,7 @@ from courier.serve import MESSAGE_BYTES, AudioProtocol
 from tests.counts import counted
 from tests.raw import handshake, ws_frame
 from tests.virtual_time import run
-from voice.audio import InputClock, Pacer
+from voice.pacing import InputClock, Pacer
 
 pytestmark = pytest.mark.slow
 EXAMPLES = counted(10_000, dear=True)

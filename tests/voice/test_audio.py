@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.audio import FRAME_MS, InputClock, Onset, Pacer, RateWatch, Resampler, is_heard, speech_in
+from voice.audio import FRAME_MS, Onset, RateWatch, Resampler, is_heard, speech_in
+from voice.pacing import InputClock, Pacer
 
 FRAME = bytes(range(1, 65)) * 20  # 40 ms at 16 kHz, no sample zero
 QUIET = bytes(1_280)

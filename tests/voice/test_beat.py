@@ -12,9 +12,9 @@ from tests.peers import FakeModel, FakeTelephone, speech
 from tests.placed import FRAME, Placed, call
 from tests.virtual_time import run
 from voice import beat
-from voice.audio import Pacer
 from voice.beat import BEAT_S, Beat
 from voice.events import Hearing
+from voice.pacing import Pacer
 
 TAKEN_S = 0.04
 """How long apart the caller's frames are when two are taken at once, as our server does."""
