@@ -17,6 +17,7 @@ from tests.voice.builders import NOW
 from voice import callbacks, jobs, ringing_back
 from voice.dial_rules import Now
 from voice.levels import Proof
+from voice.management.commands.place_calls import Command
 from voice.models import Call, CallbackRequest, OutboundCall
 from voice.statuses import CallbackReason, CallbackState, DialState, EndedReason, Purpose
 
@@ -218,6 +219,19 @@ def test_a_dry_run_of_what_is_due_names_it_and_plans_nothing(settings, monkeypat
     [told] = json.loads(out.getvalue())
     assert (told["tracking_id"], told["decision"]) == (parcel.tracking_id, "now")
     assert planned() == []
+
+
+def test_a_limit_is_one_for_all_that_is_due(monkeypatch):
+    monkeypatch.setattr("voice.placing.clock", lambda: LATER)
+    a_parcel(status=Status.IN_TRANSIT)
+    asked()
+    a_parcel(BRIAN, status=Status.OUT_FOR_DELIVERY, eta_at=LATER + timedelta(hours=1))
+
+    for limit, calls in ((1, 1), (2, 2), (None, 2)):
+        options = {"shipment": [], "purpose": "eta", "due": True, "limit": limit}
+        OutboundCall.objects.all().delete()
+        Command()._plan(options)
+        assert len(planned()) == calls
 
 
 @pytest.mark.parametrize(("reason", "who"), [("not_admitted", "We"), ("asked", "A colleague")])
