@@ -164,7 +164,7 @@ class Line:
             "PYTHONUNBUFFERED": "1",
             "GREETING_SHIELD_S": "0",  # the model here does not greet
             # Telephones here say in a moment what takes seconds to say; what a stall drops is proved in
-            # tests/voice/test_audio.py.
+            # tests/voice/test_pacing.py.
             "UPLINK_STALL_S": "60",
             # All calls here come at once from one number, many ring and send no stream, to a model that
             # fails and on a busy machine; what is refused for that is proved in test_process.py.
@@ -210,12 +210,7 @@ class Line:
     def stop(self) -> None:
         """End the process."""
         if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(3)  # it may expect a stream that will not come
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            end(self.process, within_s=3)  # it may expect a stream that will not come
         self._log.close()
 
     def manage(self, *command: str) -> str:
@@ -244,12 +239,7 @@ class Line:
         try:
             yield process
         finally:
-            process.terminate()
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process, within_s=15)
 
     def log(self) -> str:
         """Return all that the process printed so far."""
@@ -340,6 +330,16 @@ def tokens_in(xml: str) -> list[str]:
     except ET.ParseError:
         return []
     return [] if stream is None else [stream.attrib["url"], stream.attrib["statusCallback"]]
+
+
+def end(process: "subprocess.Popen[bytes]", *, within_s: float) -> None:
+    """Ask a process to leave, and kill it when it has not in that time."""
+    process.terminate()
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def free_port() -> int:

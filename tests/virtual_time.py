@@ -14,9 +14,11 @@ class _JumpingSelector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now_s = 0.0
+        self.turns = 0
 
     def select(self, timeout: float | None = None) -> Any:
         """Return what is ready; when nothing is, let `timeout` pass at once."""
+        self.turns += 1
         ready = super().select(0)
         if ready:
             return ready
@@ -33,6 +35,17 @@ class _JumpingLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jumping.now_s
+
+    @property
+    def turns(self) -> int:
+        return self._jumping.turns
+
+
+def turns() -> int:
+    """Return how often the running loop, which is one of `run`, was woken so far."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, _JumpingLoop)
+    return loop.turns
 
 
 def run(coroutine: Coroutine[Any, Any, Result]) -> Result:

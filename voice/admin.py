@@ -23,10 +23,10 @@ from shipments.admin.inlines import Rows
 from shipments.admin.lists import ByNumber, Discreet
 from shipments.desk import look_into, reveal_number
 from shipments.phones import mask_numbers, masked
-from voice import call_page, callbacks, dial_admin, dialing
+from voice import call_page, dial_admin, ringing_back
 from voice.list_filters import PurposeOfCall, Timed
-from voice.models import Call, CallbackRequest, OutboundCall
-from voice.statuses import CallbackState, CallStatus, Purpose
+from voice.models import Call, CallbackRequest
+from voice.statuses import CallbackState, CallStatus
 from voice.worklist import waiting
 
 _LOOK: Dialog = {
@@ -308,9 +308,5 @@ class CallbackRequestAdmin(Discreet, ForReading, ModelAdmin):  # type: ignore[mi
         self, request: HttpRequest, queryset: QuerySet[CallbackRequest], state: CallbackState
     ) -> None:
         pks, by = list(queryset.values_list("pk", flat=True)), request.user.get_username()
-        now = timezone.now()
-        count = callbacks.settle(pks, state, by=by, now=now)
-        numbers = CallbackRequest.objects.filter(pk__in=pks).values("number")
-        planned = OutboundCall.objects.filter(number__in=numbers, purpose=Purpose.CALLBACK)
-        dialing.cancel(planned.values_list("pk", flat=True), by=by, now=now)  # else the agent rang, too
+        count = ringing_back.settle(pks, state, by=by, now=timezone.now())
         self.message_user(request, f"{count} taken off the list")

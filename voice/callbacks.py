@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef
 from shipments import wording
 from shipments.audit import AuditEntry
 from voice.levels import VOUCHED_FOR_WITHIN, Proof
-from voice.models import Call, CallbackRequest, OutboundCall
+from voice.models import Call, CallbackRequest, OutboundCall, OutboundCallQuerySet
 from voice.rights import CallParcel
 from voice.spoken import SpeechCheck
 from voice.statuses import CallbackReason, CallbackState, Purpose
@@ -73,6 +73,13 @@ def request(
     return _told(asked, now)
 
 
+def calls_since() -> OutboundCallQuerySet:
+    """Return, within a query of requests, the calls back to a request's number that were planned since."""
+    return OutboundCall.objects.filter(
+        number=OuterRef("number"), purpose=Purpose.CALLBACK, created_at__gte=OuterRef("created_at")
+    )
+
+
 def promise(number: str, now: datetime) -> dict[str, object]:
     """Return what `request` answers, for one that is sure to be written but is not yet."""
     if not number:
@@ -112,9 +119,7 @@ def _waiting(number: str, now: datetime) -> CallbackRequest | None:
 
     Nor one of a call that nobody has vouched for by now: it may have been anybody's.
     """
-    since = OutboundCall.objects.filter(
-        number=number, purpose=Purpose.CALLBACK, created_at__gte=OuterRef("created_at")
-    )
+    since = calls_since()
     waiting = CallbackRequest.objects.open().filter(number=number, window_end__gte=now)
     waiting = waiting.filter(~Exists(since) | Exists(since.open()))
     return waiting.exclude(call__proof=Proof.NOBODY, created_at__lt=now - VOUCHED_FOR_WITHIN).first()

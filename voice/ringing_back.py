@@ -1,6 +1,6 @@
 """Ring those back whom the line failed: who asked for a person waits for one, who was cut off for us."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -66,16 +66,23 @@ def look(*, now: datetime, limit: int | None = None) -> list[dialing.Planned]:
     ]
 
 
+def settle(pks: Sequence[int], state: CallbackState, *, by: str, now: datetime) -> int:
+    """Take open requests off the list, and off the plan what was to be dialled for them; return how many."""
+    settled = callbacks.settle(pks, state, by=by, now=now)
+    numbers = CallbackRequest.objects.filter(pk__in=pks).values("number")
+    planned = OutboundCall.objects.filter(number__in=numbers, purpose=Purpose.CALLBACK)
+    dialing.cancel(planned.values_list("pk", flat=True), by=by, now=now)
+    return settled
+
+
 def _waiting(now: datetime, limit: int | None) -> Iterator[tuple[CallbackRequest, Shipment]]:
     """Yield whom nobody has planned to ring since he asked, if he is known to have, with his parcel.
 
     An opt-out is lifted by who asks for a call, not by who rang and was not served: he is a person's to ring.
     """
-    since = OutboundCall.objects.filter(
-        number=OuterRef("number"), purpose=Purpose.CALLBACK, created_at__gte=OuterRef("created_at")
-    )
     unwanted = ContactPreference.objects.filter(number=OuterRef("number"), opted_out_at__isnull=False)
     has_parcel = Exists(Shipment.objects.filter(phone=OuterRef("number")))
+    since = callbacks.calls_since()
     asked = owed(now).filter(~Exists(since), ~Exists(unwanted), has_parcel, window_start__lte=now)
     seen: set[str] = set()
     for one in asked.exclude(call__proof=Proof.NOBODY)[: limit or _AT_ONCE]:

@@ -12,17 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.line import end, free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 LOAD_CORE, BRIDGE_CORE = sorted(os.sched_getaffinity(0))[:2]
 BUSY = 0.8
 """Of its core: above that the load measures itself."""
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _pinned(core: int, *command: str) -> list[str]:
@@ -77,12 +72,7 @@ def bridge(kind: str, model_port: int, **environment: str) -> Iterator[dict[str,
                 options["voice"] = f"http://127.0.0.1:{port}/voice/bench-routing-secret-0123456789abcdef"
             yield options
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process, within_s=10)
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
@@ -92,7 +82,7 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
-        time.sleep(0.1)
+        time.sleep(0.1)  # between two looks: nothing tells another process that a port listens
     raise SystemExit("the bridge does not listen")
 
 

@@ -289,12 +289,12 @@ class Run:
                 loop.call_later(CYCLE_S * n / len(self.models), model.speak)
             await asyncio.sleep(self.options.warm_up)
             self.measured.counting = True
-            began, cpu, own = time.monotonic(), _cpu_s(pid), _own_cpu_s()
+            began, cpu, own = time.monotonic(), _cpu_s(pid), own_cpu_s()
             if self.options.webhook:
                 await self.ask_webhook()
             else:
                 await asyncio.sleep(self.options.seconds)
-            took, cpu, own = time.monotonic() - began, _cpu_s(pid) - cpu, _own_cpu_s() - own
+            took, cpu, own = time.monotonic() - began, _cpu_s(pid) - cpu, own_cpu_s() - own
             self.measured.counting = False
             kb = _resident_kb(pid)
             await asyncio.sleep(0.3)
@@ -307,10 +307,10 @@ class Run:
             "frames_sent": measured.sent,
             "disordered": measured.disordered,
             "lost_calls": measured.lost_calls,
-            "uplink_ms": _percentiles(measured.uplink),
-            "jitter_ms": _percentiles(measured.jitter),
-            "stale_ms": _percentiles(measured.stale),
-            "webhook_ms": _percentiles(measured.webhook),
+            "uplink_ms": percentiles(measured.uplink),
+            "jitter_ms": percentiles(measured.jitter),
+            "stale_ms": percentiles(measured.stale),
+            "webhook_ms": percentiles(measured.webhook),
             "mb_per_call": round((kb - idle_kb) / 1024 / calls, 3),
         }
 
@@ -326,7 +326,8 @@ def _webhook(n: int, number: str) -> dict[str, str]:
     }
 
 
-def _percentiles(values: list[float]) -> dict[str, float] | None:
+def percentiles(values: list[float]) -> dict[str, float] | None:
+    """Return the middle and the end of what was measured; None of nothing."""
     if not values:
         return None
     ordered = sorted(values)
@@ -339,7 +340,8 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _own_cpu_s() -> float:
+def own_cpu_s() -> float:
+    """Return how much of its core this process has used, in seconds."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 

@@ -156,21 +156,21 @@ class Run(load.Run):
             self.took_ms.clear()
             self.answers.clear()
             self.measured.counting = True
-            began, own = time.monotonic(), load._own_cpu_s()
+            began, own = time.monotonic(), load.own_cpu_s()
             await self._by_turns(models, self.options.seconds)
-            took, own = time.monotonic() - began, load._own_cpu_s() - own
+            took, own = time.monotonic() - began, load.own_cpu_s() - own
             by_turns = list(self.took_ms)
             bursts = [await self._burst(models) for _ in range(self.options.bursts)]
         return {
             "load_busy": round(own / took, 3),
             "answers": dict(sorted(self.answers.items())),
-            "took_ms": load._percentiles(by_turns),
+            "took_ms": load.percentiles(by_turns),
             "asked": len(by_turns),
             "bursts_ms": bursts,
             "disordered": self.measured.disordered,
             "lost_calls": self.measured.lost_calls,
-            "uplink_ms": load._percentiles(self.measured.uplink),
-            "jitter_ms": load._percentiles(self.measured.jitter),
+            "uplink_ms": load.percentiles(self.measured.uplink),
+            "jitter_ms": load.percentiles(self.measured.jitter),
         }
 
     async def _by_turns(self, models: Sequence[Model], seconds: float) -> None:
