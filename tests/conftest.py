@@ -175,9 +175,9 @@ def no_place_is_kept_for_the_calls_of_another_test(monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(scope="session", autouse=True)
 def audit_is_emptied_between_tests() -> Iterator[None]:
-    """Let the tests empty audit and history, which triggers refuse: by DELETE on SQLite, else by TRUNCATE."""
+    """Let the tests empty audit and history, which triggers refuse: with none while they do."""
     if connection.vendor == "postgresql":
-        yield from _truncated()
+        yield from _deleted_without_triggers()
         return
     operations = DatabaseWrapper.ops_class
     flush = operations.sql_flush
@@ -193,19 +193,16 @@ def audit_is_emptied_between_tests() -> Iterator[None]:
         yield
 
 
-def _truncated() -> Iterator[None]:
-    operations = type(connection.ops)
-    flush = operations.sql_flush
+def _deleted_without_triggers() -> Iterator[None]:
+    """Empty the tables row by row: they hold few, and to truncate them takes thirty times as long."""
 
-    def without_trigger(self: Any, *args: Any, **kwargs: Any) -> list[str]:
-        off, on = (
-            [f"ALTER TABLE shipments_{table} {how} TRIGGER USER" for table in ("auditentry", "trackingevent")]
-            for how in ("DISABLE", "ENABLE")
-        )
-        return [*off, *flush(self, *args, **kwargs), *on]
+    def deletions(self: Any, style: Any, tables: Any, **kwargs: Any) -> list[str]:
+        names = [self.quote_name(table) for table in tables]
+        # As a replica's, whose rows neither triggers nor keys look at.
+        return ["SET LOCAL session_replication_role = replica", *(f"DELETE FROM {name}" for name in names)]  # noqa: S608
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(operations, "sql_flush", without_trigger)
+        patch.setattr(type(connection.ops), "sql_flush", deletions)
         yield
 
 
