@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
 unexport PYTHONDONTWRITEBYTECODE  # where it is set, each run compiles every module and test anew: 6 s a worker
-.PHONY: demo run test on-sqlite on-services check types quick bench nightly future soak browser nginx locks clean
+.PHONY: demo run test on-time on-sqlite on-services check types quick bench nightly future soak browser nginx locks clean
 
 VENV := .venv
 FUTURE := $(VENV)/future
@@ -22,9 +22,12 @@ INSTALL = $(PY) -m pip install -qq --disable-pip-version-check --require-hashes 
 ALONE = --last-failed --last-failed-no-failures none
 # The services that the tests are to use are started by the tests; what the shell has set is not meant.
 OWN_SERVICES := env -u DATABASE_URL -u REDIS_URL
-ON_SQLITE := $(OWN_SERVICES) $(PYTEST)
-QUICK := $(ON_SQLITE) -m "not slow" --hypothesis-profile brief
-ON_SERVICES := $(PY) -m tests.services $(PYTEST) -m "database or layer" -o cache_dir=.pytest_cache/services --hypothesis-profile brief
+QUICK := $(OWN_SERVICES) $(PYTEST) -m "not slow" --hypothesis-profile brief
+# Those that measure how late something is have the processors first.
+ON_TIME := $(OWN_SERVICES) $(PYTEST) -m punctual -o cache_dir=.pytest_cache/on-time
+ON_SQLITE := nice -n 5 $(OWN_SERVICES) $(PYTEST) -m "not punctual"
+ON_SERVICES := nice -n 5 $(PY) -m tests.services $(PYTEST) -m "database or layer" -o cache_dir=.pytest_cache/services \
+  --hypothesis-profile brief
 
 demo: $(VENV)/.installed $(VENV)/.speech
 	@$(PY) manage.py demo
@@ -45,16 +48,22 @@ types: $(VENV)/.installed
 quick: $(VENV)/.installed
 	@$(QUICK) -n auto || { echo "Once more, alone:"; $(QUICK) $(ALONE); }
 
-# Both at once: what the one waits for the other can use.
+# All at once: what one waits for the others can use.
 test: $(VENV)/.installed $(VENV)/.speech
 	@rm -f $(VENV)/.again-*
-	@$(MAKE) --no-print-directory -j2 on-sqlite on-services
+	@$(MAKE) --no-print-directory -j3 on-time on-sqlite on-services
+	@[ ! -e $(VENV)/.again-on-time ] || { echo "Once more, alone:"; $(ON_TIME) $(ALONE); }
 	@[ ! -e $(VENV)/.again-sqlite ] || { echo "Once more, alone:"; $(ON_SQLITE) $(ALONE); }
 	@[ ! -e $(VENV)/.again-services ] || { echo "Once more, alone, on PostgreSQL and Valkey:"; $(ON_SERVICES) $(ALONE); }
 
 on-sqlite: $(VENV)/.installed
 	@echo "All tests, on SQLite and the in-memory layer"
 	@$(ON_SQLITE) -n $(WORKERS) --dist loadgroup || { [ $$? -eq 1 ] && touch $(VENV)/.again-sqlite; }
+
+on-time: $(VENV)/.installed
+	@code=0; $(ON_TIME) >$(VENV)/on-time.log 2>&1 || code=$$?; \
+	echo; echo "Those that measure how late something is"; cat $(VENV)/on-time.log; \
+	[ $$code -eq 0 ] || { [ $$code -eq 1 ] && touch $(VENV)/.again-on-time; }
 
 on-services: $(VENV)/.installed
 	@code=0; $(ON_SERVICES) -n auto --dist loadgroup >$(VENV)/services.log 2>&1 || code=$$?; \

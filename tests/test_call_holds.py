@@ -16,7 +16,12 @@ from tests.line import Line, ModelSession, a_line, eventually
 from tests.test_process import locked
 from voice import clips, notes
 
-pytestmark = [pytest.mark.slow, pytest.mark.logs_errors, pytest.mark.xdist_group("call-holds")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.punctual,
+    pytest.mark.logs_errors,
+    pytest.mark.xdist_group("call-holds"),
+]
 _LOUD = b"\x00\x10\x00\xf0"
 """Samples that count as speech."""
 

@@ -23,7 +23,7 @@ from tests.line import FRAME, Line, ModelSession, a_line, eventually
 from tests.raw import RawSocket, raw_call, ws_frame
 from tests.shipments.test_intake import a_row
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("alone")]
+pytestmark = [pytest.mark.slow, pytest.mark.punctual, pytest.mark.xdist_group("alone")]
 logger = logging.getLogger(__name__)
 SLOW_S = 0.5
 LIMIT_MS = 20.0

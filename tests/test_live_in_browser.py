@@ -11,7 +11,7 @@ from tests.browser import Office, an_office, look_at, needs_chromium, picture
 from tests.line import CALLER, ModelSession, eventually
 from tests.test_live_line import HURRIED, LOUD, on_the_phone, says
 
-pytestmark = [pytest.mark.slow, needs_chromium, pytest.mark.xdist_group("live-page")]
+pytestmark = [pytest.mark.slow, pytest.mark.punctual, needs_chromium, pytest.mark.xdist_group("live-page")]
 LIVE = "/admin/live/"
 SCRIPT = "<img src=x onerror=document.title='broken'>"
 PARCEL = f"""

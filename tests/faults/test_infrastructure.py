@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidStatus
 from tests.line import FRAME, Line, ModelSession, a_line, eventually, free_port
 from tests.raw import RawSocket
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("infrastructure")]
+pytestmark = [pytest.mark.slow, pytest.mark.punctual, pytest.mark.xdist_group("infrastructure")]
 
 
 @pytest.fixture(scope="module")

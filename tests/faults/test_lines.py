@@ -19,7 +19,7 @@ from tests.faults.proxy import HOLE, Fault, Proxy, a_proxy
 from tests.line import FRAME, SUBPROTOCOL, Line, LocalModel, ModelSession, eventually
 from tests.raw import RawSocket, ws_frame
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bad-lines")]
+pytestmark = [pytest.mark.slow, pytest.mark.punctual, pytest.mark.xdist_group("bad-lines")]
 logger = logging.getLogger(__name__)
 NO_FRAMES_S = 3.0
 SAID = b"".join((1 + n).to_bytes(2, "little") for n in range(32_000))

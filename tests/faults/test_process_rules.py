@@ -16,7 +16,12 @@ from voice import events as call
 from voice.prompts import greeting_nudge
 from voice.sandbox.scenario import Scenario, load, parse
 
-pytestmark = [pytest.mark.slow, pytest.mark.logs_errors, pytest.mark.xdist_group("process-rules")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.punctual,
+    pytest.mark.logs_errors,
+    pytest.mark.xdist_group("process-rules"),
+]
 LIMITS = {
     "SAUTIKIT_API_KEY": "planted-carrier-key-0123456789",
     "CALLER_PROOF": "none",
