@@ -27,7 +27,7 @@ QUICK := $(OWN_SERVICES) $(PYTEST) -m "not slow" --hypothesis-profile brief
 ON_TIME := $(OWN_SERVICES) $(PYTEST) -m punctual -o cache_dir=.pytest_cache/on-time
 ON_SQLITE := nice -n 5 $(OWN_SERVICES) $(PYTEST) -m "not punctual"
 ON_SERVICES := nice -n 5 $(PY) -m tests.services $(PYTEST) -m "database or layer" -o cache_dir=.pytest_cache/services \
-  --hypothesis-profile brief
+  $(if $(NIGHTLY),,--hypothesis-profile brief)
 
 demo: $(VENV)/.installed $(VENV)/.speech
 	@$(PY) manage.py demo
@@ -73,9 +73,9 @@ on-services: $(VENV)/.installed
 bench: $(VENV)/.installed
 	@$(PY) -m tests.benchmarks
 
-nightly: $(VENV)/.installed $(VENV)/.speech
-	@NIGHTLY=1 $(ON_SQLITE) -n auto --dist loadgroup --durations 20
-	@NIGHTLY=1 $(PY) -m tests.services $(PYTEST) -n auto --dist loadgroup -m "database or layer"
+# With all soaks and large counts whole.
+nightly:
+	@NIGHTLY=1 PYTEST_ADDOPTS="--durations 20" $(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory future
 
 # The quick tests on Python 3.13 and Django 6.1, with the newest of all else: what we are to move to.
