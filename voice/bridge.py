@@ -1,7 +1,7 @@
 """Carry a call: read both sockets, pace what is spoken, run the tools; decide nothing.
 
     telephone ─► hear() ─► InputClock ─► model          (in the telephone's own task)
-    telephone ◄─ _speak ◄─ Pacer ◄─ Resampler ◄─ _listen ◄─ model
+    telephone ◄─ Speaker ◄─ _listen ◄─ model
 
 Every decision is the session's: an event goes in, its commands are carried out in order. All tasks of a
 call live in one TaskGroup; the first to end it ends them all. Nothing here touches the database.
@@ -11,28 +11,26 @@ import asyncio
 import logging
 from contextlib import suppress
 from contextvars import copy_context
-from math import inf
 
 from voice import beat
 from voice import events as call
-from voice.audio import TELEPHONE_HZ, Onset, RateWatch, Resampler
+from voice.audio import Onset, RateWatch
 from voice.errors import ModelLost, RemoteError, RemoteProtocolError
 from voice.events import Hearing
 from voice.limits import Bucket, Tuning
-from voice.pacing import InputClock, Pacer
+from voice.pacing import InputClock
 from voice.ports import Model, Ports
 from voice.records import ToolRecord, TurnRecord, UsageSeen
 from voice.session import Session
+from voice.speaking import Speaker
 from voice.toolruns import ToolRuns
 from voice.wire import gemini, sautikit
 
 logger = logging.getLogger(__name__)
 
 _DEAF = frozenset({Hearing.SILENCE, Hearing.PAUSE})
-_TURN_LATE_S = 0.06
-"""How long after it was due speech goes out without a frame of his: 100 ms of it are unheard then."""
 _REGULAR_S = 0.1
-"""Whose last frame is no older sends without a pause: then his frames are the clock of what goes back."""
+"""Whose last frame is no older sends without a pause."""
 
 
 class CallOver(Exception):  # noqa: N818 - not an error: the one way in which a call's tasks end together
@@ -60,19 +58,15 @@ class Bridge:
         self._onset = Onset()
         self._texts = Bucket(tuning.texts_per_s, tuning.texts_per_s, at_s=self._began_s)
         self._bytes = Bucket(tuning.bytes_per_s, tuning.burst_bytes, at_s=self._began_s)
-        self._pacer = Pacer(TELEPHONE_HZ, tuning.lead_s, limit_s=tuning.queue_s, tail_ms=tuning.tail_ms)
-        self._resampler: Resampler | None = None
-        self._utterance_is_new = True
-        self._is_playing = False
-        self._queued = asyncio.Event()
+        self._speaker = Speaker(
+            ports.telephone, tuning, report=self._do, sends_regularly=self._sends_regularly
+        )
         self._rearmed = asyncio.Event()
         self._due_s = 0.0
         self._tools = ToolRuns(ports.run_tool, tuning, session.began_s)
         self._end: call.End | None = None
-        self._playing_s = inf  # since when the telephone has not taken what we send
         self._is_carrying = False
         self._filling: asyncio.TimerHandle | None = None
-        self._turn: asyncio.Future[bool] | None = None  # of what is spoken, while the caller's frames give it
         self._nonsense = 0  # frames of the model in a row that could not be read
 
     async def carry(self) -> None:
@@ -103,7 +97,7 @@ class Bridge:
             async with asyncio.TaskGroup() as group:
                 self._group, self._is_carrying = group, True
                 group.create_task(self._ports.journal.run())
-                group.create_task(self._speak())
+                group.create_task(self._speaker.run())
                 group.create_task(self._keep_time())
                 beat.join(self._follow_beat)
                 await self._do(call.Answered())
@@ -143,8 +137,7 @@ class Bridge:
         if self._hearing not in _DEAF:
             self._clock.push(frame, now_s)
         self._pass_on(now_s)
-        if self._turn is not None and self._pacer.is_turn(now_s):
-            self._give_turn(in_turn=True)
+        self._speaker.take_turn(now_s)
         if self._onset.add(frame):
             self.take(call.CallerSounded())
         if self._onset.lasts:
@@ -177,9 +170,8 @@ class Bridge:
         self._filling = None
         try:
             self._pass_on(now_s)
-            if now_s - self._playing_s > self._tuning.stall_s and self._end is None:
-                self._playing_s = inf
-                self._group.create_task(self._do(call.Flooded()))  # the telephone reads nothing any more
+            if self._speaker.is_stuck(now_s) and self._end is None:
+                self._group.create_task(self._do(call.Flooded()))
         finally:  # what went wrong once, and the loop reports, must not leave the model waiting for good
             if self._has_to_fill(now_s):
                 self._filling = self._loop.call_later(self._clock.wait_s(now_s), self._fill_silence)
@@ -256,91 +248,6 @@ class Bridge:
         self._nonsense = 0
         return events
 
-    async def _speak(self) -> None:
-        """Send what is queued, no faster than it is to be heard."""
-        pacer, telephone = self._pacer, self._ports.telephone
-        while True:
-            wait_s = pacer.wait_s(self._time())
-            if wait_s is None:
-                await self._await_speech()
-                continue
-            in_turn = wait_s > 0 and await self._await_turn(wait_s)
-            if pcm := pacer.pop(self._time(), in_turn=in_turn):
-                if not telephone.play_now(pcm):
-                    self._playing_s = self._time()
-                    await telephone.play(pcm)
-                    self._playing_s = inf
-                if self._utterance_is_new:
-                    self._utterance_is_new = False
-                    await self._do(call.AgentHeard())
-
-    async def _await_turn(self, wait_s: float) -> bool:
-        """Wait until the next frames may go out, and tell whether one of the caller's has taken them along.
-
-        A timer for each woke the loop once more, which is a tenth of what a call costs. It remains for a
-        telephone that is silent, and strikes soon after a frame that did not come: the lead bears it.
-        """
-        now_s = self._time()
-        if not self._sends_regularly(now_s):
-            await asyncio.sleep(wait_s)
-            return False
-        self._turn = self._loop.create_future()
-        missed = self._loop.call_later(wait_s + _TURN_LATE_S, self._give_turn)
-        try:
-            return await self._turn
-        finally:
-            self._turn = None
-            missed.cancel()
-
-    def _give_turn(self, *, in_turn: bool = False) -> None:
-        if self._turn is not None and not self._turn.done():
-            self._turn.set_result(in_turn)
-
-    async def _await_speech(self) -> None:
-        """Wait for something to say, and report once that all before it has been heard."""
-        self._queued.clear()
-        if not self._is_playing:
-            await self._queued.wait()
-            return
-        try:
-            async with asyncio.timeout(self._pacer.left_s(self._time())):
-                await self._queued.wait()
-        except TimeoutError:
-            if not self._queued.is_set():
-                self._is_playing = False
-                await self._do(call.PlayedOut())
-
-    def _say(self, clip: str) -> None:
-        # One that is missing is over at once: the call goes on as if it had been heard.
-        pcm = self._ports.clips.get(clip, b"")
-        if self._resampler is not None:
-            self._pacer.put(self._resampler.flush())
-        self._pacer.put(pcm)
-        self._end_utterance()
-
-    def _play(self, pcm: bytes, rate_hz: int) -> None:
-        if rate_hz != TELEPHONE_HZ:
-            if self._resampler is None or self._resampler.from_hz != rate_hz:
-                self._resampler = Resampler(rate_hz, TELEPHONE_HZ)
-            pcm = self._resampler.push(pcm)
-        self._pacer.put(pcm)
-        self._is_playing = True
-        self._queued.set()
-
-    def _end_utterance(self) -> None:
-        if self._resampler is not None:
-            self._pacer.put(self._resampler.flush())
-        self._pacer.end_utterance()
-        self._utterance_is_new = self._is_playing = True
-        self._queued.set()
-
-    async def _hush(self) -> None:
-        self._pacer.clear(self._time())
-        self._resampler = None
-        self._utterance_is_new = True
-        self._is_playing = False
-        await self._ports.telephone.write(sautikit.clear())
-
     # Decisions and their carrying out
 
     async def _do(self, event: call.Event) -> None:
@@ -362,15 +269,15 @@ class Bridge:
             case call.Sift():
                 await self._do(call.Sifted(self._clock.sift()))
             case call.Play(pcm, rate_hz):
-                self._play(pcm, rate_hz)
+                self._speaker.play(pcm, rate_hz)
             case call.Say(clip):
-                self._say(clip)
+                self._speaker.say(self._ports.clips.get(clip, b""))
             case call.Trim(keep_s):
-                self._pacer.trim(keep_s)
+                self._speaker.trim(keep_s)
             case call.EndUtterance():
-                self._end_utterance()
+                self._speaker.end_utterance()
             case call.Hush():
-                await self._hush()
+                await self._speaker.hush()
             case call.Run(tool_call):
                 self._group.create_task(self._tools.report(self._tools.begin(tool_call), self._do))
             case call.Withdraw(ids):
@@ -437,5 +344,5 @@ class Bridge:
         for done in await self._tools.finish():  # in bounded time, and nobody is on the line
             self._take_end(self._session.handle(done, self._time()))
         ending = self._session.ending()
-        ending.counters.update(self._clock.counters() | self._pacer.counters(self._time()))
+        ending.counters.update(self._clock.counters() | self._speaker.counters())
         await self._ports.journal.finish(ending)
