@@ -2,19 +2,18 @@
 
 import asyncio
 from array import array
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
 
 from tests.peers import FakeModel, FakeTelephone, speech
-from tests.placed import FRAME, Placed, answer_at_once, call, talk
+from tests.placed import FRAME, Placed, call, talk
 from voice.errors import ModelLost, ModelRefused
 from voice.events import Stopping
-from voice.limits import Limits, Tuning
+from voice.limits import Limits
 from voice.ports import Outcome
-from voice.records import ToolRecord, TurnRecord
-from voice.wire import gemini, sautikit
+from voice.records import TurnRecord
+from voice.wire import gemini
 
 
 def test_t8_audio_that_comes_before_the_model_is_ready_is_kept_and_not_lost():
@@ -26,77 +25,6 @@ def test_t8_audio_that_comes_before_the_model_is_ready_is_kept_and_not_lost():
     first = next(at for at, message in placed.model.got if "realtimeInput" in message)
     assert first == pytest.approx(1.0)
     assert placed.model.heard.count(b"\x07\x00") * 2 >= len(FRAME) * 50 * 6 - 2 * len(FRAME)
-
-
-def test_t2_speech_at_24_khz_is_played_as_long_at_16_khz():
-    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
-        await asyncio.sleep(1)
-        model.put(speech(2.0))
-        model.put({"serverContent": {"generationComplete": True}})
-        await asyncio.sleep(5)
-
-    placed = call(scenario)
-
-    played_s = len(placed.telephone.audio) / 32_000
-    assert played_s == pytest.approx(2.0 + 0.16, abs=0.05)
-
-
-@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 48_000])
-def test_g8_speech_of_another_rate_than_usual_is_played_as_long_as_it_is(rate_hz: int):
-    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
-        await asyncio.sleep(1)
-        model.put(speech(1.0, rate_hz))
-        model.put({"serverContent": {"generationComplete": True}})
-        await asyncio.sleep(3)
-
-    placed = call(scenario)
-
-    assert len(placed.telephone.audio) / 32_000 == pytest.approx(1.0 + 0.16, abs=0.05)
-
-
-def test_speech_is_paced_with_a_lead_of_200_ms():
-    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
-        await asyncio.sleep(1)
-        model.put(speech(4.0))
-        await asyncio.sleep(2)
-
-    placed = call(scenario)
-
-    (began, _), *_ = placed.telephone.got
-    for at, _ in placed.telephone.got:
-        sent_s = sum(len(pcm) for sent_at, pcm in placed.telephone.got if sent_at <= at) / 32_000
-        assert sent_s <= at - began + 0.2 + 0.041
-    assert len(placed.telephone.audio) / 32_000 == pytest.approx(2 + 0.2, abs=0.1)
-
-
-def test_t3_interruption_silences_within_a_frame():
-    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
-        await asyncio.sleep(1)
-        model.put(speech(10))
-        await asyncio.sleep(2)
-        model.put({"serverContent": {"interrupted": True}})
-        await asyncio.sleep(5)
-
-    placed = call(scenario)
-
-    last_s, last = placed.telephone.got[-1]
-    assert last == sautikit.clear()
-    assert last_s == pytest.approx(3.0, abs=0.001)
-
-
-def test_what_was_heard_of_the_agent_is_kept_and_not_what_was_cut_off():
-    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
-        await asyncio.sleep(1)
-        model.put(speech(10))
-        await asyncio.sleep(2)
-        model.put({"serverContent": {"interrupted": True}})
-        await asyncio.sleep(5)
-
-    ending = call(scenario).journal.ending
-
-    assert ending is not None
-    assert ending.counters["speech_heard_ms"] == pytest.approx(2_000, abs=60)
-    assert ending.counters["speech_sent_ms"] == pytest.approx(2_200, abs=60)
 
 
 def test_what_comes_while_a_broken_call_is_taken_down_disturbs_nobody():
@@ -158,111 +86,6 @@ def test_zeros_go_on_after_one_that_could_not_be_sent():
     assert len(placed.model.heard) / 32_000 == pytest.approx(4 - 0.1, abs=0.3)
 
 
-def test_a_slow_tool_is_answered_in_five_seconds_and_holds_up_nothing():
-    async def slow(tool_call: gemini.ToolCall) -> Outcome:
-        await asyncio.sleep(60)
-        return await answer_at_once(tool_call)
-
-    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
-        await asyncio.sleep(1)
-        model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "track_shipment", "args": {}}]}})
-        model.put(speech(1.0))
-        await asyncio.sleep(8)
-
-    placed = call(scenario, run_tool=slow)
-
-    ((at, answer),) = [(at, message) for at, message in placed.model.got if "toolResponse" in message]
-    assert at == pytest.approx(6.0, abs=0.01)
-    assert answer["toolResponse"]["functionResponses"][0]["response"]["status"] == "error"
-    assert placed.telephone.got[0][0] < 1.1
-
-
-def a_change(seconds: float) -> Callable[[gemini.ToolCall], Awaitable[Outcome]]:
-    """Return a tool that commits after so many seconds."""
-
-    async def run_tool(tool_call: gemini.ToolCall) -> Outcome:
-        await asyncio.sleep(seconds)
-        return await answer_at_once(tool_call)
-
-    return run_tool
-
-
-def states(placed: Placed) -> list[str]:
-    """Return what became of the tools, as it was recorded."""
-    return [record.state for record in placed.journal.records if isinstance(record, ToolRecord)]
-
-
-@pytest.mark.parametrize(("ends_s", "late_s"), [(7.0, 10.0), (14.0, 10.0)])
-def test_what_a_tool_commits_after_its_answer_is_kept_and_told_when_the_model_is_idle(ends_s, late_s):
-    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
-        await talk(telephone, 1)
-        model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "confirm_reschedule", "args": {}}]}})
-        await talk(telephone, 6)
-        model.put(speech(0.5))
-        model.put({"serverContent": {"generationComplete": True}})
-        model.put({"serverContent": {"turnComplete": True}})
-        await talk(telephone, 12)
-
-    placed = call(scenario, run_tool=a_change(ends_s), tuning=Tuning(tool_late_s=late_s))
-
-    told = [(at, str(message)) for at, message in placed.model.got]
-    ((answered_s, answer),) = [(at, text) for at, text in told if "toolResponse" in text]
-    told_s = min(at for at, text in told if "finished meanwhile" in text)
-    assert "cannot reach" in answer
-    assert answered_s == pytest.approx(6.0, abs=0.1)
-    assert told_s == pytest.approx(1 + ends_s, abs=0.1)
-    assert states(placed) == ["timed_out", "ok"]
-    assert placed.journal.ending is not None
-    assert placed.journal.ending.outcome == "rescheduled"
-
-
-@pytest.mark.parametrize(("commits_s", "kept"), [(8.0, "ok"), (14.0, "ok"), (60.0, "timed_out")])
-def test_what_a_tool_commits_after_the_caller_is_gone_is_kept_and_waited_for_in_bounds(commits_s, kept):
-    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
-        await talk(telephone, 1)
-        model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "confirm_reschedule", "args": {}}]}})
-        await talk(telephone, 6)
-
-    placed = call(scenario, run_tool=a_change(commits_s), tuning=Tuning(tool_late_s=10))
-
-    assert states(placed)[-1] == kept
-    assert placed.seconds <= 7 + 15.1
-
-
-def test_a_tool_that_began_is_recorded_when_the_caller_hangs_up_in_the_middle():
-    async def committing(tool_call: gemini.ToolCall) -> Outcome:
-        await asyncio.sleep(1)
-        return await answer_at_once(tool_call)
-
-    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
-        await asyncio.sleep(1)
-        model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "confirm_reschedule", "args": {}}]}})
-        await asyncio.sleep(0.5)
-
-    placed = call(scenario, run_tool=committing)
-
-    (record,) = placed.journal.records
-    assert isinstance(record, ToolRecord)
-    assert placed.model.closed
-    assert placed.journal.ending is not None
-    assert placed.journal.ending.outcome == "rescheduled"
-
-
-def test_a_tool_is_recorded_when_the_caller_hangs_up_while_its_answer_is_being_sent():
-    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
-        async def send(frame: str | bytes) -> None:
-            await asyncio.sleep(0.9 if "toolResponse" in str(frame) else 0)
-
-        await asyncio.sleep(1)
-        model.send = send  # type: ignore[method-assign] # a socket that is full
-        model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "confirm_reschedule", "args": {}}]}})
-        await asyncio.sleep(0.5)
-
-    placed = call(scenario)
-
-    assert [type(record) for record in placed.journal.records] == [ToolRecord]
-
-
 def test_what_was_said_is_kept_when_the_caller_hangs_up_while_the_agent_is_being_silenced():
     async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         async def write(text: str) -> None:
@@ -280,26 +103,6 @@ def test_what_was_said_is_kept_when_the_caller_hangs_up_while_the_agent_is_being
     assert [record.text for record in placed.journal.records if isinstance(record, TurnRecord)] == [
         "Your parcel is"
     ]
-
-
-def test_a_slow_tool_keeps_nobody_on_a_line_that_is_over():
-    async def slow(tool_call: gemini.ToolCall) -> Outcome:
-        await asyncio.sleep(4)
-        return await answer_at_once(tool_call)
-
-    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
-        await asyncio.sleep(1)
-        model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "confirm_reschedule", "args": {}}]}})
-        await asyncio.sleep(0.5)
-        placed.bridge.take(Stopping(at_once=True))
-        await asyncio.sleep(10)
-
-    placed = call(scenario, run_tool=slow)
-
-    assert placed.hung_up_s == pytest.approx(1.5, abs=0.1)
-    assert placed.telephone.closed is not None
-    assert placed.telephone.closed[0] == pytest.approx(1.5, abs=0.1)
-    assert [type(record) for record in placed.journal.records] == [ToolRecord]
 
 
 def test_a_hang_up_closes_the_model_at_once():

@@ -1,5 +1,8 @@
 """When a call's audio goes out: paced to the telephone, without gaps and bursts to the model."""
 
+import itertools
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +13,8 @@ from voice.pacing import InputClock, Pacer
 
 FRAME = bytes(range(1, 65)) * 20  # 40 ms at 16 kHz, no sample zero
 QUIET = bytes(1_280)
+TAKEN_S = 0.04
+"""How long apart the caller's frames are when two are taken at once, as our server does."""
 
 
 def paced(pacer: Pacer, until_s: float, step_s: float = 0.005) -> list[tuple[float, bytes]]:
@@ -274,3 +279,37 @@ def test_a_trimmed_pacer_keeps_the_next_second():
         sent += pacer.pop(step * 0.04)
     assert len(sent) == 32_000
     assert pacer.left_s(4.0) == 0.0
+
+
+def turns_taken(begins_s: float, jitter_s: float, seconds: float = 60.0) -> list[float]:
+    """Return when two frames went out at a time, with a caller whose frames come at these times, roughly."""
+    dice, times = Random(1), list[float]()
+    pacer = Pacer(16_000, 0.2, limit_s=120, tail_ms=0)
+    pacer.put(bytes(int(seconds * 32_000)))
+    while pacer.pop(begins_s):
+        pass
+    for tick in range(int(seconds / TAKEN_S) - 20):
+        now_s = begins_s + 0.013 + tick * TAKEN_S + dice.uniform(-jitter_s, jitter_s)
+        if pacer.is_turn(now_s) and pacer.pop(now_s, in_turn=True):
+            times.append(now_s)
+    return times
+
+
+@pytest.mark.parametrize("jitter_ms", [0, 1, 3])
+@pytest.mark.parametrize("phase_ms", range(0, 40, 2))
+def test_every_other_of_the_callers_frames_takes_two_along_wherever_they_fall(phase_ms, jitter_ms):
+    times = turns_taken(phase_ms / 1000, jitter_ms / 1000)
+
+    gaps_ms = [round((later - sooner) * 1000) for sooner, later in itertools.pairwise(times)]
+    assert all(80 - 2 * jitter_ms - 1 <= gap <= 80 + 2 * jitter_ms + 1 for gap in gaps_ms), set(gaps_ms)
+
+
+def test_no_turn_is_given_before_the_telephone_obeyed_a_clear_or_for_less_than_a_frame():
+    pacer = Pacer(16_000, 0.2, limit_s=60, tail_ms=0)
+    pacer.put(bytes(32_000))
+    pacer.clear(10.0)
+    pacer.put(bytes(1_279))
+    assert not pacer.is_turn(20.0)
+    pacer.put(bytes(1))
+    assert not pacer.is_turn(10.0)
+    assert pacer.is_turn(20.0)
