@@ -231,7 +231,7 @@ def test_who_stops_and_resumes_all_dialling_is_written_down():
     client = logged_in("Supervisor")
 
     for verb, reason in (("pause_dialling", "Storm."), ("resume_dialling", "")) * 2:
-        order = {"reason": reason}
+        order = {"reason": reason, "seen": str(dialing.switch().changed_at)}
         client.post(address("voice_outboundcall", verb), order)
 
     entries = AuditEntry.objects.order_by("pk").values_list("verb", "after")

@@ -210,9 +210,16 @@ class OutboundCallAdmin(Discreet, ByNumber, ModelAdmin):  # type: ignore[misc] #
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Say above the list when dialling is stopped, and let whoever may stop it."""
+        switch = (
+            dialing.switch()
+        )  # first: a page that is too old is refused, one that is too new would not be
         warn_of_pause(request)
-        switch = {"may_switch": self.has_switch_permission(request), "paused": dialing.switch().paused}
-        response: HttpResponse = super().changelist_view(request, (extra_context or {}) | switch)
+        shown = {
+            "may_switch": self.has_switch_permission(request),
+            "paused": switch.paused,
+            "seen": str(switch.changed_at),
+        }
+        response: HttpResponse = super().changelist_view(request, (extra_context or {}) | shown)
         return response
 
     @display(description="state", ordering="state", label=_COLOURS)
@@ -273,14 +280,22 @@ class OutboundCallAdmin(Discreet, ByNumber, ModelAdmin):  # type: ignore[misc] #
         """Stop all dialling: calls that are under way go on, no new one begins until somebody resumes."""
         self._may_switch(request)
         reason = " ".join(request.POST.get("reason", "").split())[:200] or _BY_HAND
-        dialing.pause(by=request.user.get_username(), reason=reason, now=timezone.now())
+        if not dialing.pause(by=request.user.get_username(), reason=reason, now=timezone.now()):
+            self.message_user(
+                request, "It was paused already, and stays so for that reason.", messages.WARNING
+            )
         return redirect("admin:voice_outboundcall_changelist")
 
     def resume_dialling(self, request: HttpRequest) -> HttpResponse:
-        """Let dialling go on: what is due is called at once."""
+        """Let dialling go on: what is due is called at once. A page that is old knows of no later pause."""
         self._may_switch(request)
-        if dialing.resume(by=request.user.get_username(), now=timezone.now()):
+        switch = dialing.switch()
+        by, now = request.user.get_username(), timezone.now()
+        is_seen = switch.paused and request.POST.get("seen") == str(switch.changed_at)
+        if is_seen and dialing.resume(by=by, now=now, seen_at=switch.changed_at):
             self.message_user(request, "Dialling goes on.")
+        elif dialing.switch().paused:
+            self.message_user(request, "It was paused again since: see why first.", messages.WARNING)
         return redirect("admin:voice_outboundcall_changelist")
 
     def _may_switch(self, request: HttpRequest) -> None:

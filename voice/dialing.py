@@ -310,14 +310,16 @@ def pause(*, by: str, reason: str, now: datetime) -> bool:
     return _turn(paused=True, reason=reason[:300], by=by, now=now)
 
 
-def resume(*, by: str, now: datetime) -> bool:
-    """Let dialling go on; False when it was not stopped."""
-    return _turn(paused=False, reason="", by=by, now=now)
+def resume(*, by: str, now: datetime, seen_at: datetime | None = None) -> bool:
+    """Let dialling go on; False when it was not stopped, or not at `seen_at` but anew since."""
+    return _turn(paused=False, reason="", by=by, now=now, seen_at=seen_at)
 
 
-def _turn(*, paused: bool, reason: str, by: str, now: datetime) -> bool:
+def _turn(*, paused: bool, reason: str, by: str, now: datetime, seen_at: datetime | None = None) -> bool:
     with transaction.atomic():
         other = DialSwitch.objects.filter(pk=_SWITCH, paused=not paused)
+        if seen_at is not None:
+            other = other.filter(changed_at=seen_at)
         if not other.update(paused=paused, reason=reason, changed_by=by[:120], changed_at=now):
             return False
         AuditEntry.objects.create(

@@ -1,5 +1,6 @@
 """Dialling as a dispatcher sees it: what the rules say first, then a plan, and one switch for all of it."""
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -54,6 +55,12 @@ def queued(parcel) -> OutboundCall:
     row = dialing.plan(parcel, "eta", by="mary", now=timezone.now()).outbound
     assert row is not None
     return row
+
+
+def seen(client) -> str:
+    """Return which pause the list of planned calls shows."""
+    found = re.findall(r'name="seen" value="([^"]+)"', client.get(QUEUE).content.decode())
+    return str(found[0])
 
 
 def said(response):
@@ -148,9 +155,25 @@ def test_all_dialling_is_paused_and_resumed(dispatcher):
     for page in (QUEUE, reverse("admin:index"), reverse("worklist")):
         shown = dispatcher.get(page).content.decode()
         assert shown.count("Dialling is paused by mary: Storm") == 1
-    dispatcher.post(resume)
+    dispatcher.post(resume, {"seen": seen(dispatcher)})
 
     assert not dialing.switch().paused
+
+
+def test_who_resumes_from_an_old_page_does_not_undo_a_pause_that_he_has_not_seen(dispatcher):
+    pause, resume = (
+        reverse(f"admin:voice_outboundcall_{name}") for name in ("pause_dialling", "resume_dialling")
+    )
+    dispatcher.post(pause, {"reason": "Storm"})
+    old = seen(dispatcher)
+    dispatcher.post(resume, {"seen": old})
+    dialing.pause(by="the dialler", reason="6 of 10 calls failed.", now=timezone.now())
+
+    answers = [dispatcher.post(resume, {"seen": at}) for at in (old, "", "None", "yesterday")]
+
+    assert {said(answer)[-1] for answer in answers} == {"It was paused again since: see why first."}
+    assert dialing.switch().paused
+    assert dialing.switch().changed_by == "the dialler"
 
 
 def test_dialling_is_paused_without_a_word_and_the_gate_says_so(dispatcher):
