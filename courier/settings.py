@@ -248,6 +248,9 @@ IDS_MISSED_AN_HOUR = env.int("IDS_MISSED_AN_HOUR", default=100)
 TRIES_A_CALL = env.int("TRIES_A_CALL", default=3)
 TRIES_A_PARCEL = env.int("TRIES_A_PARCEL", default=5)
 TRIES_A_NUMBER = env.int("TRIES_A_NUMBER", default=10)
+# After how many wrong passwords staff's name is refused, and for how long from the first of them.
+LOG_IN_TRIES = env.int("LOG_IN_TRIES", default=5)
+LOG_IN_REFUSED_S = env.float("LOG_IN_REFUSED_S", default=3_600.0)
 # Whether anybody with an id that is not of our making hears the parcel's coarse state: such ids are guessed.
 COARSE_FOREIGN_IDS = env.bool("COARSE_FOREIGN_IDS", default=False)
 TOOL_REPEAT_S = env.float("TOOL_REPEAT_S", default=30.0)
@@ -366,7 +369,9 @@ RATES: Sequence[dict[str, Any]] = env.table(
 # The dispatchers' pages
 
 LOGIN_REDIRECT_URL = "admin:index"
+AUTHENTICATION_BACKENDS = ["voice.log_ins.StaffBackend"]
 UNFOLD = {
+    "LOGIN": {"form": "voice.log_ins.LogInForm"},
     "SITE_TITLE": COURIER_NAME,
     "SITE_HEADER": COURIER_NAME,
     "SITE_SUBHEADER": "Parcels and calls",

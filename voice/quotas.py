@@ -214,3 +214,23 @@ def take_try(caller: Caller, parcel: str, now: datetime) -> None:
 def give_back_try(caller: Caller, parcel: str) -> None:
     """Return the place of a fact or code that was right."""
     give_back(*_tries(caller, parcel))
+
+
+def _log_ins(username: str) -> Quota:
+    return Quota(f"log-ins:{_hashed(username)}", settings.LOG_IN_TRIES, settings.LOG_IN_REFUSED_S)
+
+
+def take_log_in(username: str, now: datetime) -> bool:
+    """Count a try to log in before its password is looked at; False when the name was tried too often."""
+    return take(_log_ins(username), now)
+
+
+def log_ins_are_spent(username: str, now: datetime) -> bool:
+    """Tell whether a name was tried too often."""
+    quota = _log_ins(username)
+    return Tally.objects.filter(key=quota.key, used__gte=quota.limit, until__gt=now).exists()
+
+
+def forget_log_ins(username: str) -> None:
+    """Let a name be tried again as often."""
+    Tally.objects.filter(key=_log_ins(username).key).delete()

@@ -137,7 +137,7 @@ def test_a_line_of_many_calls_costs_one_query(django_assert_num_queries):
 def a_session(user) -> str:
     store = import_module(configured.SESSION_ENGINE).SessionStore()
     store[SESSION_KEY] = str(user.pk)
-    store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    store[BACKEND_SESSION_KEY] = configured.AUTHENTICATION_BACKENDS[0]
     store[HASH_SESSION_KEY] = user.get_session_auth_hash()
     store.save()
     return str(store.session_key)
@@ -160,8 +160,10 @@ def test_who_watches_is_asked_for_anew():
 def test_who_left_or_changed_the_password_watches_no_longer(change):
     mary = a_member("Supervisor")
     key = a_session(mary)
+    before = live.viewer_of(key)
     type(mary).objects.filter(pk=mary.pk).update(**change)
 
+    assert before is not None
     assert live.viewer_of(key) is None
 
 
