@@ -113,10 +113,10 @@ class LocalModel:
             session = ModelSession(socket, json.loads(socket.recv())["setup"])
         except ConnectionClosed:  # its call was over before a word was said
             return
-        self.sessions.append(session)
         try:
             if self.confirms:
                 session.send({"setupComplete": {}})
+            self.sessions.append(session)  # not before: who finds it there may let it speak at once
             for frame in socket:
                 message = json.loads(frame)
                 if audio := message.get("realtimeInput", {}).get("audio"):
