@@ -1,6 +1,6 @@
 """How much of a large count is tried: whole at night, by day a tenth, then a hundredth on PostgreSQL.
 
-What takes a minute at a tenth is tried a twentieth by day.
+What takes a minute at a tenth is tried a twentieth by day, and at night a tenth on PostgreSQL.
 """
 
 import os
@@ -15,5 +15,5 @@ def counted(whole: int, *, dear: bool = False) -> int:
     if count := os.environ.get("COUNT"):
         return int(count)
     if NIGHTLY:
-        return whole
+        return whole // 10 if dear and _SECOND else whole
     return whole // (10 * (10 if _SECOND else 1) * (2 if dear else 1))
