@@ -75,7 +75,7 @@ bench: $(VENV)/.installed
 
 # With all soaks and large counts whole.
 nightly:
-	@NIGHTLY=1 PYTEST_ADDOPTS="--durations 20" $(MAKE) --no-print-directory test
+	@NIGHTLY=1 PYTEST_ADDOPTS="$${PYTEST_ADDOPTS:-} --durations 20" $(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory future
 
 # The quick tests on Python 3.13 and Django 6.1, with the newest of all else: what we are to move to.

@@ -199,7 +199,8 @@ def _deleted_without_triggers() -> Iterator[None]:
     def deletions(self: Any, style: Any, tables: Any, **kwargs: Any) -> list[str]:
         names = [self.quote_name(table) for table in tables]
         # As a replica's, whose rows neither triggers nor keys look at.
-        return ["SET LOCAL session_replication_role = replica", *(f"DELETE FROM {name}" for name in names)]  # noqa: S608
+        off, on = (f"SET LOCAL session_replication_role = {role}" for role in ("replica", "DEFAULT"))
+        return [off, *(f"DELETE FROM {name}" for name in names), on]  # noqa: S608
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(connection.ops), "sql_flush", deletions)
