@@ -176,6 +176,15 @@ def test_who_resumes_from_an_old_page_does_not_undo_a_pause_that_he_has_not_seen
     assert dialing.switch().changed_by == "the dialler"
 
 
+def test_who_pauses_what_is_paused_is_told_that_another_reason_stands(dispatcher):
+    dialing.pause(by="john", reason="Storm.", now=timezone.now())
+
+    answer = dispatcher.post(reverse("admin:voice_outboundcall_pause_dialling"), {"reason": "Flood."})
+
+    assert said(answer) == ["It was paused already, and stays so for that reason."]
+    assert dialing.switch().reason == "Storm."
+
+
 def test_dialling_is_paused_without_a_word_and_the_gate_says_so(dispatcher):
     dispatcher.post(reverse("admin:voice_outboundcall_pause_dialling"))
 
