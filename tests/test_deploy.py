@@ -173,6 +173,16 @@ def test_what_nginx_refuses_by_itself_names_no_secret_either(tmp_path):
         assert secrets_in(front.logs(), front.line.planted) == []
 
 
+def test_whoever_tries_out_passwords_waits_and_nobody_else(tmp_path):
+    with a_front(tmp_path) as front:
+        tried = [front.post("/admin/login/", data={"username": USER}).status_code for _ in range(20)]
+        rung = front.post(f"/voice/{ROUTING}", data=RINGING)
+
+    assert tried.count(429) >= 5  # ten at once, and one more every two seconds
+    assert 429 not in tried[:10]
+    assert rung.status_code == 200
+
+
 def test_staff_log_in_through_nginx_and_their_searches_are_not_logged(tmp_path):
     with a_front(tmp_path) as front:
         a_member_of_staff(front.line)

@@ -1,7 +1,6 @@
 """Let nobody try out the passwords of staff: after some wrong ones a name is refused for an hour."""
 
 import logging
-from http import HTTPStatus
 from typing import Any
 
 from django.contrib import admin
@@ -10,6 +9,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.forms import AuthenticationForm
 
@@ -64,15 +64,20 @@ class LogInForm(AuthenticationForm):  # type: ignore[misc] # unfold ships no typ
 
 
 def change_password(request: HttpRequest) -> HttpResponseBase:
-    """Let staff change their own password: the old one is counted as at a log-in.
+    """Let staff change their own password: a wrong old one is counted as at a log-in.
 
     Raises:
         PermissionDenied: it was tried too often.
     """
+    if request.method != "POST":
+        return admin.site.password_change(request)
     name = request.user.get_username()
-    if request.method == "POST" and not quotas.take_log_in(name, timezone.now()):
+    if not quotas.take_log_in(name, timezone.now()):
         raise PermissionDenied
     answer = admin.site.password_change(request)
-    if request.method == "POST" and answer.status_code == HTTPStatus.FOUND:
-        quotas.forget_log_ins(name)
+    if isinstance(answer, TemplateResponse):
+        shown: dict[str, Any] = answer.context_data or {}
+        if "old_password" in shown["form"].errors:
+            return answer
+    quotas.forget_log_ins(name)  # also when only the new one is found wanting: he tries nothing out
     return answer

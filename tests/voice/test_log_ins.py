@@ -100,6 +100,16 @@ def test_the_old_password_is_counted_when_somebody_changes_his_own(client, mary)
     assert not Tally.objects.exists()
 
 
+def test_who_knows_the_old_password_may_try_as_many_new_ones_as_he_needs(client, mary):
+    client.force_login(mary)
+    short = {"old_password": RIGHT, "new_password1": "1", "new_password2": "1"}
+
+    answers = [client.post(reverse("admin:password_change"), short).status_code for _ in range(7)]
+
+    assert answers == [200] * 7
+    assert not Tally.objects.exists()
+
+
 def test_on_no_other_way_a_password_is_looked_at_uncounted(rf):
     for n in range(5):
         assert authenticate(rf.post("/"), username="mary", password=f"wrong-{n}") is None
