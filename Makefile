@@ -57,7 +57,7 @@ test: $(VENV)/.installed $(VENV)/.speech
 	@[ ! -e $(VENV)/.again-services ] || { echo "Once more, alone, on PostgreSQL and Valkey:"; $(ON_SERVICES) $(ALONE); }
 
 on-sqlite: $(VENV)/.installed
-	@echo "All tests, on SQLite and the in-memory layer"
+	@echo "The tests, on SQLite and the in-memory layer"
 	@$(ON_SQLITE) -n $(WORKERS) --dist loadgroup || { [ $$? -eq 1 ] && touch $(VENV)/.again-sqlite; }
 
 on-time: $(VENV)/.installed

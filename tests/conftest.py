@@ -175,7 +175,7 @@ def no_place_is_kept_for_the_calls_of_another_test(monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(scope="session", autouse=True)
 def audit_is_emptied_between_tests() -> Iterator[None]:
-    """Let the tests empty audit and history, which triggers refuse: with none while they do."""
+    """Let the tests empty audit and history, which triggers refuse: these are off meanwhile."""
     if connection.vendor == "postgresql":
         yield from _deleted_without_triggers()
         return

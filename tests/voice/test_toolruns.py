@@ -14,23 +14,9 @@ from voice.records import ToolRecord
 from voice.wire import gemini
 
 
-def test_a_slow_tool_is_answered_in_five_seconds_and_holds_up_nothing():
-    async def slow(tool_call: gemini.ToolCall) -> Outcome:
-        await asyncio.sleep(60)
-        return await answer_at_once(tool_call)
-
-    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
-        await asyncio.sleep(1)
-        model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "track_shipment", "args": {}}]}})
-        model.put(speech(1.0))
-        await asyncio.sleep(8)
-
-    placed = call(scenario, run_tool=slow)
-
-    ((at, answer),) = [(at, message) for at, message in placed.model.got if "toolResponse" in message]
-    assert at == pytest.approx(6.0, abs=0.01)
-    assert answer["toolResponse"]["functionResponses"][0]["response"]["status"] == "error"
-    assert placed.telephone.got[0][0] < 1.1
+def asked(name: str) -> dict[str, object]:
+    """Return the frame in which the model asks for a tool."""
+    return {"toolCall": {"functionCalls": [{"id": "c1", "name": name, "args": {}}]}}
 
 
 def a_change(seconds: float) -> Callable[[gemini.ToolCall], Awaitable[Outcome]]:
@@ -48,11 +34,26 @@ def states(placed: Placed) -> list[str]:
     return [record.state for record in placed.journal.records if isinstance(record, ToolRecord)]
 
 
+def test_a_slow_tool_is_answered_in_five_seconds_and_holds_up_nothing():
+    async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
+        await asyncio.sleep(1)
+        model.put(asked("track_shipment"))
+        model.put(speech(1.0))
+        await asyncio.sleep(8)
+
+    placed = call(scenario, run_tool=a_change(60))
+
+    ((at, answer),) = [(at, message) for at, message in placed.model.got if "toolResponse" in message]
+    assert at == pytest.approx(6.0, abs=0.01)
+    assert answer["toolResponse"]["functionResponses"][0]["response"]["status"] == "error"
+    assert placed.telephone.got[0][0] < 1.1
+
+
 @pytest.mark.parametrize(("ends_s", "late_s"), [(7.0, 10.0), (14.0, 10.0)])
 def test_what_a_tool_commits_after_its_answer_is_kept_and_told_when_the_model_is_idle(ends_s, late_s):
     async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await talk(telephone, 1)
-        model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "confirm_reschedule", "args": {}}]}})
+        model.put(asked("confirm_reschedule"))
         await talk(telephone, 6)
         model.put(speech(0.5))
         model.put({"serverContent": {"generationComplete": True}})
@@ -76,7 +77,7 @@ def test_what_a_tool_commits_after_its_answer_is_kept_and_told_when_the_model_is
 def test_what_a_tool_commits_after_the_caller_is_gone_is_kept_and_waited_for_in_bounds(commits_s, kept):
     async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await talk(telephone, 1)
-        model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "confirm_reschedule", "args": {}}]}})
+        model.put(asked("confirm_reschedule"))
         await talk(telephone, 6)
 
     placed = call(scenario, run_tool=a_change(commits_s), tuning=Tuning(tool_late_s=10))
@@ -86,16 +87,12 @@ def test_what_a_tool_commits_after_the_caller_is_gone_is_kept_and_waited_for_in_
 
 
 def test_a_tool_that_began_is_recorded_when_the_caller_hangs_up_in_the_middle():
-    async def committing(tool_call: gemini.ToolCall) -> Outcome:
-        await asyncio.sleep(1)
-        return await answer_at_once(tool_call)
-
     async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await asyncio.sleep(1)
-        model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "confirm_reschedule", "args": {}}]}})
+        model.put(asked("confirm_reschedule"))
         await asyncio.sleep(0.5)
 
-    placed = call(scenario, run_tool=committing)
+    placed = call(scenario, run_tool=a_change(1))
 
     (record,) = placed.journal.records
     assert isinstance(record, ToolRecord)
@@ -111,7 +108,7 @@ def test_a_tool_is_recorded_when_the_caller_hangs_up_while_its_answer_is_being_s
 
         await asyncio.sleep(1)
         model.send = send  # type: ignore[method-assign] # a socket that is full
-        model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "confirm_reschedule", "args": {}}]}})
+        model.put(asked("confirm_reschedule"))
         await asyncio.sleep(0.5)
 
     placed = call(scenario)
@@ -120,18 +117,14 @@ def test_a_tool_is_recorded_when_the_caller_hangs_up_while_its_answer_is_being_s
 
 
 def test_a_slow_tool_keeps_nobody_on_a_line_that_is_over():
-    async def slow(tool_call: gemini.ToolCall) -> Outcome:
-        await asyncio.sleep(4)
-        return await answer_at_once(tool_call)
-
     async def scenario(telephone: FakeTelephone, model: FakeModel, placed: Placed) -> None:
         await asyncio.sleep(1)
-        model.put({"toolCall": {"functionCalls": [{"id": "c1", "name": "confirm_reschedule", "args": {}}]}})
+        model.put(asked("confirm_reschedule"))
         await asyncio.sleep(0.5)
         placed.bridge.take(Stopping(at_once=True))
         await asyncio.sleep(10)
 
-    placed = call(scenario, run_tool=slow)
+    placed = call(scenario, run_tool=a_change(4))
 
     assert placed.hung_up_s == pytest.approx(1.5, abs=0.1)
     assert placed.telephone.closed is not None
