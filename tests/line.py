@@ -5,7 +5,6 @@ import base64
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
 from tests.leaks import secrets_in
+from tests.processes import end, free_port, listens
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUTING = "planted-routing-secret-0123456789abcdef"
@@ -204,8 +204,7 @@ class Line:
 
     def _listens(self) -> bool:
         assert self.process.poll() is None, self.log()
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        return listens(self.port)
 
     def stop(self) -> None:
         """End the process."""
@@ -330,23 +329,6 @@ def tokens_in(xml: str) -> list[str]:
     except ET.ParseError:
         return []
     return [] if stream is None else [stream.attrib["url"], stream.attrib["statusCallback"]]
-
-
-def end(process: "subprocess.Popen[bytes]", *, within_s: float) -> None:
-    """Ask a process to leave, and kill it when it has not in that time."""
-    process.terminate()
-    try:
-        process.wait(within_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

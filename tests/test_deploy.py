@@ -18,18 +18,8 @@ from websockets.typing import Subprotocol
 
 from tests.browser import PASSWORD, USER, a_member_of_staff
 from tests.leaks import secrets_in
-from tests.line import (
-    CALLER,
-    EVENTS,
-    OWN_NUMBER,
-    ROOT,
-    ROUTING,
-    SUBPROTOCOL,
-    Line,
-    a_line,
-    eventually,
-    free_port,
-)
+from tests.line import CALLER, EVENTS, OWN_NUMBER, ROOT, ROUTING, SUBPROTOCOL, Line, a_line, eventually
+from tests.processes import free_port
 
 PATHS = os.pathsep.join([os.environ["PATH"], "/usr/sbin", str(ROOT / ".venv" / "nginx" / "usr" / "sbin")])
 NGINX = shutil.which("nginx", path=PATHS) or ""

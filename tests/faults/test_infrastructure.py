@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.line import FRAME, Line, ModelSession, a_line, eventually, free_port
+from tests.line import FRAME, Line, ModelSession, a_line, eventually
+from tests.processes import free_port
 from tests.raw import RawSocket
 
 pytestmark = [pytest.mark.slow, pytest.mark.punctual, pytest.mark.xdist_group("infrastructure")]

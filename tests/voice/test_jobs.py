@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from shipments.models import Shipment
 from tests.dialled import a_parcel_at_the_door
-from tests.line import free_port
+from tests.processes import free_port
 from voice import dialing, jobs, placing
 from voice.models import OutboundCall
 from voice.shared import DialSwitch

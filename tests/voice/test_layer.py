@@ -7,7 +7,7 @@ import pytest
 from channels.layers import get_channel_layer
 
 from tests.layers import on_the_layer
-from tests.line import free_port
+from tests.processes import free_port
 from voice.errors import LayerDownError
 from voice.layer import listening, publish
 from voice.newsroom import GROUP, Newsroom

@@ -10,7 +10,7 @@ import pytest
 from channels.layers import get_channel_layer
 
 from tests.layers import on_the_layer
-from tests.line import free_port
+from tests.processes import free_port
 from voice import steering
 from voice.errors import NotOrderedError
 from voice.events import Event, Order, Ordered
