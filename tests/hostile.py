@@ -190,6 +190,8 @@ def a_call(session_id: str, number: str, *, proved: bool) -> int:
     return found.facts.call_id
 
 
+# The hostile model
+
 WORDS = [
     *("tomorrow", "friday", "31 February", "2026-03-29T02:30", "NaN", "yes", "P1", "P2", "p 3", "P99", ""),
     *(
@@ -268,6 +270,9 @@ def attack(world: World, seed: int, times: int) -> list[tuple[int, str, object, 
 
 def _newest(rows: type[DeliveryChange] | type[RoundReport]) -> list[str]:
     return list(rows.objects.order_by("-pk").values_list("ref", flat=True)[:20])
+
+
+# The oracle
 
 
 def faults_of(world: World, seen: list[tuple[int, str, object, dict[str, object]]]) -> Iterator[str]:
