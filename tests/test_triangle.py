@@ -7,7 +7,6 @@ types read every frame that either of ours sends (gemini-live.md §4).
 import asyncio
 import json
 import ssl
-from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -22,6 +21,7 @@ from google import genai
 from google.genai import errors, types
 
 from tests.peers import FakeJournal, FakeTelephone
+from tests.vendor import INSTRUCTION, MODEL, TRACK, read_by_vendor, spelled, taken_by_vendor
 from voice.bridge import Bridge
 from voice.clients.gemini import Endpoint, dial, live_url
 from voice.limits import Limits, Tuning
@@ -31,28 +31,15 @@ from voice.sandbox import strictness
 from voice.sandbox.live_server import LiveServer, Seen
 from voice.sandbox.scenario import parse
 from voice.sandbox.scripted import scripted_voice
-from voice.sandbox.shapes import camel
 from voice.sandbox.timing import Timing
 from voice.sandbox.tones import decode, encode
 from voice.scene import Brief
 from voice.session import Session
 from voice.wire import gemini, sautikit
 
-MODEL = "gemini-3.8-live"
 GREETING = "Hello, I am an AI."
 STATUS = "It is in Nairobi, on its way to you, and it comes today, after two, before four, by car."
 FAREWELL = "Goodbye."
-INSTRUCTION = "You answer a courier's telephone."
-TRACK = {
-    "name": "track_shipment",
-    "description": "Tells where a parcel is.",
-    "behavior": "BLOCKING",
-    "parameters": {
-        "type": "OBJECT",
-        "properties": {"tracking_id": {"type": "STRING", "description": "As the caller said it."}},
-        "required": ["tracking_id"],
-    },
-}
 SCENARIO = parse(
     {
         "when": [
@@ -251,89 +238,6 @@ async def test_our_setup_is_the_one_that_the_vendors_client_sends(tmp_path):
     ours = json.loads(gemini.setup(our_setup()))
     theirs["setup"]["systemInstruction"].pop("role", None)  # theirs says `user`, which the text need not
     assert ours == theirs
-
-
-# Our frames and the vendor's types
-
-
-def read_by_vendor(message):
-    """Read a server frame with the vendor's types, which know one name otherwise than it is sent."""
-    if "voiceActivity" in message:
-        message["voiceActivity"]["voiceActivityType"] = message["voiceActivity"].pop("type")
-    types.LiveServerMessage.model_validate(message)
-
-
-def taken_by_vendor(message):
-    """Read a client frame with the vendor's types, one field apart, as they lack it."""
-    assert "mediaChunks" not in str(message)
-    config = message.get("setup", {}).pop("realtimeInputConfig", None)
-    if config is not None:
-        types.RealtimeInputConfig.model_validate(config)
-    types.LiveClientMessage.model_validate(message)
-
-
-def spelled(value: Any) -> Any:
-    """Return a frame with every name in camelCase and nothing that is not set."""
-    match value:
-        case Mapping():
-            return {
-                name if "_id" in name else camel(name): spelled(one)
-                for name, one in value.items()
-                if one is not None
-            }
-        case list():
-            return [spelled(one) for one in value]
-        case _:
-            return value
-
-
-@pytest.mark.parametrize("model", [*strictness.MODELS, "gemini-9-live"])
-@pytest.mark.parametrize("handle", ["", "a-handle"])
-def test_the_vendors_types_take_our_setup_for_any_model(model, handle):
-    taken_by_vendor(
-        json.loads(
-            gemini.setup(gemini.Setup(model=model, instruction=INSTRUCTION, tools=(TRACK,), handle=handle))
-        )
-    )
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        gemini.audio(bytes(range(256)) * 5),
-        gemini.text("Greet the caller."),
-        gemini.client_content([("user", "Where is it?"), ("model", "In Nairobi.")], complete=False),
-        gemini.tool_response("c1", "track_shipment", {"status": "ok"}),
-        gemini.tool_response("c1", "track_shipment", {"status": "ok"}, "WHEN_IDLE"),
-    ],
-)
-def test_the_vendors_types_take_our_frames(frame):
-    taken_by_vendor(json.loads(frame))
-
-
-@pytest.mark.parametrize("model", strictness.MODELS)
-def test_our_server_takes_our_setup_for_any_model(model):
-    strict = strictness.Strictness()
-
-    taken = strict.take(gemini.setup(gemini.Setup(model=model, instruction=INSTRUCTION, tools=(TRACK,))))
-
-    assert isinstance(taken, strictness.Setup)
-    assert not taken.mute
-
-
-def test_the_vendors_types_would_notice_a_mistake():
-    with pytest.raises(ValueError, match="extra_forbidden"):
-        taken_by_vendor({"realtimeInput": {"sound": {}}})
-    with pytest.raises(UserWarning, match="LOUD"):
-        taken_by_vendor(
-            {
-                "setup": {
-                    "realtimeInputConfig": {
-                        "automaticActivityDetection": {"startOfSpeechSensitivity": "LOUD"}
-                    }
-                }
-            }
-        )
 
 
 # Our bridge and our server
